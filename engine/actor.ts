@@ -1,0 +1,148 @@
+import type { Envelope, Micros } from './event.ts';
+
+/** One event in front of an actor. `payload` is frozen by convention: handlers never change it. */
+export interface Message<Payload = unknown> {
+  readonly type: string;
+  readonly eventId: string;
+  /** The actor's key: the record key as text. */
+  readonly key: string;
+  readonly correlationId: string;
+  readonly causationId: string | null;
+  readonly sequence: number | null;
+  readonly occurredAt: Micros;
+  readonly payload: Payload;
+  readonly envelope: Envelope;
+}
+
+/** What a handler may look at besides its state and the message. Nothing here acts (J8). */
+export interface Context {
+  /** Logical time: the same on every replay of this message. */
+  readonly time: Micros;
+  readonly application: string;
+  /** A UUID derived from the message and `label`: the same on every replay, different per label. */
+  uuid(label: string): string;
+  /**
+   * Reference data by name. `get` notes the version it returned in the journal.
+   * Throws: UnknownReference when the topology declares no such reference (parks the key).
+   */
+  reference(name: string): { get(id: string): unknown };
+}
+
+export interface EventEmit {
+  readonly kind: 'event';
+  readonly type: string;
+  readonly payload: unknown;
+}
+
+export interface ReadModelEmit {
+  readonly kind: 'read-model';
+  /** Logical topic of the read model: `rm.intent`. */
+  readonly topic: string;
+  /** Aggregate id; becomes the record key. */
+  readonly key: string;
+  /** null removes it (tombstone). */
+  readonly value: unknown;
+}
+
+/** Sets a message aside that can never be applied; it goes to `dlq.<event_type>` with its code. */
+export interface DeadLetterEmit {
+  readonly kind: 'dead-letter';
+  readonly message: Message;
+  readonly code: string;
+  readonly reason: string;
+}
+
+export type Emit = EventEmit | ReadModelEmit | DeadLetterEmit;
+
+/**
+ * A wish to act on the outside world. It is journaled with the state that asked for it and performed
+ * only after that is confirmed; its result comes back as a message of the same actor and key.
+ */
+export interface EffectRequest {
+  /** Unique within (actor, key) while open: `step-0/attempt-1/submit`. */
+  readonly id: string;
+  /** Which performer of the application takes it: `swap.submit`. */
+  readonly name: string;
+  /** JSON-safe. */
+  readonly args: unknown;
+  /** Not performed before this logical time; absent: at once. */
+  readonly notBefore?: Micros;
+}
+
+export type EffectResult =
+  | { readonly ok: true; readonly id: string; readonly name: string; readonly value: unknown }
+  | {
+      readonly ok: false;
+      readonly id: string;
+      readonly name: string;
+      readonly code: string;
+      readonly reason: string;
+    };
+
+/** What a handler decides. Absent state: unchanged; null: deleted. */
+export interface Decision<State> {
+  readonly state?: State | null;
+  readonly emit?: readonly Emit[];
+  readonly effects?: readonly EffectRequest[];
+}
+
+// A method signature, not a property: an actor of one payload type stands in a list of actors.
+export interface Handlers<State> {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- payload types are per event type
+  readonly [eventType: string]: (
+    state: State,
+    message: Message<any>,
+    context: Context,
+  ) => Decision<State>;
+}
+
+export interface EffectHandlers<State> {
+  readonly [effectName: string]: (
+    state: State,
+    result: EffectResult,
+    context: Context,
+  ) => Decision<State>;
+}
+
+export interface StateSpec<State> {
+  /** Version of the state's shape; stored with each state. */
+  readonly version: number;
+  initial(): State;
+  /** Turns a state stored by an older version into today's. Required once version > 1. */
+  upcast?(fromVersion: number, stored: unknown): State;
+}
+
+/**
+ * A pure function of its state and one message, one instance per key.
+ *
+ * Order: messages of one key are handled one after the other, in the journal's order (J7).
+ * Limits: state must be JSON-safe (no bigint, no undefined in arrays, no Date).
+ */
+export interface Actor<State = unknown> {
+  /** Never renamed, never reused: its id `<application>/<name>` stands in journals and headers (J6). */
+  readonly name: string;
+  readonly state: StateSpec<State>;
+  readonly handles: Handlers<State>;
+  /** Event types and read-model topics that a handler may emit; anything else parks the key. */
+  readonly emits: readonly string[];
+  /** Names of the reference data that handlers read. */
+  readonly references?: readonly string[];
+  readonly effects?: EffectHandlers<State>;
+}
+
+/** Gives an actor's literal its types. */
+export function actor<State>(definition: Actor<State>): Actor<State> {
+  return definition;
+}
+
+export function event(type: string, payload: unknown): EventEmit {
+  return { kind: 'event', type, payload };
+}
+
+export function readModel(topic: string, key: string, value: unknown): ReadModelEmit {
+  return { kind: 'read-model', topic, key, value };
+}
+
+export function deadLetter(message: Message, code: string, reason: string): DeadLetterEmit {
+  return { kind: 'dead-letter', message, code, reason };
+}

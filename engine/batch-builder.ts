@@ -1,0 +1,136 @@
+import type {
+  Batch,
+  EffectChange,
+  Input,
+  JournaledEmit,
+  Mark,
+  ParkedChange,
+  Position,
+  ReferenceChange,
+  Seen,
+  StateChange,
+  Watermark,
+} from './journal.ts';
+import type { TaskState } from './task-state.ts';
+
+/**
+ * Collects one batch. Each change is applied to the task's state with the same function that a restore
+ * uses and noted for the journal at the same time.
+ */
+export class BatchBuilder {
+  readonly #state: TaskState;
+  readonly #inputs: Input[] = [];
+  readonly #positions = new Map<string, Position>();
+  readonly #marks = new Map<string, Mark>();
+  readonly #watermarks = new Map<string, Watermark>();
+  readonly #states = new Map<string, StateChange>();
+  readonly #emits: JournaledEmit[] = [];
+  readonly #seen: Seen[] = [];
+  readonly #parked: ParkedChange[] = [];
+  readonly #effects: EffectChange[] = [];
+  readonly #references: ReferenceChange[] = [];
+  bytes = 0;
+
+  constructor(state: TaskState) {
+    this.#state = state;
+  }
+
+  get inputs(): number {
+    return this.#inputs.length;
+  }
+
+  /** The n that this batch gets. */
+  get number(): number {
+    return this.#state.n + 1;
+  }
+
+  /** Whether anything was handled; moved positions alone ride along with a later batch (F27). */
+  get isWorthAppending(): boolean {
+    return this.#inputs.length > 0 || this.#emits.length > 0 || this.#references.length > 0;
+  }
+
+  /** Index that the next emit gets; with n it is the emit's place in the journal. */
+  get nextIndex(): number {
+    return this.#emits.length;
+  }
+
+  position(position: Position): void {
+    this.#state.applyPosition(position);
+    this.#positions.set(position.topic, position);
+  }
+
+  mark(mark: Mark): void {
+    this.#state.applyMark(mark);
+    this.#marks.set(`${mark.topic}|${mark.application}|${mark.task}`, mark);
+  }
+
+  watermark(watermark: Watermark): void {
+    this.#state.watermarks.set(watermark.topic, watermark);
+    this.#watermarks.set(watermark.topic, watermark);
+  }
+
+  seen(seen: Seen): void {
+    this.#state.applySeen(seen);
+    this.#seen.push(seen);
+  }
+
+  input(input: Input): void {
+    this.#inputs.push(input);
+    this.bytes += 160 + (input.data?.length ?? 0);
+  }
+
+  /** Only the newest form of a state within a batch is journaled. */
+  stateChange(change: StateChange): void {
+    this.#state.applyState(change);
+    this.#states.set(`${change.actor}|${change.key}`, change);
+    this.bytes += change.value?.length ?? 0;
+  }
+
+  emit(emit: Omit<JournaledEmit, 'index'>): void {
+    this.#emits.push({ ...emit, index: this.#emits.length });
+    this.bytes += emitBytes(emit);
+  }
+
+  effect(change: EffectChange): void {
+    this.#state.applyEffect(change);
+    this.#effects.push(change);
+    this.bytes += change.request?.length ?? 0;
+  }
+
+  park(change: ParkedChange): void {
+    this.#state.applyParked(change);
+    this.#parked.push(change);
+    this.bytes += change.message?.length ?? 0;
+  }
+
+  reference(change: ReferenceChange): void {
+    this.#state.applyReference(change);
+    this.#references.push(change);
+    this.bytes += change.value?.length ?? 0;
+  }
+
+  seal(fence: number): Batch {
+    const n = this.#state.n + 1;
+    this.#state.n = n;
+    return {
+      fence,
+      n,
+      time: this.#state.time,
+      inputs: this.#inputs,
+      positions: [...this.#positions.values()],
+      marks: [...this.#marks.values()],
+      states: [...this.#states.values()],
+      emits: this.#emits,
+      seen: this.#seen,
+      timers: [],
+      parked: this.#parked,
+      effects: this.#effects,
+      references: this.#references,
+      watermarks: [...this.#watermarks.values()],
+    };
+  }
+}
+
+export function emitBytes(emit: Omit<JournaledEmit, 'index'>): number {
+  return (emit.key?.byteLength ?? 0) + (emit.value?.byteLength ?? 0) + 400;
+}

@@ -1,0 +1,29 @@
+/**
+ * Turns values into record bytes and back: Confluent wire format (magic 0, schema id, Avro).
+ * Synchronous, for schemas already known; the shell makes them known first (`learn`).
+ */
+export interface Codec {
+  /**
+   * Throws: CodecError INVALID_VALUE with the path of the first misfit; UNKNOWN_RECORD when no schema
+   * of that name was registered for the topic.
+   */
+  encode(topic: string, record: string, value: unknown): Uint8Array;
+  /** Throws: CodecError UNDECODABLE; UNKNOWN_SCHEMA when the id has to be learnt first. */
+  decode(bytes: Uint8Array): { readonly record: string; readonly value: unknown };
+  /** False when the bytes name a schema id that `learn` has not brought yet. */
+  knows(bytes: Uint8Array): boolean;
+  /** Fetches the schema that the bytes name. Throws: CodecError REGISTRY_AWAY, UNDECODABLE. */
+  learn(bytes: Uint8Array): Promise<void>;
+}
+
+export type CodecErrorCode =
+  'INVALID_VALUE' | 'UNKNOWN_RECORD' | 'UNKNOWN_SCHEMA' | 'UNDECODABLE' | 'REGISTRY_AWAY';
+
+export class CodecError extends Error {
+  override readonly name = 'CodecError';
+  readonly code: CodecErrorCode;
+  constructor(code: CodecErrorCode, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}

@@ -1,0 +1,239 @@
+import type { Actor, DeadLetterEmit, Emit, EventEmit, ReadModelEmit } from './actor.ts';
+import type { BatchBuilder } from './batch-builder.ts';
+import type { Codec } from './codec.ts';
+import { derivedEventId } from './derived-id.ts';
+import { EngineError } from './errors.ts';
+import { type Envelope, type EventRecord, HEADER, type Headers } from './event.ts';
+import type { JournaledEmit } from './journal.ts';
+import { LIMITS } from './limits.ts';
+import { formatOrigin } from './origin.ts';
+import type { SourceRecord } from './task.ts';
+import type { Cause, TaskState } from './task-state.ts';
+import type { Topology } from './topology.ts';
+
+export type UnplacedEmit = Omit<JournaledEmit, 'index'>;
+
+/** An emit ready for the journal, with the event as its consumers will decode it. */
+export interface EncodedEmit {
+  readonly emit: UnplacedEmit;
+  /** Null for read models and dead letters. */
+  readonly event: EventRecord | null;
+}
+
+export interface EmitEncoderOptions {
+  readonly topology: Topology;
+  readonly partition: number;
+  readonly codec: Codec;
+  readonly fuse: boolean;
+}
+
+const utf8 = new TextEncoder();
+
+/** Turns the emits of a decision into records: envelope, derived id, bytes, headers, limits (J3d, J5, J8). */
+export class EmitEncoder {
+  readonly #options: EmitEncoderOptions;
+  readonly #fusedIds: ReadonlyMap<string, string>;
+
+  constructor(options: EmitEncoderOptions) {
+    this.#options = options;
+    const { topology } = options;
+    this.#fusedIds = new Map(
+      [...topology.consumers].map(([type, actors]) => [
+        type,
+        actors.map((actor) => `${topology.application}/${actor.name}`).join(','),
+      ]),
+    );
+  }
+
+  /**
+   * Throws: EngineError UNKNOWN_EMIT, EMIT_TOO_LARGE; CodecError INVALID_VALUE: the caller parks the key, and
+   * nothing of the decision stands.
+   */
+  encode(
+    actor: Actor<unknown>,
+    emits: readonly Emit[],
+    cause: Cause,
+    causeId: string,
+    state: TaskState,
+  ): EncodedEmit[] {
+    let events = 0;
+    let bytes = 0;
+    const encoded = emits.map((emit) => {
+      if (emit.kind === 'read-model') return this.#readModel(actor, emit);
+      if (emit.kind === 'dead-letter') return this.#deadMessage(emit);
+      events += 1;
+      return this.#event(actor, emit, cause, causeId, events, state);
+    });
+    for (const { emit } of encoded) {
+      const size = (emit.value?.byteLength ?? 0) + headerBytes(emit.headers);
+      bytes += size;
+      if (size > LIMITS.emitBytes || bytes > LIMITS.inputBytes)
+        throw new EngineError(
+          'EMIT_TOO_LARGE',
+          'park',
+          `${actor.name} emits ${size} bytes to ${emit.topic}; at most ${LIMITS.emitBytes} a record and ` +
+            `${LIMITS.inputBytes} an input are taken. Emit less, or a reference to it.`,
+        );
+    }
+    return encoded;
+  }
+
+  /** Gives an emit its place in the journal: the origin header that its readers know it by (J7a). */
+  place(emit: UnplacedEmit, batch: BatchBuilder): UnplacedEmit {
+    const { topology, partition } = this.#options;
+    const origin = formatOrigin({
+      application: topology.application,
+      task: partition,
+      n: batch.number,
+      index: batch.nextIndex,
+    });
+    return { ...emit, headers: { ...emit.headers, [HEADER.origin]: origin } };
+  }
+
+  /** A record that cannot be handled, with its bytes as they came. */
+  deadRecord(record: SourceRecord, code: string, reason: string): UnplacedEmit {
+    const type = record.headers[HEADER.eventType];
+    const known = type !== undefined && this.#isKnown(type);
+    const { [HEADER.origin]: _origin, [HEADER.fused]: _fused, ...headers } = record.headers;
+    return {
+      topic: `dlq.${known ? type : record.topic}`,
+      partition: this.#options.partition,
+      key: record.key,
+      value: record.value,
+      headers: {
+        ...headers,
+        'x-application': this.#options.topology.application,
+        'x-original-topic': record.topic,
+        'x-original-partition': String(record.partition),
+        'x-original-offset': String(record.offset),
+        'x-error': code,
+        'x-error-message': reason.slice(0, 1_000),
+        attempt: '1',
+      },
+    };
+  }
+
+  #isKnown(type: string): boolean {
+    const { topology } = this.#options;
+    return topology.consumers.has(type) || topology.referenceOf.has(type);
+  }
+
+  #event(
+    actor: Actor<unknown>,
+    emit: EventEmit,
+    cause: Cause,
+    causeId: string,
+    count: number,
+    state: TaskState,
+  ): EncodedEmit {
+    const { topology, partition, codec, fuse } = this.#options;
+    const definition = topology.events.get(emit.type);
+    if (definition === undefined || !actor.emits.includes(emit.type))
+      throw unknownEmit(actor.name, emit.type);
+    const sequence = cause.sequence === null ? null : cause.sequence + count;
+    const envelope: Envelope = {
+      event_id: derivedEventId({
+        causeId,
+        actor: actor.name,
+        index: count,
+        family: definition.family,
+        time: state.time,
+        sequence,
+      }),
+      family: definition.family,
+      event_type: emit.type,
+      event_version: definition.version,
+      occurred_at: state.time,
+      correlation_id: cause.correlationId,
+      causation_id: cause.eventId,
+      sequence,
+      producer: topology.application,
+      priority: cause.priority,
+      trace_id: cause.traceId,
+    };
+    const record = { envelope, payload: emit.payload, payload_extra: {}, raw: null };
+    const value = codec.encode(definition.topic, definition.record, record);
+    const fused = fuse ? this.#fusedIds.get(emit.type) : undefined;
+    const headers = envelopeHeaders(envelope);
+    return {
+      emit: {
+        topic: definition.topic,
+        partition,
+        key: utf8.encode(cause.correlationId),
+        value,
+        headers: fused === undefined ? headers : { ...headers, [HEADER.fused]: fused },
+      },
+      // Decoded again so that a chained consumer sees exactly what one behind the broker would.
+      event: fused === undefined ? record : (codec.decode(value).value as EventRecord),
+    };
+  }
+
+  #readModel(actor: Actor<unknown>, emit: ReadModelEmit): EncodedEmit {
+    const definition = this.#options.topology.readModels.get(emit.topic);
+    if (definition === undefined || !actor.emits.includes(emit.topic))
+      throw unknownEmit(actor.name, emit.topic);
+    const { topic, record } = definition;
+    const value =
+      emit.value === null ? null : this.#options.codec.encode(topic, record, emit.value);
+    const key = utf8.encode(emit.key);
+    return {
+      emit: { topic, partition: this.#options.partition, key, value, headers: {} },
+      event: null,
+    };
+  }
+
+  #deadMessage(emit: DeadLetterEmit): EncodedEmit {
+    const { topology, partition, codec } = this.#options;
+    const { message } = emit;
+    const definition = topology.events.get(message.type);
+    if (definition === undefined) throw unknownEmit('dead letter', message.type);
+    const { envelope, payload } = message;
+    const record = { envelope, payload, payload_extra: {}, raw: null };
+    return {
+      emit: {
+        topic: `dlq.${message.type}`,
+        partition,
+        key: utf8.encode(message.key),
+        value: codec.encode(definition.topic, definition.record, record),
+        headers: {
+          ...envelopeHeaders(envelope),
+          'x-application': topology.application,
+          'x-original-topic': definition.topic,
+          'x-error': emit.code,
+          'x-error-message': emit.reason.slice(0, 1_000),
+          attempt: '1',
+        },
+      },
+      event: null,
+    };
+  }
+}
+
+/** The headers every event carries; what is null is absent. Source: docs/reference/interfaces.md. */
+export function envelopeHeaders(envelope: Envelope): Headers {
+  const headers: Record<string, string> = {
+    [HEADER.eventId]: envelope.event_id,
+    [HEADER.eventType]: envelope.event_type,
+    [HEADER.family]: envelope.family,
+    [HEADER.correlationId]: envelope.correlation_id,
+    [HEADER.priority]: envelope.priority,
+  };
+  if (envelope.causation_id !== null) headers[HEADER.causationId] = envelope.causation_id;
+  if (envelope.sequence !== null) headers[HEADER.sequence] = String(envelope.sequence);
+  if (envelope.trace_id !== null) headers[HEADER.traceparent] = envelope.trace_id;
+  return headers;
+}
+
+function headerBytes(headers: Headers): number {
+  let bytes = 0;
+  for (const name in headers) bytes += name.length + (headers[name]?.length ?? 0);
+  return bytes;
+}
+
+function unknownEmit(actor: string, name: string): EngineError {
+  return new EngineError(
+    'UNKNOWN_EMIT',
+    'park',
+    `${actor} emits '${name}', which it does not declare; add it to its 'emits' and to the topology.`,
+  );
+}

@@ -1,0 +1,33 @@
+/** What the runner does about an error of the engine. A closed choice; code never reads message texts. */
+export type Reaction = 'dead-letter' | 'park' | 'retake' | 'stop';
+
+export type EngineErrorCode =
+  | 'TOPOLOGY_INVALID'
+  | 'UNKNOWN_REFERENCE'
+  | 'UNKNOWN_EMIT'
+  | 'EMIT_INVALID'
+  | 'EMIT_TOO_LARGE'
+  | 'CHAIN_TOO_LONG'
+  | 'STATE_INVALID'
+  | 'STATE_TOO_NEW'
+  | 'HANDLER_THREW'
+  | 'PARK_FULL'
+  | 'DATA_LOSS'
+  | 'DEPLOYMENT_CHANGED'
+  | 'FENCED'
+  | 'APPEND_UNKNOWN'
+  | 'APPEND_REFUSED'
+  | 'PUBLISH_REFUSED'
+  | 'JOURNAL_LOST_RECORDS'
+  | 'JOURNAL_UNREADABLE';
+
+export class EngineError extends Error {
+  override readonly name = 'EngineError';
+  readonly code: EngineErrorCode;
+  readonly reaction: Reaction;
+  constructor(code: EngineErrorCode, reaction: Reaction, message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+    this.reaction = reaction;
+  }
+}

@@ -1,0 +1,175 @@
+import type { Headers, Micros } from './event.ts';
+
+/*
+ * The records of `<application>.journal`, spelled as in their Avro schemas
+ * (avro/schemas/journal/*.avsc). Partition p belongs to task p. Source: docs/protocol.md, J1-J8.
+ */
+
+/** Opens a term. It is named by the offset at which it stands (J2). */
+export interface Fence {
+  readonly application: string;
+  readonly task: number;
+  /** Group member that wrote it, with its host and the generation it was assigned in. */
+  readonly member: string;
+  readonly host: string;
+  readonly generation: number;
+  readonly deployment: 'fused' | 'split';
+  /** Hash of the fused edges of the code that runs from here on (J6). */
+  readonly edges_hash: string;
+  readonly time: Micros;
+}
+
+export interface Position {
+  readonly topic: string;
+  readonly topic_id: string;
+  readonly partition: number;
+  readonly leader_epoch: number;
+  /** Offset of the next record to handle. */
+  readonly offset: number;
+}
+
+/** Highest (n, index) taken from one origin in one source partition (J7a). */
+export interface Mark {
+  readonly topic: string;
+  readonly partition: number;
+  readonly application: string;
+  readonly task: number;
+  readonly n: number;
+  readonly index: number;
+}
+
+export interface ReferenceRead {
+  readonly name: string;
+  readonly id: string;
+  /** event_id of the message that brought the value; null when there was none. */
+  readonly version: string | null;
+}
+
+export type InputKind = 'record' | 'chain' | 'timer' | 'effect' | 'command';
+
+/** One message handled in the batch, in order. `topic` and what follows it are null unless kind is record. */
+export interface Input {
+  readonly kind: InputKind;
+  readonly actor: string | null;
+  readonly key: string;
+  readonly event_id: string;
+  readonly topic: string | null;
+  readonly partition: number | null;
+  readonly offset: number | null;
+  readonly references: readonly ReferenceRead[];
+  /** JSON of what stands on no topic: an effect's result. */
+  readonly data: string | null;
+  /** Logical time at which it was handled. */
+  readonly time: Micros;
+}
+
+export interface StateChange {
+  readonly actor: string;
+  readonly key: string;
+  readonly version: number;
+  /** JSON; null: deleted. */
+  readonly value: string | null;
+}
+
+export interface JournaledEmit {
+  readonly index: number;
+  readonly topic: string;
+  readonly partition: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: Headers;
+}
+
+export interface Seen {
+  readonly key: string;
+  readonly event_id: string;
+}
+
+/** Set (due not null) or cancelled (due null). */
+export interface TimerChange {
+  readonly actor: string;
+  readonly key: string;
+  readonly name: string;
+  readonly due: Micros | null;
+  readonly setter: string;
+}
+
+/** A message put behind a blocked (actor, key), or (`message` null) the head of that queue taken away. */
+export interface ParkedChange {
+  readonly actor: string;
+  readonly key: string;
+  readonly code: string;
+  readonly reason: string;
+  /** JSON of the parked message. */
+  readonly message: string | null;
+}
+
+/** An effect asked for (`request` JSON) or settled (null). */
+export interface EffectChange {
+  readonly actor: string;
+  readonly key: string;
+  readonly id: string;
+  readonly request: string | null;
+}
+
+export interface ReferenceChange {
+  readonly name: string;
+  readonly id: string;
+  readonly version: string;
+  /** JSON; null: removed. */
+  readonly value: string | null;
+}
+
+/**
+ * Every emit of this task to that output partition up to (n, index) is acknowledged and stands below
+ * `offset` (J5).
+ */
+export interface Watermark {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly n: number;
+  readonly index: number;
+}
+
+/** Everything one step of a task added. Valid iff `fence` and `n` follow from the log before it (J2). */
+export interface Batch {
+  readonly fence: number;
+  readonly n: number;
+  readonly time: Micros;
+  readonly inputs: readonly Input[];
+  readonly positions: readonly Position[];
+  readonly marks: readonly Mark[];
+  readonly states: readonly StateChange[];
+  readonly emits: readonly JournaledEmit[];
+  readonly seen: readonly Seen[];
+  readonly timers: readonly TimerChange[];
+  readonly parked: readonly ParkedChange[];
+  readonly effects: readonly EffectChange[];
+  readonly references: readonly ReferenceChange[];
+  readonly watermarks: readonly Watermark[];
+}
+
+/** What a log that has been cleaned begins with (J9). Written from the cleaning step on; read always. */
+export interface Anchor {
+  readonly fence: number;
+  readonly n: number;
+  readonly time: Micros;
+  readonly deployment: 'fused' | 'split';
+  readonly edges_hash: string;
+  readonly positions: readonly Position[];
+  readonly marks: readonly Mark[];
+  readonly watermarks: readonly Watermark[];
+}
+
+export type JournalEntry =
+  | { readonly kind: 'fence'; readonly fence: Fence }
+  | { readonly kind: 'batch'; readonly batch: Batch }
+  | { readonly kind: 'anchor'; readonly anchor: Anchor };
+
+/** Avro record names of the entries. */
+export const JOURNAL_RECORD = {
+  fence: 'millrace.journal.v1.Fence',
+  batch: 'millrace.journal.v1.Batch',
+  anchor: 'millrace.journal.v1.Anchor',
+} as const;

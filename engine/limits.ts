@@ -1,0 +1,21 @@
+/** Every bound of the engine, with its unit and its reason. */
+export const LIMITS = {
+  /** Event ids remembered per key for records of foreign producers; part of the promise (J7a). */
+  seenIdsPerKey: 4096,
+  /** Messages behind one blocked (actor, key); past it the task pauses and says so (J8a). */
+  parkedMessagesPerKey: 10_000,
+  /** Bytes of JSON behind one blocked (actor, key). */
+  parkedBytesPerKey: 16 * 1024 * 1024,
+  /** Emits that one input may cause, chain included: a loop in a topology must not hang its task. */
+  emitsPerInput: 1_024,
+  /** Value and headers of one emit; below Kafka's default max.message.bytes of 1 MiB. */
+  emitBytes: 900 * 1024,
+  /** States and emits of one input: with one such input a journal record still fits its topic. */
+  inputBytes: 4 * 1024 * 1024,
+  /** A batch is sealed when it holds this much; journals take records of up to 16 MiB. */
+  batchBytes: 1024 * 1024,
+  /** Inputs of one batch: bounds the time the event loop is held. */
+  batchInputs: 500,
+  /** Skipped records after which their positions are journaled even though nothing was handled. */
+  skippedBeforeBatch: 10_000,
+} as const;

@@ -1,0 +1,24 @@
+import { HEADER, type Headers } from './event.ts';
+
+/** Which journal entry of which task a record was published from (J5, J7a). */
+export interface Origin {
+  readonly application: string;
+  readonly task: number;
+  readonly n: number;
+  readonly index: number;
+}
+
+export function formatOrigin(origin: Origin): string {
+  return `${origin.application}/${origin.task}/${origin.n}/${origin.index}`;
+}
+
+/** The origin named by a record's headers; null for records of foreign producers. */
+export function originOf(headers: Headers): Origin | null {
+  const text = headers[HEADER.origin];
+  if (text === undefined) return null;
+  const [application, task, n, index, rest] = text.split('/');
+  const numbers = [task, n, index].map(Number);
+  if (!application || rest !== undefined || numbers.some((each) => !Number.isSafeInteger(each)))
+    return null;
+  return { application, task: Number(task), n: Number(n), index: Number(index) };
+}
