@@ -88,9 +88,9 @@ export interface Decision<State> {
 
 // A method signature, not a property: an actor of one payload type stands in a list of actors.
 export interface Handlers<State> {
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- payload types are per event type
   readonly [eventType: string]: (
     state: State,
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any -- payload types are per event type
     message: Message<any>,
     context: Context,
   ) => Decision<State>;
