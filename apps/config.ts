@@ -1,0 +1,292 @@
+import { ConfigReader } from './config-reader.ts';
+
+export { ConfigError } from './config-reader.ts';
+export type { ConfigProblem } from './config-reader.ts';
+
+/** The apps of this system that serve HTTP, each on a port of its own. */
+export type AppName = 'gateway' | 'trading' | 'orchestrator' | 'coordinator';
+
+/** Which variable moves an app to another port. */
+export const PORT_VARIABLE: Readonly<Record<AppName, string>> = {
+  gateway: 'PORT',
+  trading: 'TRADING_PORT',
+  orchestrator: 'ORCHESTRATOR_PORT',
+  coordinator: 'COORDINATOR_PORT',
+};
+
+export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
+
+/**
+ * Everything an app takes from its environment, checked, frozen, and grouped by what it concerns.
+ *
+ * Units: as the names say; `maxNotionalUsd` and `maxSlippage` are decimal strings.
+ * Source: B-14, docs/reference/configuration.md.
+ */
+export interface Config {
+  readonly service: {
+    /** The address that the HTTP servers listen on. */
+    readonly host: string;
+    /** 0: any free port. */
+    readonly ports: Readonly<Record<AppName, number>>;
+    /** Tells processes of one app apart; the group member's static id is made of it. */
+    readonly instanceId: string;
+    readonly logLevel: LogLevel;
+  };
+  readonly kafka: {
+    readonly client: 'platformatic';
+    /** `host:port` each. */
+    readonly brokers: readonly string[];
+    /** Stands before every physical topic and group name. */
+    readonly topicPrefix: string;
+    readonly partitions: number;
+    readonly sessionTimeoutMs: number;
+  };
+  readonly stores: {
+    readonly registryUrl: string;
+    readonly databaseUrl: string;
+    readonly redisUrl: string;
+  };
+  readonly local: {
+    readonly dataFolder: string;
+    readonly installAllowed: boolean;
+  };
+  readonly risk: {
+    readonly maxNotionalUsd: string;
+    readonly maxSlippage: string;
+  };
+  readonly planning: {
+    readonly poolSnapshotMaxAgeMs: number;
+    readonly rustEngineEnabled: boolean;
+    readonly mlEnabled: boolean;
+  };
+  readonly execution: {
+    readonly maxAttempts: number;
+    /** Pause before the second, third and fourth call. */
+    readonly retryDelaysMs: readonly number[];
+  };
+  readonly chain: {
+    readonly mock: boolean;
+    readonly rpcUrl: string | null;
+    readonly chainId: number;
+    readonly mainnetFork: boolean;
+  };
+  readonly coordinator: {
+    readonly reorderWaitMs: number;
+  };
+  readonly gateway: {
+    /** Event names, or a family with a star: `exec.*`. */
+    readonly wsAllowedTopics: readonly string[];
+    /** Per `X-Api-Key`, or per remote address without one. 0: no limit. */
+    readonly rateLimitIntentsPerMin: number;
+    readonly authorization: 'allow' | 'deny';
+  };
+}
+
+const PORT = { min: 1, max: 65_535 };
+const APP_PORT = { min: 0, max: 65_535 };
+const DAY_MS = 86_400_000;
+
+/**
+ * Reads and checks the whole environment of an app.
+ *
+ * Throws: ConfigError (stop) that lists every bad variable with its value and the remedy.
+ */
+export function loadConfig(env: Readonly<Record<string, string | undefined>>): Config {
+  const reader = new ConfigReader(env);
+  const config: Config = {
+    service: service(reader),
+    kafka: kafka(reader),
+    stores: stores(reader),
+    local: local(reader),
+    risk: risk(reader),
+    planning: planning(reader),
+    execution: execution(reader),
+    chain: chain(reader),
+    coordinator: {
+      reorderWaitMs: reader.integer('REORDER_WAIT_MS', 30_000, { min: 1, max: DAY_MS }),
+    },
+    gateway: gateway(reader),
+  };
+  reader.finish();
+  return frozen(config);
+}
+
+function service(reader: ConfigReader): Config['service'] {
+  const ports = {
+    gateway: reader.integer(PORT_VARIABLE.gateway, 3000, APP_PORT),
+    trading: reader.integer(PORT_VARIABLE.trading, 3001, APP_PORT),
+    orchestrator: reader.integer(PORT_VARIABLE.orchestrator, 3002, APP_PORT),
+    coordinator: reader.integer(PORT_VARIABLE.coordinator, 3003, APP_PORT),
+  };
+  rejectSharedPorts(reader, ports);
+  return {
+    host: reader.text('HOST', '127.0.0.1', {
+      pattern: /^[A-Za-z0-9.:-]+$/,
+      problem: 'not an address',
+      remedy: 'Set HOST to an address of this machine, such as 127.0.0.1 or 0.0.0.0',
+    }),
+    ports,
+    instanceId: reader.text('INSTANCE_ID', '1', {
+      pattern: /^[A-Za-z0-9._-]{1,100}$/,
+      problem: 'not a name of at most 100 letters, digits, dots, dashes and underscores',
+      remedy: 'Set INSTANCE_ID to a short name that no other process of the same app has',
+    }),
+    logLevel: reader.choice<LogLevel>('LOG_LEVEL', 'info', [
+      'trace',
+      'debug',
+      'info',
+      'warn',
+      'error',
+      'fatal',
+      'silent',
+    ]),
+  };
+}
+
+function rejectSharedPorts(reader: ConfigReader, ports: Readonly<Record<AppName, number>>): void {
+  const taken = new Map<number, AppName>();
+  for (const app of Object.keys(PORT_VARIABLE) as AppName[]) {
+    const holder = taken.get(ports[app]);
+    if (holder !== undefined && ports[app] !== 0) {
+      reader.reject(
+        PORT_VARIABLE[app],
+        `port ${ports[app]} of ${app} is also that of ${holder}`,
+        `Give ${PORT_VARIABLE[app]} and ${PORT_VARIABLE[holder]} different ports`,
+      );
+    }
+    taken.set(ports[app], app);
+  }
+}
+
+function kafka(reader: ConfigReader): Config['kafka'] {
+  const port = reader.integer('KAFKA_PORT', 19_092, PORT);
+  return {
+    client: reader.choice('KAFKA_CLIENT', 'platformatic', ['platformatic']),
+    brokers: reader.list('KAFKA_BROKERS', [`127.0.0.1:${port}`], {
+      pattern: /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/,
+      problem: 'not a list of brokers',
+      remedy: 'Set KAFKA_BROKERS to host:port, several separated by commas',
+    }),
+    topicPrefix: reader.text('TOPIC_PREFIX', '', {
+      pattern: /^[A-Za-z0-9._-]{0,100}$/,
+      problem: 'not usable in a topic name',
+      remedy: 'Use at most 100 letters, digits, dots, dashes and underscores, such as cypher.dev.',
+    }),
+    partitions: reader.integer('PARTITIONS', 4, { min: 1, max: 1000 }),
+    sessionTimeoutMs: reader.integer('SESSION_TIMEOUT_MS', 6_000, { min: 1_000, max: 1_800_000 }),
+  };
+}
+
+function stores(reader: ConfigReader): Config['stores'] {
+  const registryPort = reader.integer('SCHEMA_REGISTRY_PORT', 18_081, PORT);
+  const postgresPort = reader.integer('POSTGRES_PORT', 15_432, PORT);
+  const redisPort = reader.integer('REDIS_PORT', 16_379, PORT);
+  return {
+    registryUrl: reader.url(
+      'SCHEMA_REGISTRY_URL',
+      `http://127.0.0.1:${registryPort}/apis/ccompat/v7`,
+      ['http:', 'https:'],
+    ),
+    databaseUrl: reader.url(
+      'DATABASE_URL',
+      `postgres://millrace:millrace@127.0.0.1:${postgresPort}/millrace`,
+      ['postgres:', 'postgresql:'],
+    ),
+    redisUrl: reader.url('REDIS_URL', `redis://127.0.0.1:${redisPort}`, ['redis:', 'rediss:']),
+  };
+}
+
+function local(reader: ConfigReader): Config['local'] {
+  return {
+    dataFolder: reader.raw('MILLRACE_DATA') ?? '.data',
+    installAllowed: !reader.flag('MILLRACE_NO_INSTALL', false),
+  };
+}
+
+function risk(reader: ConfigReader): Config['risk'] {
+  return {
+    maxNotionalUsd: reader.text('MAX_NOTIONAL_USD', '10000', {
+      pattern: /^(?=.*[1-9])\d{1,30}(\.\d{1,18})?$/,
+      problem: 'not a decimal above 0',
+      remedy: 'Set MAX_NOTIONAL_USD to an amount in dollars, such as 10000 or 2500.50',
+    }),
+    maxSlippage: reader.text('MAX_SLIPPAGE', '0.05', {
+      pattern: /^0(\.\d{1,18})?$/,
+      problem: 'not a decimal from 0 to below 1',
+      remedy: 'Set MAX_SLIPPAGE to a fraction, such as 0.05 for five per cent',
+    }),
+  };
+}
+
+function planning(reader: ConfigReader): Config['planning'] {
+  return {
+    poolSnapshotMaxAgeMs: reader.integer('POOL_SNAPSHOT_MAX_AGE_MS', 120_000, {
+      min: 1,
+      max: DAY_MS,
+    }),
+    rustEngineEnabled: reader.flag('RUST_ENGINE_ENABLED', false),
+    mlEnabled: reader.flag('PLATFORM_ENABLE_ML', false),
+  };
+}
+
+function execution(reader: ConfigReader): Config['execution'] {
+  return {
+    maxAttempts: reader.integer('MAX_EXEC_ATTEMPTS', 3, { min: 1, max: 100 }),
+    retryDelaysMs: reader.integers('RETRY_DELAYS_MS', [10_000, 60_000, 300_000], {
+      min: 0,
+      max: DAY_MS,
+    }),
+  };
+}
+
+function chain(reader: ConfigReader): Config['chain'] {
+  const mock = reader.flag('PLATFORM_MOCK_CHAIN', true);
+  for (const variable of mock ? [] : ['ETH_RPC_URL', 'CHAIN_ID']) {
+    if (reader.raw(variable) !== null) continue;
+    reader.reject(
+      variable,
+      'needed while PLATFORM_MOCK_CHAIN is false',
+      `Set ${variable} to that of the chain, or PLATFORM_MOCK_CHAIN=true to go without one`,
+    );
+  }
+  return {
+    mock,
+    rpcUrl: reader.url('ETH_RPC_URL', null, ['http:', 'https:', 'ws:', 'wss:']),
+    chainId: reader.integer('CHAIN_ID', 31_337, { min: 1, max: 999_999_999_999_999 }),
+    mainnetFork: reader.flag('USE_MAINNET_FORK', false),
+  };
+}
+
+function gateway(reader: ConfigReader): Config['gateway'] {
+  if (reader.flag('HMAC_REQUIRED', false)) {
+    reader.reject(
+      'HMAC_REQUIRED',
+      'signed requests are not checked by this version',
+      'Leave HMAC_REQUIRED out and let only trusted clients reach the gateway',
+    );
+  }
+  return {
+    wsAllowedTopics: reader.list(
+      'WS_ALLOWED_TOPICS',
+      ['intent.*', 'risk.*', 'plan.*', 'exec.*', 'market.*'],
+      {
+        pattern: /^(intent|risk|plan|exec|system|market)\.(\*|[a-z0-9_]+)$/,
+        problem: 'not a list of event names',
+        remedy:
+          'Set WS_ALLOWED_TOPICS to names such as plan.created or exec.*, of intent, risk, plan, exec, system and market, separated by commas',
+      },
+    ),
+    rateLimitIntentsPerMin: reader.integer('RATE_LIMIT_INTENTS_PER_MIN', 0, {
+      min: 0,
+      max: 1_000_000,
+    }),
+    authorization: reader.choice('INTENT_AUTHORIZATION', 'allow', ['allow', 'deny']),
+  };
+}
+
+function frozen<Value extends object>(value: Value): Value {
+  for (const part of Object.values(value)) {
+    if (typeof part === 'object' && part !== null) frozen(part);
+  }
+  return Object.freeze(value);
+}
