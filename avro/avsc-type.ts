@@ -1,0 +1,102 @@
+import avsc from 'avsc';
+import type { Type } from 'avsc';
+import type { Schema } from './schemas.ts';
+
+/*
+ * avsc, with three of its types replaced: bytes take any Uint8Array, and arrays and maps believe no
+ * count that the bytes left cannot hold (avsc would allocate and loop over whatever a damaged record
+ * claims). Types read numbers for longs and refuse those past 2^53.
+ */
+
+/** The part of avsc's reading cursor that its type classes use. */
+interface Tap {
+  readonly buf: Uint8Array;
+  readonly pos: number;
+  readLong(): number;
+  readString(): string;
+}
+
+interface Reads {
+  _read(tap: Tap): unknown;
+  _skip(tap: Tap): void;
+}
+
+/** Block after block, each item at least one byte; zero-byte items are bounded by the same rule. */
+function readBlocks(tap: Tap, item: () => void): void {
+  for (let count = tap.readLong(); count !== 0; count = tap.readLong()) {
+    if (count < 0) {
+      count = -count;
+      tap.readLong();
+    }
+    const left = tap.buf.length - tap.pos;
+    if (!(count <= left)) throw new Error(`a block of ${count} items stands in ${left} bytes`);
+    for (let index = 0; index < count; index++) item();
+  }
+}
+
+class CountedArray extends avsc.types.ArrayType {
+  _read(tap: Tap): unknown {
+    const items = this.itemsType as unknown as Reads;
+    const values: unknown[] = [];
+    readBlocks(tap, () => values.push(items._read(tap)));
+    return values;
+  }
+  _skip(tap: Tap): void {
+    const items = this.itemsType as unknown as Reads;
+    readBlocks(tap, () => items._skip(tap));
+  }
+}
+
+class CountedMap extends avsc.types.MapType {
+  _read(tap: Tap): unknown {
+    const type = this.valuesType as unknown as Reads;
+    const values: Record<string, unknown> = {};
+    readBlocks(tap, () => {
+      const key = tap.readString();
+      const value = type._read(tap);
+      // Plain assignment would lose this one key.
+      if (key === '__proto__') Object.defineProperty(values, key, { ...OWN, value });
+      else values[key] = value;
+    });
+    return values;
+  }
+  _skip(tap: Tap): void {
+    const type = this.valuesType as unknown as Reads;
+    readBlocks(tap, () => {
+      tap.readString();
+      type._skip(tap);
+    });
+  }
+}
+
+const OWN = { configurable: true, enumerable: true, writable: true };
+
+class AnyBytes extends avsc.types.LogicalType {
+  override _fromValue(value: unknown): unknown {
+    return value;
+  }
+  override _toValue(value: unknown): unknown {
+    if (Buffer.isBuffer(value) || !(value instanceof Uint8Array)) return value;
+    return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
+  }
+  override _resolve(type: Type): unknown {
+    return avsc.Type.isType(type, 'bytes') ? (value: unknown) => value : undefined;
+  }
+}
+
+/** Throws: Error of avsc when the schema is not valid Avro. */
+export function parseType(schema: Schema): Type {
+  return avsc.Type.forSchema(
+    schema as avsc.Schema,
+    {
+      omitRecordMethods: true,
+      typeHook: (part, options) => {
+        if (part === 'bytes') return new AnyBytes({ type: 'bytes', logicalType: 'bytes' }, {});
+        const { type } = part as { readonly type?: unknown };
+        if (type === 'array') return new CountedArray(part as never, options);
+        if (type === 'map') return new CountedMap(part as never, options);
+        return undefined;
+      },
+    } as Partial<avsc.ForSchemaOptions>,
+  );
+}

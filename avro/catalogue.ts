@@ -1,0 +1,88 @@
+import type { EventDefinition, ReadModelDefinition } from '../engine/event.ts';
+import { JOURNAL_RECORD } from '../engine/journal.ts';
+
+/** A record that may stand on a topic: what the registry knows as one subject. */
+export interface TopicRecord {
+  /** Logical topic, without TOPIC_PREFIX. */
+  readonly topic: string;
+  /** Full name of the Avro record. */
+  readonly record: string;
+}
+
+function trading(type: string, topic: string, name: string): EventDefinition {
+  return { type, family: 'TRADING', version: 1, topic, record: `millrace.trading.v1.${name}` };
+}
+
+/** The 11 events of an intent's life. Source: B-06. */
+export const TRADING_EVENTS: readonly EventDefinition[] = [
+  trading('intent.submitted', 'intents', 'IntentSubmitted'),
+  trading('intent.accepted', 'intents', 'IntentAccepted'),
+  trading('risk.approved', 'risk', 'RiskApproved'),
+  trading('risk.rejected', 'risk', 'RiskRejected'),
+  trading('plan.created', 'plans', 'PlanCreated'),
+  trading('plan.rejected', 'plans', 'PlanRejected'),
+  trading('exec.started', 'exec', 'ExecStarted'),
+  trading('exec.step_submitted', 'exec', 'ExecStepSubmitted'),
+  trading('exec.step_filled', 'exec', 'ExecStepFilled'),
+  trading('exec.completed', 'exec', 'ExecCompleted'),
+  trading('exec.failed', 'exec', 'ExecFailed'),
+];
+
+/** Reference data from outside; never in the event store (B-111). */
+export const MARKET_EVENTS: readonly EventDefinition[] = [
+  {
+    type: 'market.pool_snapshot',
+    family: 'SYSTEM',
+    version: 1,
+    topic: 'market',
+    record: 'millrace.market.v1.PoolSnapshot',
+  },
+];
+
+/** The compacted topics that Redis is filled from. */
+export const READ_MODELS: readonly ReadModelDefinition[] = [
+  { topic: 'rm.intent', record: 'millrace.readmodel.v1.Intent' },
+  { topic: 'rm.plan', record: 'millrace.readmodel.v1.Plan' },
+];
+
+export class CatalogueError extends Error {
+  override readonly name = 'CatalogueError';
+  readonly code = 'UNKNOWN_EVENT_TYPE';
+}
+
+const BY_TYPE: ReadonlyMap<string, EventDefinition> = new Map(
+  [...TRADING_EVENTS, ...MARKET_EVENTS].map((definition) => [definition.type, definition]),
+);
+
+/**
+ * Where an event type lives. Only types of the catalogue can be published.
+ *
+ * Throws: CatalogueError UNKNOWN_EVENT_TYPE.
+ * Source: B-34.
+ */
+export function eventDefinition(type: string): EventDefinition {
+  const definition = BY_TYPE.get(type);
+  if (definition) return definition;
+  throw new CatalogueError(
+    `event type ${JSON.stringify(type)} is not in the catalogue; known are ${[...BY_TYPE.keys()].join(', ')}; ` +
+      'add it to avro/catalogue.ts with a schema, or correct the name',
+  );
+}
+
+/** Everything that events and read models put on topics. */
+export const CATALOGUE_RECORDS: readonly TopicRecord[] = [
+  ...TRADING_EVENTS,
+  ...MARKET_EVENTS,
+  ...READ_MODELS,
+].map(({ topic, record }) => ({ topic, record }));
+
+/** What an application writes to `<application>.journal`. */
+export function journalRecords(application: string): readonly TopicRecord[] {
+  const topic = `${application}.journal`;
+  return Object.values(JOURNAL_RECORD).map((record) => ({ topic, record }));
+}
+
+/** Name of a subject in the registry. Source: docs/reference/interfaces.md, Records. */
+export function subjectOf({ topic, record }: TopicRecord, topicPrefix = ''): string {
+  return `${topicPrefix}${topic}-${record}`;
+}

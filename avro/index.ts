@@ -1,0 +1,59 @@
+export {
+  CATALOGUE_RECORDS,
+  CatalogueError,
+  eventDefinition,
+  journalRecords,
+  MARKET_EVENTS,
+  READ_MODELS,
+  subjectOf,
+  TRADING_EVENTS,
+} from './catalogue.ts';
+export type { TopicRecord } from './catalogue.ts';
+export { AvroCodec } from './codec.ts';
+export type { AvroCodecOptions, OfflineOptions } from './codec.ts';
+export { envelope, EnvelopeError, toEnvelope } from './envelope.ts';
+export type { EnvelopeOptions } from './envelope.ts';
+export { eventHeaders } from './headers.ts';
+export {
+  createUlidGenerator,
+  IdError,
+  isUlid,
+  isUuid,
+  newCorrelationId,
+  parseCorrelationId,
+} from './ids.ts';
+export type { UlidGenerator } from './ids.ts';
+export { isoMicros, microsFromIso, TimeError } from './micros.ts';
+export { registerSubject } from './register.ts';
+export { RegistryError, SchemaRegistry } from './registry.ts';
+export type { Compatibility, RegistryErrorCode, RegistryOptions } from './registry.ts';
+export { loadSchemas } from './schemas.ts';
+export type { NamedSchema, Schema, Schemas } from './schemas.ts';
+export { joinPayload, splitPayload } from './payload.ts';
+export type { SplitPayload } from './payload.ts';
+export { fromWire, toWire } from './wire.ts';
+export type { WireEvent } from './wire.ts';
+export type { EventEnvelope } from './generated/envelope.ts';
+export type { MarketPayloads, PoolSnapshotPayload } from './generated/market.ts';
+export type {
+  ExecCompletedPayload,
+  ExecFailedPayload,
+  ExecStartedPayload,
+  ExecStepFilledPayload,
+  ExecStepSubmittedPayload,
+  IntentAcceptedPayload,
+  IntentSubmittedPayload,
+  PlanCreatedPayload,
+  PlanRejectedPayload,
+  PlanStep,
+  RiskApprovedPayload,
+  RiskRejectedPayload,
+  TradingPayloads,
+} from './generated/trading.ts';
+export type {
+  Intent as IntentReadModel,
+  IntentState,
+  IntentSummary,
+  Plan as PlanReadModel,
+  PlanStatus,
+} from './generated/readmodel.ts';

@@ -1,0 +1,94 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+
+export interface SchemaField {
+  readonly name: string;
+  readonly type: Schema;
+  readonly doc?: string;
+  readonly default?: unknown;
+}
+
+/** A named type of Avro as it stands in an .avsc file. */
+export interface NamedSchema {
+  readonly type: 'record' | 'enum';
+  readonly name: string;
+  readonly namespace?: string;
+  readonly doc?: string;
+  readonly fields?: readonly SchemaField[];
+  readonly symbols?: readonly string[];
+}
+
+export type Schema =
+  | string
+  | readonly Schema[]
+  | NamedSchema
+  | { readonly type: 'array'; readonly items: Schema }
+  | { readonly type: 'map'; readonly values: Schema }
+  | { readonly type: 'long'; readonly logicalType: string };
+
+/** The schemas of the folder, and each made self-contained, by full name. */
+export interface Schemas {
+  /** File by file: the folder they stand in (the family) and the schema as written. */
+  readonly files: readonly { readonly family: string; readonly schema: NamedSchema }[];
+  /** With every reference inlined where it first occurs, as the registry wants it. */
+  get(fullName: string): NamedSchema;
+}
+
+const FOLDER = join(import.meta.dirname, 'schemas');
+
+/**
+ * Reads `<folder>/<family>/*.avsc`.
+ *
+ * Throws: Error when a file is no JSON, or `get` is asked for a name that no file has.
+ */
+export function loadSchemas(folder: string = FOLDER): Schemas {
+  const files = readdirSync(folder, { recursive: true, encoding: 'utf8' })
+    .filter((path) => path.endsWith('.avsc'))
+    .sort()
+    .map((path) => ({
+      family: path.split(/[\\/]/)[0] ?? '',
+      schema: JSON.parse(readFileSync(join(folder, path), 'utf8')) as NamedSchema,
+    }));
+  const byName = new Map(files.map(({ schema }) => [fullNameOf(schema), schema]));
+  return {
+    files,
+    get(fullName) {
+      const schema = byName.get(fullName);
+      if (schema) return inline(schema, byName, new Set()) as NamedSchema;
+      throw new Error(
+        `no schema is named ${fullName}; there are ${[...byName.keys()].join(', ')}; add an .avsc file under avro/schemas/`,
+      );
+    },
+  };
+}
+
+export function fullNameOf(schema: NamedSchema): string {
+  return schema.namespace ? `${schema.namespace}.${schema.name}` : schema.name;
+}
+
+// The same object type twice in one schema is an error in Avro: the second occurrence stays a reference.
+function inline(
+  schema: Schema,
+  byName: ReadonlyMap<string, NamedSchema>,
+  done: Set<string>,
+): Schema {
+  if (typeof schema === 'string') {
+    const named = done.has(schema) ? undefined : byName.get(schema);
+    return named ? inline(named, byName, done) : schema;
+  }
+  if (isUnion(schema)) return schema.map((branch) => inline(branch, byName, done));
+  if (schema.type === 'array') return { ...schema, items: inline(schema.items, byName, done) };
+  if (schema.type === 'map') return { ...schema, values: inline(schema.values, byName, done) };
+  if (schema.type === 'long') return schema;
+  done.add(fullNameOf(schema));
+  if (!schema.fields) return schema;
+  const fields = schema.fields.map((field) => ({
+    ...field,
+    type: inline(field.type, byName, done),
+  }));
+  return { ...schema, fields };
+}
+
+export function isUnion(schema: Schema): schema is readonly Schema[] {
+  return Array.isArray(schema);
+}
