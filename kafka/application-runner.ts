@@ -1,0 +1,157 @@
+import type { Codec } from '../engine/codec.ts';
+import type { Micros } from '../engine/event.ts';
+import type { Topology } from '../engine/topology.ts';
+import type { GroupAssignment, GroupMembership, KafkaClient } from './client.ts';
+import type { EffectPerformer } from './effect-runner.ts';
+import type { Log } from './log.ts';
+import { SourceFetcher } from './source-fetcher.ts';
+import {
+  type RunnerObserver,
+  type TaskStatus,
+  TaskRunner,
+  type TaskSurroundings,
+} from './task-runner.ts';
+import type { TopicNames } from './topic-names.ts';
+
+export interface ApplicationOptions {
+  readonly topology: Topology;
+  readonly client: KafkaClient;
+  readonly codec: Codec;
+  readonly names: TopicNames;
+  readonly partitions: number;
+  readonly partitionOf: (key: Uint8Array, partitions: number) => number;
+  readonly clock: () => Micros;
+  readonly host: string;
+  /** Static membership: unique per process of the application, the same after its restart. */
+  readonly instanceId: string;
+  readonly sessionTimeoutMs: number;
+  readonly performers?: Readonly<Record<string, EffectPerformer>>;
+  /** Effects in flight at once, per task. Default: 100. */
+  readonly effectConcurrency?: number;
+  readonly observer: RunnerObserver;
+  readonly log: Log;
+  /** Tasks that this process owns now; for sinks that follow the ownership. Awaited before the next change. */
+  onOwned?(partitions: readonly number[]): Promise<void>;
+  /** Another process took this instance id: end this one at once (J5a). */
+  onFenced(error: Error): void;
+}
+
+export interface ApplicationStatus {
+  readonly application: string;
+  readonly joined: boolean;
+  readonly fetchSilentMs: number;
+  readonly tasks: readonly {
+    readonly partition: number;
+    readonly status: TaskStatus;
+    readonly failure: string | null;
+  }[];
+}
+
+/** How often group offsets are committed; they may lag, they are for lag displays only (J4). */
+const COMMIT_EVERY_MS = 5_000;
+
+/**
+ * Runs one application in this process: joins its group, owns the tasks that the group assigns, and follows
+ * every later assignment. Group callbacks change only which tasks exist; a task's own loop changes its state.
+ */
+export class ApplicationRunner {
+  readonly #options: ApplicationOptions;
+  readonly #tasks = new Map<number, TaskRunner>();
+  readonly #surroundings: TaskSurroundings;
+  readonly #group: GroupMembership;
+  readonly #commits: NodeJS.Timeout;
+
+  constructor(options: ApplicationOptions) {
+    this.#options = options;
+    const { client, log, topology, names } = options;
+    this.#surroundings = {
+      ...options,
+      performers: options.performers ?? {},
+      effectConcurrency: options.effectConcurrency ?? 100,
+      journalProducer: client.producer(),
+      publishProducer: client.producer(),
+      reader: client.reader(),
+      admin: client.admin(),
+      fetcher: new SourceFetcher(client.reader(), log),
+      heartbeatAgeMs: () => this.#group.heartbeatAgeMs,
+    };
+    this.#group = client.joinGroup({
+      groupId: names.physical(topology.application),
+      topic: names.physical(topology.journal),
+      instanceId: options.instanceId,
+      sessionTimeoutMs: options.sessionTimeoutMs,
+      heartbeatIntervalMs: Math.max(100, Math.floor(options.sessionTimeoutMs / 3)),
+      onAssigned: (assignment) => this.#assign(assignment),
+      // Tasks stay until the next assignment says whose they are: whoever else takes one fences it (J2).
+      onRevoked: () => Promise.resolve(),
+      onFenced: (error) => options.onFenced(error),
+    });
+    this.#commits = setInterval(() => void this.#commit(), COMMIT_EVERY_MS);
+  }
+
+  get status(): ApplicationStatus {
+    const tasks = [...this.#tasks.values()].map((task) => ({
+      partition: task.partition,
+      status: task.status,
+      failure: task.failure?.message ?? null,
+    }));
+    return {
+      application: this.#options.topology.application,
+      joined: this.#group.joined,
+      fetchSilentMs: this.#surroundings.fetcher.silentMs,
+      tasks,
+    };
+  }
+
+  /**
+   * Finishes what is under way, bounded, and ends. `leave` when scaled in: the others take over at once;
+   * `stay` when coming back: the tasks wait for the same instance id.
+   */
+  async stop(how: 'leave' | 'stay'): Promise<void> {
+    clearInterval(this.#commits);
+    await this.#options.onOwned?.([]);
+    await Promise.all([...this.#tasks.values()].map((task) => task.stop()));
+    await this.#commit();
+    await this.#group.close(how);
+    const { fetcher, journalProducer, publishProducer, reader, admin } = this.#surroundings;
+    await fetcher.stop();
+    await Promise.all([
+      journalProducer.close(),
+      publishProducer.close(),
+      reader.close(),
+      admin.close(),
+    ]);
+  }
+
+  async #assign(assignment: GroupAssignment): Promise<void> {
+    const { log, topology } = this.#options;
+    const { partitions, generation } = assignment;
+    log.info({ application: topology.application, partitions, generation }, 'tasks assigned');
+    const owned = new Set(partitions);
+    const lost = [...this.#tasks.values()].filter((task) => !owned.has(task.partition));
+    for (const task of lost) this.#tasks.delete(task.partition);
+    await Promise.all(lost.map((task) => task.stop()));
+    for (const partition of partitions) {
+      const task = this.#tasks.get(partition);
+      if (task === undefined)
+        this.#tasks.set(partition, new TaskRunner(this.#surroundings, partition, assignment));
+      else task.reassigned(assignment);
+    }
+    await this.#options.onOwned?.(partitions);
+  }
+
+  async #commit(): Promise<void> {
+    const offsets = [...this.#tasks.values()].flatMap((task) =>
+      task.confirmedPositions.map((position) => ({
+        topic: this.#options.names.physical(position.topic),
+        partition: position.partition,
+        offset: position.offset,
+        leaderEpoch: position.leader_epoch,
+      })),
+    );
+    if (offsets.length === 0) return;
+    const error = await this.#group.commit(offsets);
+    if (error !== null)
+      this.#options.log.info({ error: error.message }, 'group offsets not committed; tried again');
+  }
+}

@@ -1,0 +1,85 @@
+import type { EffectResult } from '../engine/actor.ts';
+import { effectKey, type OpenEffect } from '../engine/task-state.ts';
+import { pause } from './wait.ts';
+
+/**
+ * Performs one kind of effect. The id of the request is its idempotency key: after a crash the same request
+ * is performed again, and must not act twice (F24).
+ *
+ * Throws: any error; its `code` (string), if it has one, becomes the result's code.
+ */
+export type EffectPerformer = (args: unknown, signal: AbortSignal) => Promise<unknown>;
+
+export interface EffectRunnerOptions {
+  readonly performers: Readonly<Record<string, EffectPerformer>>;
+  /** Effects of one task in flight at once. */
+  readonly concurrency: number;
+  readonly signal: AbortSignal;
+  onResult(effect: OpenEffect, result: EffectResult): void;
+}
+
+/** Performs journaled effects of one term: confirmed before they start, each at most once at a time. */
+export class EffectRunner {
+  readonly #options: EffectRunnerOptions;
+  readonly #open = new Set<string>();
+  readonly #waiting: OpenEffect[] = [];
+  #inFlight = 0;
+
+  constructor(options: EffectRunnerOptions) {
+    this.#options = options;
+  }
+
+  start(effect: OpenEffect): void {
+    const id = effectKey(effect.actor, effect.key, effect.request.id);
+    if (this.#open.has(id)) return;
+    this.#open.add(id);
+    const delayMs = (effect.request.notBefore ?? 0) / 1000 - Date.now();
+    if (delayMs > 0) void this.#startLater(effect, delayMs);
+    else this.#enqueue(effect);
+  }
+
+  async #startLater(effect: OpenEffect, delayMs: number): Promise<void> {
+    await pause(delayMs, this.#options.signal);
+    if (!this.#options.signal.aborted) this.#enqueue(effect);
+  }
+
+  #enqueue(effect: OpenEffect): void {
+    this.#waiting.push(effect);
+    while (this.#inFlight < this.#options.concurrency) {
+      const next = this.#waiting.shift();
+      if (next === undefined) return;
+      void this.#perform(next);
+    }
+  }
+
+  async #perform(effect: OpenEffect): Promise<void> {
+    this.#inFlight += 1;
+    const result = await this.#resultOf(effect);
+    this.#inFlight -= 1;
+    this.#open.delete(effectKey(effect.actor, effect.key, effect.request.id));
+    if (this.#options.signal.aborted) return;
+    this.#options.onResult(effect, result);
+    const next = this.#waiting.shift();
+    if (next !== undefined) void this.#perform(next);
+  }
+
+  async #resultOf(effect: OpenEffect): Promise<EffectResult> {
+    const { id, name, args } = effect.request;
+    const perform = this.#options.performers[name];
+    if (perform === undefined)
+      return { ok: false, id, name, code: 'NO_PERFORMER', reason: `Nothing performs '${name}'.` };
+    try {
+      const value = await perform(args, this.#options.signal);
+      return { ok: true, id, name, value: value ?? null };
+    } catch (error) {
+      const code = codeOf(error);
+      const reason = error instanceof Error ? error.message : String(error);
+      return { ok: false, id, name, code, reason };
+    }
+  }
+}
+
+function codeOf(error: unknown): string {
+  const code = (error as { readonly code?: unknown } | null)?.code;
+  return typeof code === 'string' ? code : 'EFFECT_FAILED';
+}

@@ -1,0 +1,140 @@
+import type { Codec } from '../engine/codec.ts';
+import { EngineError } from '../engine/errors.ts';
+import { type Batch, type Fence, JOURNAL_RECORD, type JournalEntry } from '../engine/journal.ts';
+import type { FetchedRecord, PartitionReader, PlainProducer } from './client.ts';
+import { readRange } from './read-range.ts';
+
+export interface JournalLogOptions {
+  readonly producer: PlainProducer;
+  readonly reader: PartitionReader;
+  readonly codec: Codec;
+  readonly logicalTopic: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly signal: AbortSignal;
+  onVoid(count: number): void;
+}
+
+/**
+ * One partition of a journal, appended to by one term.
+ *
+ * Invariants, by their number in docs/protocol.md:
+ * J1  `append` resolves only when the record is confirmed: acknowledged, and every record between the
+ *     expected and the acknowledged offset read and found to be no other owner's fence;
+ * J3  a base below the expected one means that acknowledged records were lost: stop;
+ * J3a an unknown result ends the term; nothing here is ever sent again;
+ * J3c one journal record per batch.
+ */
+export class JournalLog {
+  readonly #options: JournalLogOptions;
+  #expected = -1;
+
+  constructor(options: JournalLogOptions) {
+    this.#options = options;
+  }
+
+  /**
+   * Appends the term's fence; the offset it gets is its name.
+   *
+   * Throws: EngineError APPEND_UNKNOWN (retake), APPEND_REFUSED (stop).
+   */
+  async appendFence(fence: Fence): Promise<number> {
+    const offset = await this.#send(JOURNAL_RECORD.fence, fence);
+    this.#expected = offset + 1;
+    return offset;
+  }
+
+  /**
+   * Throws: EngineError APPEND_UNKNOWN, FENCED (retake), APPEND_REFUSED, JOURNAL_LOST_RECORDS (stop).
+   */
+  async append(batch: Batch): Promise<number> {
+    const offset = await this.#send(JOURNAL_RECORD.batch, batch);
+    if (offset < this.#expected) throw this.#lostRecords(offset);
+    if (offset > this.#expected) await this.#readGap(this.#expected, offset);
+    this.#expected = offset + 1;
+    return offset;
+  }
+
+  /** Decodes one record of the journal. Throws: EngineError JOURNAL_UNREADABLE (stop). */
+  async decode(record: FetchedRecord): Promise<JournalEntry> {
+    const { codec } = this.#options;
+    try {
+      if (record.value === null) throw new Error('the record has no value');
+      if (!codec.knows(record.value)) await codec.learn(record.value);
+      return entryOf(codec.decode(record.value));
+    } catch (cause) {
+      throw new EngineError(
+        'JOURNAL_UNREADABLE',
+        'stop',
+        `Journal ${record.topic}/${record.partition} holds a record at offset ${record.offset} that is ` +
+          `no journal entry; nobody but the application may write there.`,
+        { cause },
+      );
+    }
+  }
+
+  async #readGap(from: number, until: number): Promise<void> {
+    const { topic, partition, reader, signal } = this.#options;
+    let voids = 0;
+    await readRange({ reader, topic, partition, from, until, signal }, async (record) => {
+      const entry = await this.decode(record);
+      if (entry.kind === 'fence') throw this.#fenced(record.offset, entry.fence);
+      voids += 1;
+    });
+    this.#options.onVoid(voids);
+  }
+
+  async #send(record: string, entry: Batch | Fence): Promise<number> {
+    const { producer, codec, logicalTopic, topic, partition } = this.#options;
+    const value = codec.encode(logicalTopic, record, entry);
+    const [result] = await producer.send([{ topic, partition, key: null, value, headers: {} }]);
+    if (result?.result === 'confirmed') return result.baseOffset;
+    const code = result?.code ?? 'NO_RESULT';
+    if (result?.result === 'refused')
+      throw new EngineError(
+        'APPEND_REFUSED',
+        'stop',
+        `The broker refused ${value.byteLength} bytes for journal ${topic}/${partition}: ${code}. ` +
+          `Check max.message.bytes and the rights of this user on that topic.`,
+      );
+    throw new EngineError(
+      'APPEND_UNKNOWN',
+      'retake',
+      `The result of an append to journal ${topic}/${partition} is unknown (${code}); ` +
+        `the term ends and the task is taken again.`,
+      { cause: result?.cause },
+    );
+  }
+
+  #fenced(offset: number, fence: Fence): EngineError {
+    const { topic, partition } = this.#options;
+    return new EngineError(
+      'FENCED',
+      'retake',
+      `Journal ${topic}/${partition} was fenced at offset ${offset} by ${fence.member} on ${fence.host}.`,
+    );
+  }
+
+  #lostRecords(offset: number): EngineError {
+    const { topic, partition } = this.#options;
+    return new EngineError(
+      'JOURNAL_LOST_RECORDS',
+      'stop',
+      `Journal ${topic}/${partition} gave offset ${offset} where ${this.#expected} was due: ` +
+        `acknowledged records are gone. Find out what the broker lost before starting again.`,
+    );
+  }
+}
+
+function entryOf(decoded: { readonly record: string; readonly value: unknown }): JournalEntry {
+  if (decoded.record === JOURNAL_RECORD.fence)
+    return { kind: 'fence', fence: decoded.value as Fence };
+  if (decoded.record === JOURNAL_RECORD.batch)
+    return { kind: 'batch', batch: decoded.value as Batch };
+  if (decoded.record === JOURNAL_RECORD.anchor)
+    return {
+      kind: 'anchor',
+      anchor: decoded.value as Extract<JournalEntry, { kind: 'anchor' }>['anchor'],
+    };
+  throw new Error(`unknown journal record ${decoded.record}`);
+}

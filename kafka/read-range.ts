@@ -1,0 +1,70 @@
+import { type FetchedRecord, KafkaError, type PartitionReader } from './client.ts';
+import { Backoff, breathe, pause } from './wait.ts';
+
+export interface Range {
+  readonly reader: PartitionReader;
+  readonly topic: string;
+  readonly partition: number;
+  readonly from: number;
+  /** Read until the fetch position reaches this offset; a record need not exist just below it. */
+  readonly until: number;
+  readonly signal: AbortSignal;
+  /** Called after each fetch with the position reached. */
+  readonly onProgress?: (position: number) => void;
+}
+
+/** Records handled between two looks at the event loop: bounds how long heartbeats wait (J5a). */
+const RECORDS_PER_BREATH = 200;
+
+/**
+ * Reads [from, until) of one partition in order. Ends by position, never by idleness and never by waiting for
+ * the last offset. An unreachable broker is waited for; an offset out of range is an error, not a jump.
+ *
+ * Throws: KafkaError with the broker's code (not retried), ABORTED when the signal fires, and what `take` throws.
+ */
+export async function readRange(
+  range: Range,
+  take: (record: FetchedRecord) => void | Promise<void>,
+): Promise<void> {
+  const { topic, partition, until, signal } = range;
+  const backoff = new Backoff(100, 2_000);
+  let next = range.from;
+  let sinceBreath = 0;
+  while (next < until) {
+    if (signal.aborted)
+      throw new KafkaError('ABORTED', true, `Reading ${topic}/${partition} was ended.`);
+    const fetched = await fetchOnce(range, next);
+    if (fetched === null) {
+      await pause(backoff.next(), signal);
+      continue;
+    }
+    backoff.reset();
+    for (const record of fetched.records) {
+      if (record.offset >= until) break;
+      await take(record);
+      if (++sinceBreath % RECORDS_PER_BREATH === 0) await breathe();
+    }
+    next = Math.max(next, fetched.nextOffset);
+    range.onProgress?.(Math.min(next, until));
+  }
+}
+
+async function fetchOnce(range: Range, offset: number) {
+  const { reader, topic, partition } = range;
+  try {
+    const [fetched] = await reader.fetch([{ topic, partition, offset }], { maxWaitMs: 500 });
+    if (fetched === undefined) return null;
+    if (fetched.error === null) return fetched;
+    if (fetched.error === 'OFFSET_OUT_OF_RANGE')
+      throw new KafkaError(
+        fetched.error,
+        false,
+        `Offset ${offset} of ${topic}/${partition} is outside ${fetched.logStartOffset}…` +
+          `${fetched.highWatermark}.`,
+      );
+    return null;
+  } catch (error) {
+    if (error instanceof KafkaError && error.canRetry) return null;
+    throw error;
+  }
+}

@@ -1,0 +1,119 @@
+import {
+  type FetchedPartition,
+  type FetchedRecord,
+  KafkaError,
+  type PartitionReader,
+} from './client.ts';
+import type { Log } from './log.ts';
+import { Backoff, pause, Wake } from './wait.ts';
+
+export interface SourceSubscriber {
+  /** Records of one source, in offset order, from the asked offset on. */
+  deliver(topic: string, topicId: string, records: readonly FetchedRecord[]): void;
+  /** While true nothing more is fetched for it. */
+  isFull(): boolean;
+  /** The partition no longer holds the offset. Return where to go on, or null to stop reading it. */
+  outOfRange(topic: string, offset: number, logStart: number): number | null;
+  /** Records not fetched yet, for lag. */
+  lag(topic: string, records: number): void;
+}
+
+interface Source {
+  readonly topic: string;
+  readonly partition: number;
+  readonly subscriber: SourceSubscriber;
+  offset: number;
+}
+
+/** Long poll: bounds how late a source that was full or just opened is asked for again. */
+const MAX_WAIT_MS = 100;
+
+/**
+ * Reads the sources of all tasks of an application in one long poll after another, on one connection.
+ * Backpressure is per task: a full one is left out of the next request.
+ */
+export class SourceFetcher {
+  readonly #reader: PartitionReader;
+  readonly #log: Log;
+  readonly #sources = new Map<string, Source>();
+  readonly #stop = new AbortController();
+  readonly #changed = new Wake();
+  readonly #life: Promise<void>;
+  #lastSuccessAt = performance.now();
+
+  constructor(reader: PartitionReader, log: Log) {
+    this.#reader = reader;
+    this.#log = log;
+    this.#life = this.#run();
+  }
+
+  /** Milliseconds since the broker last answered, while there is something to read. */
+  get silentMs(): number {
+    return this.#sources.size === 0 ? 0 : performance.now() - this.#lastSuccessAt;
+  }
+
+  open(topic: string, partition: number, offset: number, subscriber: SourceSubscriber): void {
+    this.#sources.set(`${topic}/${partition}`, { topic, partition, offset, subscriber });
+    this.#changed.signal();
+  }
+
+  close(topic: string, partition: number): void {
+    this.#sources.delete(`${topic}/${partition}`);
+  }
+
+  /** A subscriber has room again. */
+  resume(): void {
+    this.#changed.signal();
+  }
+
+  async stop(): Promise<void> {
+    this.#stop.abort();
+    this.#changed.signal();
+    await this.#life;
+    await this.#reader.close();
+  }
+
+  async #run(): Promise<void> {
+    const backoff = new Backoff(50, 1_000);
+    while (!this.#stop.signal.aborted) {
+      const wanted = [...this.#sources.values()].filter((source) => !source.subscriber.isFull());
+      if (wanted.length === 0) {
+        await this.#changed.wait();
+        continue;
+      }
+      try {
+        const fetched = await this.#reader.fetch(wanted, { maxWaitMs: MAX_WAIT_MS });
+        this.#lastSuccessAt = performance.now();
+        const failed = fetched.filter((partition) => !this.#deliver(partition));
+        if (failed.length === 0) backoff.reset();
+        else await pause(backoff.next(), this.#stop.signal);
+      } catch (error) {
+        if (!(error instanceof KafkaError && error.canRetry))
+          this.#log.error({ error }, 'fetching sources failed; trying again');
+        await pause(backoff.next(), this.#stop.signal);
+      }
+    }
+  }
+
+  /** False when the partition has to be asked for again after a pause. */
+  #deliver(fetched: FetchedPartition): boolean {
+    const source = this.#sources.get(`${fetched.topic}/${fetched.partition}`);
+    if (source === undefined) return true;
+    if (fetched.error === 'OFFSET_OUT_OF_RANGE') {
+      const next = source.subscriber.outOfRange(
+        fetched.topic,
+        source.offset,
+        fetched.logStartOffset,
+      );
+      if (next === null) this.close(fetched.topic, fetched.partition);
+      else source.offset = next;
+      return true;
+    }
+    if (fetched.error !== null) return false;
+    const records = fetched.records.filter((record) => record.offset >= source.offset);
+    source.offset = Math.max(source.offset, fetched.nextOffset);
+    source.subscriber.lag(fetched.topic, Math.max(0, fetched.highWatermark - source.offset));
+    if (records.length > 0) source.subscriber.deliver(fetched.topic, fetched.topicId, records);
+    return true;
+  }
+}

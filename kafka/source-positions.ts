@@ -1,0 +1,82 @@
+import { EngineError } from '../engine/errors.ts';
+import type { Watermark } from '../engine/journal.ts';
+import type { TaskState } from '../engine/task-state.ts';
+import type { TaskSurroundings } from './task-runner.ts';
+
+export interface OpenedSources {
+  /** Logical source topic → offset to read from. */
+  readonly offsets: ReadonlyMap<string, number>;
+  /** Ends of outputs that this task has never written to, to be journaled before its first emit there (J5). */
+  readonly watermarks: readonly Watermark[];
+}
+
+/**
+ * Checks each journaled position against the log it speaks of, and says where to read on. A source without a
+ * position is read from its start.
+ *
+ * Throws: EngineError DATA_LOSS (stop) when the topic was made anew or no longer holds the position (J4).
+ */
+export async function openSources(
+  surroundings: TaskSurroundings,
+  partition: number,
+  state: TaskState,
+): Promise<OpenedSources> {
+  const { admin, names, topology } = surroundings;
+  const described = await admin.describeTopics(
+    topology.sources.map((topic) => names.physical(topic)),
+  );
+  const ids = new Map(described.map((topic) => [names.logical(topic.name), topic.id]));
+  const offsets = await Promise.all(
+    topology.sources.map(async (topic) => {
+      const bounds = await boundsOf(surroundings, topic, partition);
+      const position = state.positions.get(topic);
+      if (position === undefined) return [topic, bounds.start] as const;
+      const sameTopic = position.topic_id === ids.get(topic);
+      if (sameTopic && position.offset >= bounds.start && position.offset <= bounds.end)
+        return [topic, position.offset] as const;
+      if (topology.lossySources.has(topic)) {
+        state.positions.delete(topic);
+        return [topic, bounds.start] as const;
+      }
+      throw dataLoss(names.physical(topic), partition, position.offset, sameTopic, bounds);
+    }),
+  );
+  const unwritten = topology.sinks.filter((topic) => !state.watermarks.has(topic));
+  const watermarks = await Promise.all(
+    unwritten.map(async (topic) => {
+      const { end } = await boundsOf(surroundings, topic, partition);
+      return { topic, partition, offset: end, n: 0, index: -1 };
+    }),
+  );
+  return { offsets: new Map(offsets), watermarks };
+}
+
+async function boundsOf(surroundings: TaskSurroundings, topic: string, partition: number) {
+  const physical = surroundings.names.physical(topic);
+  const bounds = (await surroundings.admin.offsets(physical))[partition];
+  if (bounds !== undefined) return bounds;
+  throw new EngineError(
+    'DATA_LOSS',
+    'stop',
+    `Topic ${physical} has no partition ${partition}; run 'millrace topology apply', and never change the ` +
+      `number of partitions of a running application.`,
+  );
+}
+
+function dataLoss(
+  topic: string,
+  partition: number,
+  offset: number,
+  sameTopic: boolean,
+  bounds: { readonly start: number; readonly end: number },
+): EngineError {
+  const what = sameTopic
+    ? `holds ${bounds.start}…${bounds.end}`
+    : 'was made anew under the same name';
+  return new EngineError(
+    'DATA_LOSS',
+    'stop',
+    `${topic}/${partition}: the journal says ${offset} is next, but the topic ${what}. Restore the topic, or ` +
+      `accept the loss and reset the application.`,
+  );
+}

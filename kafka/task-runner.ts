@@ -1,0 +1,164 @@
+import type { Message } from '../engine/actor.ts';
+import type { Codec } from '../engine/codec.ts';
+import { EngineError } from '../engine/errors.ts';
+import type { Micros } from '../engine/event.ts';
+import type { Batch, Fence, Position } from '../engine/journal.ts';
+import type { TaskObserver } from '../engine/task.ts';
+import type { Topology } from '../engine/topology.ts';
+import { type KafkaAdmin, KafkaError, type PartitionReader, type PlainProducer } from './client.ts';
+import type { EffectPerformer } from './effect-runner.ts';
+import type { Log } from './log.ts';
+import type { SourceFetcher } from './source-fetcher.ts';
+import { Term } from './term.ts';
+import type { TopicNames } from './topic-names.ts';
+import { Backoff, pause } from './wait.ts';
+
+/** What a running task reports, for metrics. Every call is cheap and synchronous. */
+export interface RunnerObserver extends Omit<TaskObserver, 'handled'> {
+  handled(actor: string, message: Message, seconds: number): void;
+  appended(batch: Batch, seconds: number): void;
+  published(seconds: number): void;
+  republished(count: number): void;
+  fenced(): void;
+  voidBatches(count: number): void;
+  restored(partition: number, ratio: number): void;
+  lag(topic: string, partition: number, records: number): void;
+  parkedKeys(partition: number, count: number): void;
+}
+
+/** What all tasks of one application in one process share. */
+export interface TaskSurroundings {
+  readonly topology: Topology;
+  readonly codec: Codec;
+  readonly names: TopicNames;
+  readonly partitions: number;
+  readonly partitionOf: (key: Uint8Array, partitions: number) => number;
+  readonly clock: () => Micros;
+  readonly host: string;
+  readonly journalProducer: PlainProducer;
+  readonly publishProducer: PlainProducer;
+  readonly reader: PartitionReader;
+  readonly admin: KafkaAdmin;
+  readonly fetcher: SourceFetcher;
+  readonly performers: Readonly<Record<string, EffectPerformer>>;
+  readonly effectConcurrency: number;
+  readonly observer: RunnerObserver;
+  readonly log: Log;
+  /** Age of the last successful heartbeat, in ms: what a fenced owner waits for (J5a). */
+  readonly heartbeatAgeMs: () => number;
+}
+
+export interface Membership {
+  readonly memberId: string;
+  readonly generation: number;
+}
+
+export type TaskStatus = 'starting' | 'restoring' | 'running' | 'waiting' | 'stopped' | 'failed';
+
+/** How long a task may take to finish what it has begun when it is told to stop. */
+const DRAIN_MS = 5_000;
+
+/**
+ * Owns one task while this member is assigned it: one term after another, each with a fence of its own, until
+ * stopped. What ends a term is decided by the error's reaction: retake with backoff, or stop by name.
+ */
+export class TaskRunner {
+  readonly partition: number;
+  readonly #surroundings: TaskSurroundings;
+  readonly #ended = new AbortController();
+  readonly #life: Promise<void>;
+  #membership: Membership;
+  #term: Term | null = null;
+  #status: TaskStatus = 'starting';
+  #failure: Error | null = null;
+
+  constructor(surroundings: TaskSurroundings, partition: number, membership: Membership) {
+    this.#surroundings = surroundings;
+    this.partition = partition;
+    this.#membership = membership;
+    this.#life = this.#live();
+  }
+
+  get status(): TaskStatus {
+    return this.#status === 'running' ? (this.#term?.status ?? 'starting') : this.#status;
+  }
+
+  /** Why the task stopped by itself; null while it has not. */
+  get failure(): Error | null {
+    return this.#failure;
+  }
+
+  /** Positions of confirmed batches, by logical topic: what group offsets may say (J4). */
+  get confirmedPositions(): readonly Position[] {
+    return this.#term?.confirmedPositions ?? [];
+  }
+
+  /** The same assignment in a later generation. */
+  reassigned(membership: Membership): void {
+    this.#membership = membership;
+  }
+
+  /** Finishes what is under way, bounded, and ends. */
+  async stop(): Promise<void> {
+    await Promise.race([this.#term?.drain(), pause(DRAIN_MS, this.#ended.signal)]);
+    this.#ended.abort();
+    await this.#life;
+  }
+
+  async #live(): Promise<void> {
+    const { log, topology } = this.#surroundings;
+    const backoff = new Backoff(100, 5_000);
+    while (!this.#ended.signal.aborted) {
+      this.#status = 'running';
+      const startedAt = performance.now();
+      const term = new Term(this.#surroundings, this.partition, this.#newFence());
+      this.#term = term;
+      const error = await term.run(this.#ended.signal);
+      if (this.#ended.signal.aborted) break;
+      const fields = { application: topology.application, partition: this.partition, error };
+      if (error instanceof EngineError && error.reaction === 'stop') {
+        this.#status = 'failed';
+        this.#failure = error;
+        log.error(fields, `task stopped: ${error.code}`);
+        return;
+      }
+      this.#status = 'waiting';
+      log.warn(fields, 'term ended; the task is taken again');
+      if (performance.now() - startedAt > 30_000) backoff.reset();
+      if (error instanceof EngineError && error.code === 'FENCED')
+        await this.#heartbeatAfterFence();
+      await pause(backoff.next(), this.#ended.signal);
+    }
+    this.#status = 'stopped';
+  }
+
+  #newFence(): Fence {
+    const { topology, host, clock } = this.#surroundings;
+    return {
+      application: topology.application,
+      task: this.partition,
+      member: this.#membership.memberId,
+      host,
+      generation: this.#membership.generation,
+      deployment: topology.deployment,
+      edges_hash: topology.edgesHash,
+      time: clock(),
+    };
+  }
+
+  /** J5a: fence again only after a heartbeat sent after the other's fence was read has succeeded. */
+  async #heartbeatAfterFence(): Promise<void> {
+    this.#surroundings.observer.fenced();
+    const readAt = performance.now();
+    while (!this.#ended.signal.aborted) {
+      await pause(100, this.#ended.signal);
+      if (this.#surroundings.heartbeatAgeMs() < performance.now() - readAt) return;
+    }
+  }
+}
+
+/** Whether a term that ended this way may simply be taken again. */
+export function isTransient(error: unknown): boolean {
+  if (error instanceof EngineError) return error.reaction === 'retake';
+  return error instanceof KafkaError && error.canRetry;
+}

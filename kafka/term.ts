@@ -1,0 +1,290 @@
+import type { EffectResult } from '../engine/actor.ts';
+import { EngineError } from '../engine/errors.ts';
+import type { Batch, Fence, Position } from '../engine/journal.ts';
+import type { JournalReader } from '../engine/journal-reader.ts';
+import { type SourceRecord, Task } from '../engine/task.ts';
+import { effectKey, type OpenEffect } from '../engine/task-state.ts';
+import type { FetchedRecord } from './client.ts';
+import { EffectRunner } from './effect-runner.ts';
+import { JournalLog } from './journal-log.ts';
+import { Publisher } from './publisher.ts';
+import { emitsToRepublish, type RestoreOptions, restoreTask } from './restore.ts';
+import type { SourceSubscriber } from './source-fetcher.ts';
+import { openSources } from './source-positions.ts';
+import type { TaskStatus, TaskSurroundings } from './task-runner.ts';
+import { Backoff, pause, Wake } from './wait.ts';
+
+/** Fetched records that may wait in front of a task before it is left out of the next fetch. */
+const QUEUE_RECORDS = 5_000;
+
+interface Settled {
+  readonly effect: OpenEffect;
+  readonly result: EffectResult;
+}
+
+/**
+ * One owner's time with a task: fence, restore, publish again, then one batch after another.
+ *
+ * Order of a batch: handled, appended, confirmed; only then its emits are published, its effects performed and
+ * its positions told to the group (J1). The next batch is handled and appended while this one is published.
+ */
+export class Term implements SourceSubscriber {
+  readonly #in: TaskSurroundings;
+  readonly #partition: number;
+  readonly #fence: Fence;
+  readonly #ended = new AbortController();
+  readonly #wake = new Wake();
+  readonly #confirmed = new Map<string, Position>();
+  readonly #journal: JournalLog;
+  readonly #publisher: Publisher;
+  readonly #effects: EffectRunner;
+  readonly #results: Settled[] = [];
+  #queue: SourceRecord[] = [];
+  #taken = 0;
+  #failure: unknown = null;
+  #draining = false;
+  #idle = false;
+  #task: Task | null = null;
+  #fenceOffset = -1;
+  status: TaskStatus = 'starting';
+
+  constructor(surroundings: TaskSurroundings, partition: number, fence: Fence) {
+    this.#in = surroundings;
+    this.#partition = partition;
+    this.#fence = fence;
+    const { signal } = this.#ended;
+    const { observer, codec, topology, names } = surroundings;
+    this.#journal = new JournalLog({
+      producer: surroundings.journalProducer,
+      reader: surroundings.reader,
+      codec,
+      logicalTopic: topology.journal,
+      topic: names.physical(topology.journal),
+      partition,
+      signal,
+      onVoid: (count) => observer.voidBatches(count),
+    });
+    this.#publisher = new Publisher({
+      producer: surroundings.publishProducer,
+      names,
+      signal,
+      onWatermark: (watermark) => this.#task?.noteWatermark(watermark),
+      onRefused: (error) => this.#end(error),
+      onRepublished: (count) => observer.republished(count),
+      onPublished: (seconds) => observer.published(seconds),
+    });
+    this.#effects = new EffectRunner({
+      performers: surroundings.performers,
+      concurrency: surroundings.effectConcurrency,
+      signal,
+      onResult: (effect, result) => {
+        this.#results.push({ effect, result });
+        this.#wake.signal();
+      },
+    });
+  }
+
+  get confirmedPositions(): readonly Position[] {
+    return [...this.#confirmed.values()];
+  }
+
+  /** Runs until the signal fires or something ends the term; resolves with what ended it, null if the signal. */
+  async run(signal: AbortSignal): Promise<unknown> {
+    const stop = (): void => this.#end(null);
+    signal.addEventListener('abort', stop, { once: true });
+    try {
+      if (!signal.aborted) await this.#begin();
+      while (!this.#ended.signal.aborted) await this.#step();
+    } catch (error) {
+      this.#end(error);
+    } finally {
+      signal.removeEventListener('abort', stop);
+      for (const topic of this.#in.topology.sources)
+        this.#in.fetcher.close(this.#in.names.physical(topic), this.#partition);
+      this.status = 'stopped';
+    }
+    return this.#failure;
+  }
+
+  /** Takes no more input; resolves when everything handled is confirmed and published. */
+  async drain(): Promise<void> {
+    this.#draining = true;
+    this.#queue = [];
+    this.#taken = 0;
+    this.#wake.signal();
+    while (!this.#idle && !this.#ended.signal.aborted) await pause(5, this.#ended.signal);
+    await this.#publisher.drained();
+  }
+
+  deliver(topic: string, topicId: string, records: readonly FetchedRecord[]): void {
+    if (this.#draining) return;
+    const logical = this.#in.names.logical(topic);
+    for (const record of records) this.#queue.push({ ...record, topic: logical, topicId });
+    this.#wake.signal();
+  }
+
+  isFull(): boolean {
+    return this.#queue.length - this.#taken >= QUEUE_RECORDS;
+  }
+
+  lag(topic: string, records: number): void {
+    this.#in.observer.lag(this.#in.names.logical(topic), this.#partition, records);
+  }
+
+  outOfRange(topic: string, offset: number, logStart: number): number | null {
+    const logical = this.#in.names.logical(topic);
+    if (this.#in.topology.lossySources.has(logical)) return logStart;
+    this.#end(
+      new EngineError(
+        'DATA_LOSS',
+        'stop',
+        `Source ${topic}/${this.#partition} no longer holds offset ${offset}, the next to handle ` +
+          `(it starts at ${logStart}). Restore the topic, or accept the loss and reset the application.`,
+      ),
+    );
+    return null;
+  }
+
+  async #begin(): Promise<void> {
+    this.status = 'restoring';
+    const { topology, codec, clock, observer, partitions, partitionOf } = this.#in;
+    const fence = await this.#journal.appendFence(this.#fence);
+    this.#fenceOffset = fence;
+    const restore = this.#restoreOptions();
+    const journal = await restoreTask(restore, fence, this.#fence);
+    this.#checkDeployment(journal);
+    if (journal.voidBatches > 0) observer.voidBatches(journal.voidBatches);
+    const republish = await emitsToRepublish(restore, journal);
+    this.#task = new Task({
+      topology,
+      codec,
+      clock,
+      partition: this.#partition,
+      state: journal.state,
+      partitionOf: (key) => partitionOf(key, partitions),
+      fuse: topology.deployment === 'fused',
+      stopwatch: () => performance.now(),
+      observer: {
+        ...observer,
+        skipped: (by) => observer.skipped(by),
+        parked: (actor, key, code, reason) => this.#onParked(actor, key, code, reason),
+        deadLettered: (topic, code, record) => observer.deadLettered(topic, code, record),
+        handled: (actor, message, startedAt) =>
+          observer.handled(actor, message, (performance.now() - startedAt) / 1000),
+      },
+    });
+    for (const [, emits] of republish) {
+      observer.republished(emits.length);
+      for (const { n, emit } of emits) this.#publisher.enqueue(n, [emit]);
+    }
+    for (const position of journal.state.positions.values())
+      this.#confirmed.set(position.topic, position);
+    for (const effect of journal.state.effects.values()) this.#effects.start(effect);
+    const opened = await openSources(this.#in, this.#partition, journal.state);
+    for (const watermark of opened.watermarks) this.#task.noteWatermark(watermark);
+    for (const [topic, offset] of opened.offsets)
+      this.#in.fetcher.open(this.#in.names.physical(topic), this.#partition, offset, this);
+    this.#in.observer.parkedKeys(this.#partition, journal.state.parked.size);
+    this.status = 'running';
+  }
+
+  async #step(): Promise<void> {
+    const task = this.#task as Task;
+    if (this.#taken === this.#queue.length && this.#results.length === 0) {
+      this.#idle = true;
+      await this.#wake.wait();
+      this.#idle = false;
+      if (this.#ended.signal.aborted) return;
+    }
+    await this.#publisher.room();
+    while (this.#results.length > 0 && !task.isFull) {
+      const { effect, result } = this.#results.shift() as Settled;
+      task.takeEffectResult(effect, result);
+    }
+    await this.#takeRecords(task);
+    const batch = task.seal(this.#fenceOffset);
+    if (batch !== null && !this.#ended.signal.aborted) await this.#append(task, batch);
+  }
+
+  async #takeRecords(task: Task): Promise<void> {
+    const { codec } = this.#in;
+    while (this.#taken < this.#queue.length && !task.isFull) {
+      const record = this.#queue[this.#taken] as SourceRecord;
+      if (record.value !== null && !codec.knows(record.value)) await this.#learn(record.value);
+      if (this.#ended.signal.aborted || this.#draining) return;
+      task.take(record);
+      this.#taken += 1;
+    }
+    if (this.#taken < this.#queue.length / 2) return;
+    const wasFull = this.isFull();
+    this.#queue = this.#queue.slice(this.#taken);
+    this.#taken = 0;
+    if (wasFull) this.#in.fetcher.resume();
+  }
+
+  /** An unknown schema id waits for the registry; an id that the registry does not have becomes a dead letter. */
+  async #learn(value: Uint8Array): Promise<void> {
+    const backoff = new Backoff(100, 2_000);
+    while (!this.#ended.signal.aborted) {
+      try {
+        return await this.#in.codec.learn(value);
+      } catch (error) {
+        if ((error as { readonly code?: string }).code !== 'REGISTRY_AWAY') return;
+        const { topology, log } = this.#in;
+        log.warn({ application: topology.application, error }, 'waiting for the schema registry');
+        await pause(backoff.next(), this.#ended.signal);
+      }
+    }
+  }
+
+  async #append(task: Task, batch: Batch): Promise<void> {
+    const startedAt = performance.now();
+    await this.#journal.append(batch);
+    this.#in.observer.appended(batch, (performance.now() - startedAt) / 1000);
+    for (const position of batch.positions) this.#confirmed.set(position.topic, position);
+    this.#publisher.enqueue(batch.n, batch.emits);
+    for (const change of batch.effects) {
+      if (change.request === null) continue;
+      const effect = task.state.effects.get(effectKey(change.actor, change.key, change.id));
+      if (effect !== undefined) this.#effects.start(effect);
+    }
+  }
+
+  #restoreOptions(): RestoreOptions {
+    const { topology, names, reader, admin, observer } = this.#in;
+    return {
+      application: topology.application,
+      partition: this.#partition,
+      journalTopic: names.physical(topology.journal),
+      journal: this.#journal,
+      reader,
+      admin,
+      names,
+      signal: this.#ended.signal,
+      onProgress: (ratio) => observer.restored(this.#partition, ratio),
+    };
+  }
+
+  #checkDeployment(journal: JournalReader): void {
+    const previous = journal.previousFence;
+    if (previous === null || previous.deployment === this.#fence.deployment) return;
+    throw new EngineError(
+      'DEPLOYMENT_CHANGED',
+      'stop',
+      `The journal of ${this.#fence.application} was written ${previous.deployment}, this process runs it ` +
+        `${this.#fence.deployment}. Set the deployment back; it is fixed for the life of an application.`,
+    );
+  }
+
+  #onParked(actor: string, key: string, code: string, reason: string): void {
+    this.#in.observer.parked(actor, key, code, reason);
+    this.#in.observer.parkedKeys(this.#partition, this.#task?.state.parked.size ?? 0);
+  }
+
+  #end(error: unknown): void {
+    if (this.#ended.signal.aborted) return;
+    this.#failure = error;
+    this.#ended.abort();
+    this.#wake.signal();
+  }
+}

@@ -1,0 +1,16 @@
+/** Logical names ↔ physical names: TOPIC_PREFIX stands before every topic and group. */
+export class TopicNames {
+  readonly prefix: string;
+
+  constructor(prefix: string) {
+    this.prefix = prefix;
+  }
+
+  physical(logical: string): string {
+    return this.prefix + logical;
+  }
+
+  logical(physical: string): string {
+    return physical.startsWith(this.prefix) ? physical.slice(this.prefix.length) : physical;
+  }
+}

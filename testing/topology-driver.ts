@@ -1,0 +1,179 @@
+import type { EffectResult } from '../engine/actor.ts';
+import type { Codec } from '../engine/codec.ts';
+import type { EventRecord, Headers, Micros } from '../engine/event.ts';
+import { envelopeHeaders } from '../engine/emit-encoder.ts';
+import type { Batch, JournaledEmit } from '../engine/journal.ts';
+import { Task, type TaskObserver } from '../engine/task.ts';
+import { type OpenEffect, TaskState } from '../engine/task-state.ts';
+import type { Topology } from '../engine/topology.ts';
+
+/** An event or read-model value that the topology put on a topic. */
+export interface DriverOutput {
+  readonly topic: string;
+  readonly key: string;
+  readonly headers: Headers;
+  /** Decoded; null is a tombstone. Dead letters that do not decode stay bytes. */
+  readonly value: unknown;
+}
+
+export interface TopologyDriverOptions {
+  readonly topology: Topology;
+  readonly codec: Codec;
+  /** Start of the logical clock; it moves by `advance` only. */
+  readonly now?: Micros;
+  /** False: every emit is handled when it comes back, as in a split deployment. Default: true. */
+  readonly fuse?: boolean;
+  /** Most inputs a batch takes; 1 shows that batching changes nothing. Default: the engine's. */
+  readonly inputsPerBatch?: number;
+  readonly observer?: TaskObserver;
+}
+
+/**
+ * Runs a topology in memory, with the engine's own task and codec: what a handler sees and what its
+ * records look like is what the broker would carry. One partition, so every key lives in one task.
+ *
+ * Order: each `publish` is handled to its end, emits that come back included.
+ */
+export class TopologyDriver {
+  readonly #options: TopologyDriverOptions;
+  readonly #topics = new Map<string, DriverRecord[]>();
+  readonly batches: Batch[] = [];
+  readonly outputs: DriverOutput[] = [];
+  #now: Micros;
+  #task: Task;
+
+  constructor(options: TopologyDriverOptions) {
+    this.#options = options;
+    this.#now = options.now ?? 1_700_000_000_000_000;
+    this.#task = this.#newTask(new TaskState());
+  }
+
+  get state(): TaskState {
+    return this.#task.state;
+  }
+
+  get openEffects(): readonly OpenEffect[] {
+    return [...this.state.effects.values()];
+  }
+
+  advance(micros: Micros): void {
+    this.#now += micros;
+  }
+
+  /** Puts an event on its topic as a foreign producer would, and handles it. */
+  publish(event: EventRecord): void {
+    const { event_type: type, correlation_id: key } = event.envelope;
+    const definition = this.#options.topology.events.get(type);
+    if (definition === undefined)
+      throw new Error(
+        `Event type '${type}' is not in topology ${this.#options.topology.application}.`,
+      );
+    const value = this.#options.codec.encode(definition.topic, definition.record, event);
+    this.publishRaw({
+      topic: definition.topic,
+      key: Buffer.from(key),
+      value,
+      headers: envelopeHeaders(event.envelope),
+    });
+  }
+
+  /** Puts bytes on a topic and handles them. */
+  publishRaw(record: DriverRecord): void {
+    this.#append(record);
+    this.#settle();
+  }
+
+  /** Answers an open effect. */
+  settle(effect: OpenEffect, result: EffectResult): void {
+    this.#task.takeEffectResult(effect, result);
+    this.#seal();
+    this.#settle();
+  }
+
+  /** Throws the task away and rebuilds it from its journal, as a new owner does. */
+  restart(): void {
+    const state = new TaskState();
+    for (const batch of this.batches) state.applyBatch(batch);
+    this.#task = this.#newTask(state);
+    this.#settle();
+  }
+
+  /** Decoded values on a topic, in order. */
+  on(topic: string): readonly DriverOutput[] {
+    return this.outputs.filter((output) => output.topic === topic);
+  }
+
+  /** Event types emitted so far, in order. */
+  get emittedTypes(): readonly string[] {
+    return this.outputs.flatMap((output) => output.headers['event_type'] ?? []);
+  }
+
+  #newTask(state: TaskState): Task {
+    const { topology, codec, observer, fuse = true } = this.#options;
+    return new Task({
+      topology,
+      codec,
+      state,
+      partition: 0,
+      clock: () => this.#now,
+      partitionOf: () => 0,
+      fuse,
+      ...(observer === undefined ? {} : { observer }),
+    });
+  }
+
+  #settle(): void {
+    for (;;) {
+      const before = this.batches.length;
+      for (const topic of this.#options.topology.sources) this.#takeFrom(topic);
+      this.#seal();
+      if (this.batches.length === before) return;
+    }
+  }
+
+  #takeFrom(topic: string): void {
+    const records = this.#topics.get(topic) ?? [];
+    const limit = this.#options.inputsPerBatch ?? Number.POSITIVE_INFINITY;
+    let taken = 0;
+    for (
+      let offset = this.state.positions.get(topic)?.offset ?? 0;
+      offset < records.length;
+      offset++
+    ) {
+      const record = records[offset] as DriverRecord;
+      this.#task.take({ ...record, topicId: topic, partition: 0, offset, leaderEpoch: 0 });
+      if (++taken % limit === 0) this.#seal();
+    }
+  }
+
+  #seal(): void {
+    const batch = this.#task.seal(0);
+    if (batch === null) return;
+    this.batches.push(batch);
+    for (const emit of batch.emits) this.#publishEmit(emit);
+  }
+
+  #publishEmit(emit: JournaledEmit): void {
+    const { topic, key, value, headers } = emit;
+    this.#append({ topic, key, value, headers });
+    this.outputs.push({
+      topic,
+      headers,
+      key: Buffer.from(key ?? []).toString(),
+      value: topic.startsWith('dlq.') ? value : value && this.#options.codec.decode(value).value,
+    });
+  }
+
+  #append(record: DriverRecord): void {
+    const log = this.#topics.get(record.topic);
+    if (log === undefined) this.#topics.set(record.topic, [record]);
+    else log.push(record);
+  }
+}
+
+export interface DriverRecord {
+  readonly topic: string;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: Headers;
+}
