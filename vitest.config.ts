@@ -1,0 +1,27 @@
+import { defineConfig } from 'vitest/config';
+
+/** `fast` needs no servers; `servers` gets real ones from its global set-up, and runs one file at a time on them. */
+export default defineConfig({
+  test: {
+    projects: [
+      {
+        test: {
+          name: 'fast',
+          include: ['test/{unit,property,simulation}/**/*.test.ts'],
+          testTimeout: 10_000,
+        },
+      },
+      {
+        test: {
+          name: 'servers',
+          include: ['test/{contract,integration,fault,e2e}/**/*.test.ts'],
+          globalSetup: ['test/set-up/stack.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+          teardownTimeout: 30_000,
+        },
+      },
+    ],
+  },
+});
