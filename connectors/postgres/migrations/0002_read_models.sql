@@ -1,0 +1,24 @@
+-- The read models live in Redis, so nothing is created here. This file documents their keys.
+-- The coordinator alone writes them, from the compacted topics rm.*, which remain their source:
+-- a flushed Redis is filled again from those, byte for byte the same. None of them has a TTL.
+--
+-- intent:{id}             from rm.intent, id = intent id; JSON, its fields in this order:
+--   state                 submitted, accepted, rejected, planned, executing, completed or failed
+--   last_event_time       time of the last event applied (the event's, not the clock's)
+--   latest_plan_id        null until there is a plan
+--   summary               {strategy_id, base, quote, amount_in, notional_usd, max_slippage,
+--                          amount_out, tx_hash, reason, code, failed_stage}
+--
+-- plan:{id}               from rm.plan, id = plan id; JSON, its fields in this order:
+--   status                created, executing, completed or failed
+--   steps                 the plan's steps with their prices
+--   progress              {done, total}
+--
+-- positions:{strategyId}  from rm.positions, id = strategy id; JSON: the strategy's profit and loss
+--                         in summary; a mock, written only where it is switched on
+--
+-- Beside them stand keys that are no read models:
+--   events:seen:{eventId}                  set once the event is in the event store, for 7 days
+--   millrace:position:{topic}:{partition}  offset up to which an rm.* partition is applied
+--   millrace:version:{topic}               hash: key -> version last applied to it, tombstones too
+SELECT 1;
