@@ -3,9 +3,9 @@ import type { Type } from 'avsc';
 import type { Schema } from './schemas.ts';
 
 /*
- * avsc, with three of its types replaced: bytes take any Uint8Array, and arrays and maps believe no
- * count that the bytes left cannot hold (avsc would allocate and loop over whatever a damaged record
- * claims). Types read numbers for longs and refuse those past 2^53.
+ * avsc, with four of its types replaced: bytes take any Uint8Array; longs past 2^52 are refused, where
+ * avsc would round them; arrays and maps believe no count that the bytes left cannot hold, where avsc
+ * would allocate and loop over whatever a damaged record claims.
  */
 
 /** The part of avsc's reading cursor that its type classes use. */
@@ -14,6 +14,7 @@ interface Tap {
   readonly pos: number;
   readLong(): number;
   readString(): string;
+  writeLong(value: number): void;
 }
 
 interface Reads {
@@ -71,6 +72,26 @@ class CountedMap extends avsc.types.MapType {
 
 const OWN = { configurable: true, enumerable: true, writable: true };
 
+/** avsc reads and writes a long as twice its value in a double. */
+const MAX_LONG = 2 ** 52;
+
+class ExactLong extends avsc.types.LongType {
+  _check(value: unknown, _flags: unknown, hook?: (value: unknown, type: Type) => void): boolean {
+    const fits = Number.isInteger(value) && Math.abs(value as number) < MAX_LONG;
+    if (!fits) hook?.(value, this);
+    return fits;
+  }
+  _read(tap: Tap): number {
+    const value = tap.readLong();
+    if (Math.abs(value) < MAX_LONG) return value;
+    throw new Error(`the long ${value} is past 2^52 and would be rounded`);
+  }
+  _write(tap: Tap, value: number): void {
+    if (!this._check(value, 0)) throw new Error(`${value} is no long below 2^52`);
+    tap.writeLong(value);
+  }
+}
+
 class AnyBytes extends avsc.types.LogicalType {
   override _fromValue(value: unknown): unknown {
     return value;
@@ -91,8 +112,9 @@ export function parseType(schema: Schema): Type {
     {
       omitRecordMethods: true,
       typeHook: (part, options) => {
-        if (part === 'bytes') return new AnyBytes({ type: 'bytes', logicalType: 'bytes' }, {});
-        const { type } = part as { readonly type?: unknown };
+        const type = typeof part === 'string' ? part : (part as { readonly type?: unknown }).type;
+        if (type === 'bytes') return new AnyBytes({ type: 'bytes', logicalType: 'bytes' }, {});
+        if (type === 'long') return new ExactLong();
         if (type === 'array') return new CountedArray(part as never, options);
         if (type === 'map') return new CountedMap(part as never, options);
         return undefined;

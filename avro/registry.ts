@@ -118,13 +118,22 @@ export class SchemaRegistry {
   }
 
   async #call(method: string, path: string, body?: unknown, subject?: string): Promise<unknown> {
-    const response = await this.#fetch(method, path, body);
-    const text = await response.text();
-    if (response.ok) return text === '' ? null : JSON.parse(text);
-    throw refusal(method, `${this.url}${path}`, response.status, messageOf(text), subject);
+    const { status, text } = await this.#fetch(method, path, body);
+    const url = `${this.url}${path}`;
+    if (status >= 300) throw refusal(method, url, status, messageOf(text), subject);
+    try {
+      return JSON.parse(text) as unknown;
+    } catch (cause) {
+      const said = `${method} ${url} was answered with no JSON: ${text.slice(0, 200)}`;
+      throw new RegistryError('REFUSED', `${said}; is SCHEMA_REGISTRY_URL right?`, { cause });
+    }
   }
 
-  async #fetch(method: string, path: string, body: unknown): Promise<Response> {
+  async #fetch(
+    method: string,
+    path: string,
+    body: unknown,
+  ): Promise<{ readonly status: number; readonly text: string }> {
     const init: RequestInit = {
       method,
       headers: { accept: `${MEDIA_TYPE}, application/json`, 'content-type': MEDIA_TYPE },
@@ -133,7 +142,8 @@ export class SchemaRegistry {
     for (let attempt = 1; ; attempt++) {
       try {
         const signal = AbortSignal.timeout(this.#timeoutMs);
-        return await fetch(`${this.url}${path}`, { ...init, signal });
+        const response = await fetch(`${this.url}${path}`, { ...init, signal });
+        return { status: response.status, text: await response.text() };
       } catch (error) {
         if (attempt >= this.#attempts) throw away(`${this.url}${path}`, attempt, error);
         await new Promise((resolve) => setTimeout(resolve, RETRY_STEP_MS * attempt));
