@@ -1,0 +1,28 @@
+import { describe, expect, it } from 'vitest';
+import { EngineError } from '../../engine/errors.ts';
+import { buildTopology } from '../../engine/topology.ts';
+import { adder, COUNTER, watcher } from '../support/counter.ts';
+
+describe('buildTopology', () => {
+  it('computes sources, sinks and consumers', () => {
+    const topology = buildTopology(COUNTER);
+    expect(topology.sources).toEqual(['adds', 'totals', 'factors']);
+    expect([...topology.lossySources]).toEqual(['factors']);
+    expect(topology.sinks).toEqual(['totals', 'rm.count']);
+    expect(topology.consumers.get('count.total')).toEqual([watcher]);
+  });
+
+  it('gives another hash when a fused edge changes, and the same when only the order does', () => {
+    const hash = buildTopology(COUNTER).edgesHash;
+    expect(buildTopology({ ...COUNTER, actors: [watcher, adder] }).edgesHash).toBe(hash);
+    expect(buildTopology({ ...COUNTER, actors: [adder] }).edgesHash).not.toBe(hash);
+  });
+
+  it('lists every problem with its remedy', () => {
+    const build = (): unknown =>
+      buildTopology({ ...COUNTER, actors: [adder, adder], events: [], references: [] });
+    expect(build).toThrow(EngineError);
+    expect(build).toThrow(/two actors are named 'adder'[\s\S]*count\.add[\s\S]*add it to 'events'/);
+    expect(build).toThrow(/unknown reference 'factor'/);
+  });
+});
