@@ -1,0 +1,13 @@
+# One image for all apps; which one is the command: node apps/main.ts <app>.
+FROM node:24-bookworm-slim AS dependencies
+WORKDIR /app
+COPY package.json package-lock.json ./
+RUN npm ci --omit=dev --ignore-scripts
+
+FROM node:24-bookworm-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=dependencies /app/node_modules node_modules
+COPY . .
+USER node
+CMD ["node", "apps/main.ts", "gateway"]
