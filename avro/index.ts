@@ -24,7 +24,8 @@ export {
 } from './ids.ts';
 export type { UlidGenerator } from './ids.ts';
 export { isoMicros, microsFromIso, TimeError } from './micros.ts';
-export { registerSubject } from './register.ts';
+export { checkSubject, registerSubject } from './register.ts';
+export type { SubjectState } from './register.ts';
 export { RegistryError, SchemaRegistry } from './registry.ts';
 export type { Compatibility, RegistryErrorCode, RegistryOptions } from './registry.ts';
 export { loadSchemas } from './schemas.ts';

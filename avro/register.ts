@@ -1,9 +1,11 @@
+import { parseType } from './avsc-type.ts';
 import { RegistryError } from './registry.ts';
 import type { SchemaRegistry } from './registry.ts';
+import type { Schema } from './schemas.ts';
 
 /**
- * Makes a schema stand under a subject whose new versions must be able to read the old ones (BACKWARD).
- * Several processes may do so at once. Returns the schema's id.
+ * Makes a schema stand under a subject whose new versions must be able to read the old ones (BACKWARD,
+ * unless the subject has a rule of its own). Several processes may do so at once. Returns the schema's id.
  *
  * Throws: RegistryError INCOMPATIBLE with the subject and the reason.
  */
@@ -14,12 +16,54 @@ export async function registerSubject(
 ): Promise<number> {
   const known = await registry.find(subject, schema);
   if (known !== null) return known;
-  const first = (await registry.latest(subject)) === null;
   // A rule can only be given to a subject that is there; one left without by a crash gets it here.
-  if (!first) await registry.setCompatibility('BACKWARD', subject);
+  if ((await registry.latest(subject)) !== null) await holdBackward(registry, subject);
   const id = await added(registry, subject, schema);
-  if (first) await registry.setCompatibility('BACKWARD', subject);
+  await holdBackward(registry, subject);
   return id;
+}
+
+export type SubjectState = 'registered' | 'new' | 'compatible' | 'incompatible';
+
+/**
+ * What registering would do, without doing it.
+ *
+ * Throws: RegistryError AWAY.
+ */
+export async function checkSubject(
+  registry: SchemaRegistry,
+  subject: string,
+  schema: string,
+): Promise<{ readonly state: SubjectState; readonly reasons: readonly string[] }> {
+  if ((await registry.find(subject, schema)) !== null) return { state: 'registered', reasons: [] };
+  const latest = await registry.latest(subject);
+  if (latest === null) return { state: 'new', reasons: [] };
+  const { compatible, reasons } = await registry.check(subject, schema);
+  if (compatible) return { state: 'compatible', reasons };
+  return {
+    state: 'incompatible',
+    reasons: reasons.length ? reasons : misfits(latest.schema, schema),
+  };
+}
+
+/** Not every registry says why; avsc does. */
+function misfits(older: string, newer: string): readonly string[] {
+  try {
+    parseType(JSON.parse(newer) as Schema).createResolver(parseType(JSON.parse(older) as Schema));
+    return ['the rule of the subject forbids it'];
+  } catch (error) {
+    return [error instanceof Error ? error.message : String(error)];
+  }
+}
+
+async function holdBackward(registry: SchemaRegistry, subject: string): Promise<void> {
+  if ((await registry.compatibility(subject)) !== null) return;
+  try {
+    await registry.setCompatibility('BACKWARD', subject);
+  } catch (error) {
+    if (!(error instanceof RegistryError) || error.code !== 'CONFLICT') throw error;
+    if ((await registry.compatibility(subject)) === null) throw error;
+  }
 }
 
 async function added(registry: SchemaRegistry, subject: string, schema: string): Promise<number> {

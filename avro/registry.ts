@@ -1,3 +1,5 @@
+import { setTimeout } from 'node:timers/promises';
+
 export type RegistryErrorCode =
   /** No answer, or only errors of the server, within the attempts. */
   | 'AWAY'
@@ -5,6 +7,8 @@ export type RegistryErrorCode =
   | 'NOT_FOUND'
   /** The subject's compatibility rule refuses the schema. */
   | 'INCOMPATIBLE'
+  /** Another process made the same change at the same time. */
+  | 'CONFLICT'
   | 'INVALID_SCHEMA'
   /** Any other answer outside 2xx. */
   | 'REFUSED';
@@ -71,11 +75,13 @@ export class SchemaRegistry {
     const path = `/compatibility/subjects/${encodeURIComponent(subject)}/versions/latest?verbose=true`;
     const answer = await this.#absent(this.#call('POST', path, { schema }));
     if (answer === null) return { compatible: true, reasons: [] };
-    const { is_compatible, messages } = answer as {
+    const { is_compatible, messages, reason } = answer as {
       is_compatible?: boolean;
       messages?: readonly string[];
+      reason?: string;
     };
-    return { compatible: is_compatible === true, reasons: messages ?? [] };
+    const reasons = messages ?? (reason === undefined ? [] : [reason]);
+    return { compatible: is_compatible === true, reasons };
   }
 
   /** Newest schema of the subject; null when there is no such subject. */
@@ -95,6 +101,17 @@ export class SchemaRegistry {
 
   async subjects(): Promise<readonly string[]> {
     return (await this.#call('GET', '/subjects')) as readonly string[];
+  }
+
+  /** The subject's own rule; null when it has none. */
+  async compatibility(subject: string): Promise<string | null> {
+    const path = `/config/${encodeURIComponent(subject)}`;
+    const answer = (await this.#absent(this.#call('GET', path))) as {
+      readonly compatibilityLevel?: string;
+      readonly compatibility?: string;
+    } | null;
+    const level = answer?.compatibilityLevel ?? answer?.compatibility ?? 'NONE';
+    return level === 'NONE' ? null : level;
   }
 
   /** Sets the rule for new versions of one subject, or of all that have none of their own. */
@@ -146,7 +163,7 @@ export class SchemaRegistry {
         return { status: response.status, text: await response.text() };
       } catch (error) {
         if (attempt >= this.#attempts) throw away(`${this.url}${path}`, attempt, error);
-        await new Promise((resolve) => setTimeout(resolve, RETRY_STEP_MS * attempt));
+        await setTimeout(RETRY_STEP_MS * attempt);
       }
     }
   }
@@ -173,10 +190,11 @@ function refusal(
 ): RegistryError {
   const said = `${method} ${url} was answered ${status}: ${reason}`;
   if (status === 404) return new RegistryError('NOT_FOUND', said);
+  if (status === 409 && subject === undefined) return new RegistryError('CONFLICT', said);
   if (status === 409) {
     return new RegistryError(
       'INCOMPATIBLE',
-      `subject ${subject ?? url} refuses the schema: ${reason}; ` +
+      `subject ${subject} refuses the schema: ${reason}; ` +
         'add fields with a default, or give the record a new name',
     );
   }

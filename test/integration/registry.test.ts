@@ -1,0 +1,138 @@
+import { randomUUID } from 'node:crypto';
+import { beforeAll, describe, expect, it } from 'vitest';
+import {
+  AvroCodec,
+  CATALOGUE_RECORDS,
+  checkSubject,
+  envelope,
+  journalRecords,
+  registerSubject,
+  SchemaRegistry,
+  subjectOf,
+} from '../../avro/index.ts';
+
+const SUBJECTS = [...CATALOGUE_RECORDS, ...journalRecords('planner.workers')];
+const SUBMITTED = 'millrace.trading.v1.IntentSubmitted';
+
+let url = '';
+let registry: SchemaRegistry;
+
+beforeAll(() => {
+  url = process.env['SCHEMA_REGISTRY_URL'] ?? '';
+  if (url === '') throw new Error('SCHEMA_REGISTRY_URL is not set; the set-up starts a registry');
+  registry = new SchemaRegistry({ url });
+});
+
+/** A prefix of its own per test: subjects are never deleted. */
+function freshPrefix(): string {
+  return `t-${randomUUID().slice(0, 8)}.`;
+}
+
+function start(topicPrefix: string): Promise<AvroCodec> {
+  return AvroCodec.start({ registryUrl: url, subjects: SUBJECTS, topicPrefix });
+}
+
+function submitted() {
+  return envelope(
+    'intent.submitted',
+    {
+      intentId: 'i',
+      strategyId: 's',
+      base: 'WETH',
+      quote: 'USDC',
+      amount_in: '1.000000000000000001',
+      notional_usd: '1',
+      max_slippage: '0',
+      priority: 5,
+      metadata: null,
+    },
+    { correlationId: 'intent-550e8400-e29b-41d4-a716-446655440000', sequence: 1 },
+  );
+}
+
+function recordOf(...fields: readonly unknown[]): string {
+  return JSON.stringify({ type: 'record', name: 'Thing', namespace: 'test.v1', fields });
+}
+
+const A = { name: 'a', type: 'string' };
+const B_REQUIRED = { name: 'b', type: 'int' };
+const B_DEFAULT = { name: 'b', type: 'int', default: 7 };
+
+describe('schemas in the registry', () => {
+  it('K-07 stand under their topic and record, and their ids stand in the bytes', async () => {
+    const prefix = freshPrefix();
+    const codec = await start(prefix);
+    const subjects = (await registry.subjects()).filter((name) => name.startsWith(prefix));
+    expect([...subjects].sort()).toEqual(
+      SUBJECTS.map((record) => subjectOf(record, prefix)).sort(),
+    );
+    const bytes = Buffer.from(codec.encode('intents', SUBMITTED, submitted()));
+    expect(bytes[0]).toBe(0);
+    const text = await registry.schemaById(bytes.readUInt32BE(1));
+    expect(JSON.parse(text)).toMatchObject({ name: 'IntentSubmitted' });
+  });
+
+  it('K-07 keep their ids over the next start, and old bytes are read', async () => {
+    const prefix = freshPrefix();
+    const first = await start(prefix);
+    const bytes = first.encode('intents', SUBMITTED, submitted());
+    const second = await start(prefix);
+    for (const { topic, record } of SUBJECTS) {
+      expect(second.idOf(topic, record)).toBe(first.idOf(topic, record));
+    }
+    expect(second.decode(bytes).record).toBe(SUBMITTED);
+  });
+
+  it('take several processes that start at once', async () => {
+    const prefix = freshPrefix();
+    const codecs = await Promise.all([1, 2, 3, 4].map(() => start(prefix)));
+    for (const { topic, record } of SUBJECTS) {
+      expect(new Set(codecs.map((codec) => codec.idOf(topic, record))).size).toBe(1);
+    }
+  });
+
+  it('K-10 are enough to read a record with nothing else', async () => {
+    const codec = await start(freshPrefix());
+    const reader = await AvroCodec.start({ registryUrl: url, subjects: [] });
+    const bytes = codec.encode('intents', SUBMITTED, submitted());
+    await reader.learn(bytes);
+    expect(JSON.parse(JSON.stringify(reader.decode(bytes)))).toMatchObject({
+      record: SUBMITTED,
+      value: { payload: { amount_in: '1.000000000000000001' } },
+    });
+  });
+
+  it('X-08 refuse a change that cannot read what was written, with subject and reason', async () => {
+    const subject = `${freshPrefix()}things-test.v1.Thing`;
+    await registerSubject(registry, subject, recordOf(A));
+    const check = await checkSubject(registry, subject, recordOf(A, B_REQUIRED));
+    expect(check).toMatchObject({
+      state: 'incompatible',
+      reasons: [expect.stringMatching(/\bb\b/)],
+    });
+    await expect(registerSubject(registry, subject, recordOf(A, B_REQUIRED))).rejects.toMatchObject(
+      {
+        code: 'INCOMPATIBLE',
+        message: expect.stringMatching(new RegExp(`${subject} refuses.*\\bb at`)) as string,
+      },
+    );
+    expect(await registry.latest(subject)).toMatchObject({ schema: recordOf(A) });
+  });
+
+  it('X-08 take a field with a default', async () => {
+    const subject = `${freshPrefix()}things-test.v1.Thing`;
+    const stateOf = async (schema: string) => (await checkSubject(registry, subject, schema)).state;
+    expect(await stateOf(recordOf(A))).toBe('new');
+    await registerSubject(registry, subject, recordOf(A));
+    expect(await stateOf(recordOf(A))).toBe('registered');
+    expect(await stateOf(recordOf(A, B_DEFAULT))).toBe('compatible');
+    await registerSubject(registry, subject, recordOf(A, B_DEFAULT));
+    expect(await registry.compatibility(subject)).toBe('BACKWARD');
+  });
+
+  it('know no id that was never given', async () => {
+    const codec = await AvroCodec.start({ registryUrl: url, subjects: [] });
+    const bytes = Uint8Array.from([0, 0x7f, 0xff, 0xff, 0xff, 0]);
+    await expect(codec.learn(bytes)).rejects.toMatchObject({ code: 'UNDECODABLE' });
+  });
+});
