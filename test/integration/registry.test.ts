@@ -10,6 +10,7 @@ import {
   SchemaRegistry,
   subjectOf,
 } from '../../avro/index.ts';
+import { runCommand } from '../../cli/main.ts';
 
 const SUBJECTS = [...CATALOGUE_RECORDS, ...journalRecords('planner.workers')];
 const SUBMITTED = 'millrace.trading.v1.IntentSubmitted';
@@ -134,5 +135,59 @@ describe('schemas in the registry', () => {
     const codec = await AvroCodec.start({ registryUrl: url, subjects: [] });
     const bytes = Uint8Array.from([0, 0x7f, 0xff, 0xff, 0xff, 0]);
     await expect(codec.learn(bytes)).rejects.toMatchObject({ code: 'UNDECODABLE' });
+  });
+});
+
+describe('millrace schema', () => {
+  async function schema(args: readonly string[], env: Record<string, string>) {
+    const lines: string[] = [];
+    const take = (line: string): void => void lines.push(line);
+    const given = { SCHEMA_REGISTRY_URL: url, ...env };
+    const code = await runCommand(['schema', ...args], { out: take, err: take, env: given });
+    return { code, text: lines.join('\n') };
+  }
+
+  it('says what is new, registers it, and then finds it registered', async () => {
+    const env = { TOPIC_PREFIX: freshPrefix() };
+    const before = await schema(['check'], env);
+    expect(before).toMatchObject({ code: 0, text: expect.stringMatching(/^new +t-/) as string });
+    const done = await schema(['register', '--json'], env);
+    expect(done.code).toBe(0);
+    const { subjects } = JSON.parse(done.text) as { subjects: { subject: string; id: number }[] };
+    expect(subjects.map(({ subject }) => subject)).toContain(
+      `${env.TOPIC_PREFIX}state-coordinator.journal-millrace.journal.v1.Batch`,
+    );
+    expect(subjects.every(({ id }) => id > 0)).toBe(true);
+    const after = await schema(['check'], env);
+    expect(after.text.split('\n').every((line) => line.startsWith('registered'))).toBe(true);
+  });
+
+  it.each(['check', 'register'])(
+    '%s ends with 1 and the reason when one is refused',
+    async (act) => {
+      const env = { TOPIC_PREFIX: freshPrefix() };
+      const subject = `${env.TOPIC_PREFIX}rm.plan-millrace.readmodel.v1.Plan`;
+      const other = {
+        type: 'record',
+        name: 'Plan',
+        namespace: 'millrace.readmodel.v1',
+        fields: [A],
+      };
+      await registerSubject(registry, subject, JSON.stringify(other));
+      const { code, text } = await schema([act], env);
+      expect(code).toBe(1);
+      expect(text).toMatch(new RegExp(`incompatible +${subject}\\n +.*progress`));
+      expect(text).toMatch(/1 of \d+ subjects refuse/);
+    },
+  );
+
+  it('ends with 2 on wrong use and when no registry answers', async () => {
+    expect((await schema([], {})).code).toBe(2);
+    expect((await schema(['drop'], {})).code).toBe(2);
+    const away = await schema(['check'], { SCHEMA_REGISTRY_URL: 'http://127.0.0.1:1' });
+    expect(away).toMatchObject({
+      code: 2,
+      text: expect.stringMatching(/no answer from http:\/\/127\.0\.0\.1:1/) as string,
+    });
   });
 });

@@ -34,7 +34,9 @@ async function registryOf(answers: Record<string, Answer | 'hang' | 'cut'>) {
     response.writeHead(answer.status).end(JSON.stringify(answer.body));
   });
   open.push(server);
-  await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+  await new Promise<void>((resolve) => {
+    server.listen(0, '127.0.0.1', resolve);
+  });
   const { port } = server.address() as AddressInfo;
   return { url: `http://127.0.0.1:${port}`, asked, server };
 }
