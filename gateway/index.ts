@@ -1,0 +1,20 @@
+export { type AccessRequest, type Authorize, fixedAuthorization } from './authorize.ts';
+export {
+  BatchingPublisher,
+  type BatchingPublisherOptions,
+  createBatchingPublisher,
+} from './batching-publisher.ts';
+export { DeadlineError, within } from './deadline.ts';
+export { openApiDocument } from './openapi.ts';
+export {
+  type GatewayMetrics,
+  type HistoryReads,
+  type IntentPublisher,
+  type IntentReads,
+  type IntentRules,
+  PublishError,
+  type PublishErrorCode,
+  type SoundIntent,
+} from './ports.ts';
+export { type FieldError, Problem, type ProblemCode } from './problem.ts';
+export { createGateway, type GatewayOptions } from './server.ts';

@@ -1,0 +1,180 @@
+import { type JsonSchema, SCHEMAS, ref } from './openapi-schemas.ts';
+import { PROBLEMS, type ProblemCode } from './problem.ts';
+
+type Responses = Record<string, object>;
+
+const REQUEST_ID = {
+  name: 'X-Request-Id',
+  in: 'header',
+  description: '1 to 128 printable characters; taken over, or made when there is none.',
+  schema: { type: 'string', minLength: 1, maxLength: 128 },
+};
+const REQUEST_ID_HEADER = {
+  'X-Request-Id': { description: 'That of the request.', schema: { type: 'string' } },
+};
+const RETRY_AFTER_HEADER = {
+  'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } },
+};
+
+function answer(description: string, content: object, headers: object = {}): object {
+  return { description, headers: { ...REQUEST_ID_HEADER, ...headers }, content };
+}
+
+function json(description: string, schema: JsonSchema, headers: object = {}): object {
+  return answer(description, { 'application/json': { schema } }, headers);
+}
+
+/** One response per status, with the codes that it may carry; the rest is under `default`. */
+function problems(...codes: readonly ProblemCode[]): Responses {
+  const responses: Responses = {};
+  for (const code of codes) {
+    const { status } = PROBLEMS[code];
+    const together = codes.filter((each) => PROBLEMS[each].status === status);
+    responses[status] = problem(together, status === 429 || status === 503);
+  }
+  responses['default'] = problem(['BAD_REQUEST', 'INTERNAL_ERROR']);
+  return responses;
+}
+
+function problem(codes: readonly ProblemCode[], waits = false): object {
+  const schema = { allOf: [ref('Problem'), { properties: { code: { enum: codes } } }] };
+  return answer(
+    codes.map((code) => `${code}: ${PROBLEMS[code].title}.`).join(' '),
+    { 'application/problem+json': { schema } },
+    waits ? RETRY_AFTER_HEADER : {},
+  );
+}
+
+function pathId(description: string): object {
+  return { name: 'id', in: 'path', required: true, description, schema: { type: 'string' } };
+}
+
+const SUBMIT = {
+  operationId: 'submitIntent',
+  summary: 'Submit an intent; answered when the broker has it.',
+  parameters: [
+    REQUEST_ID,
+    {
+      name: 'X-Api-Key',
+      in: 'header',
+      description: 'Whom the rate limit counts for; without it, the remote address.',
+      schema: { type: 'string' },
+    },
+  ],
+  requestBody: {
+    required: true,
+    description: 'At most 64 KiB.',
+    content: { 'application/json': { schema: ref('IntentRequest') } },
+  },
+  responses: {
+    202: json('Taken: intent.submitted is on the log.', ref('IntentTaken'), {
+      Location: { description: 'Where its state will be.', schema: { type: 'string' } },
+    }),
+    ...problems(
+      'FORBIDDEN',
+      'BODY_TOO_LARGE',
+      'UNSUPPORTED_MEDIA_TYPE',
+      'VALIDATION_FAILED',
+      'MALFORMED_JSON',
+      'RATE_LIMITED',
+      'BROKER_AWAY',
+    ),
+  },
+};
+
+const GET_INTENT = {
+  operationId: 'getIntent',
+  summary: 'The state of an intent.',
+  parameters: [pathId('intent_id of the 202.'), REQUEST_ID],
+  responses: {
+    200: json('Its read model.', ref('Intent')),
+    ...problems('UNKNOWN_INTENT', 'READ_MODEL_AWAY'),
+  },
+};
+
+const GET_PLAN = {
+  operationId: 'getPlan',
+  summary: 'The state of a plan.',
+  parameters: [pathId('latest_plan_id of an intent.'), REQUEST_ID],
+  responses: {
+    200: json('Its read model.', ref('Plan')),
+    ...problems('UNKNOWN_PLAN', 'READ_MODEL_AWAY'),
+  },
+};
+
+const GET_HISTORY = {
+  operationId: 'getIntentHistory',
+  summary: 'All events of an intent, by sequence.',
+  parameters: [pathId('intent_id of the 202.'), REQUEST_ID],
+  responses: {
+    200: json('The events as stored.', ref('History')),
+    ...problems('UNKNOWN_INTENT', 'STORE_AWAY'),
+  },
+};
+
+const GET_HEALTH = {
+  operationId: 'getHealth',
+  summary: 'Whether the gateway and what it needs are usable.',
+  parameters: [REQUEST_ID],
+  responses: {
+    200: json('All of it is.', ref('Health')),
+    503: json('Something is away; it says what.', ref('Health')),
+    ...problems(),
+  },
+};
+
+const GET_LIVENESS = {
+  operationId: 'getLiveness',
+  summary: 'Whether the process still answers.',
+  parameters: [REQUEST_ID],
+  responses: { 200: json('It does.', ref('Alive')), ...problems() },
+};
+
+const GET_METRICS = {
+  operationId: 'getMetrics',
+  summary: 'Metrics for Prometheus.',
+  parameters: [REQUEST_ID],
+  responses: {
+    200: answer('Text exposition format.', { 'text/plain': { schema: { type: 'string' } } }),
+    ...problems(),
+  },
+};
+
+const GET_DOCUMENT = {
+  operationId: 'getOpenApi',
+  summary: 'This document.',
+  parameters: [REQUEST_ID],
+  responses: { 200: json('OpenAPI 3.1.', { type: 'object' }), ...problems() },
+};
+
+/** The API as OpenAPI 3.1. Routes that exist and are not in here fail a test, and the other way round. */
+export function openApiDocument(version: string): {
+  readonly openapi: string;
+  readonly paths: Readonly<Record<string, Readonly<Record<string, object>>>>;
+  readonly [key: string]: unknown;
+} {
+  return {
+    openapi: '3.1.0',
+    info: {
+      title: 'Millrace gateway',
+      version,
+      summary: 'Submit trading intents and watch them to their end.',
+      description:
+        'Paths that do not exist are answered with 404 NOT_FOUND, methods that a path does not take with 405 METHOD_NOT_ALLOWED and Allow, both as problems.',
+      license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
+    },
+    servers: [{ url: '/' }],
+    security: [],
+    paths: {
+      '/intents': { post: SUBMIT },
+      '/intents/{id}': { get: GET_INTENT },
+      '/intents/{id}/history': { get: GET_HISTORY },
+      '/plans/{id}': { get: GET_PLAN },
+      '/health': { get: GET_HEALTH },
+      '/livez': { get: GET_LIVENESS },
+      '/metrics': { get: GET_METRICS },
+      '/openapi.json': { get: GET_DOCUMENT },
+    },
+    components: { schemas: SCHEMAS },
+  };
+}

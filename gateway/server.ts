@@ -1,0 +1,104 @@
+import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { type Authorize, fixedAuthorization } from './authorize.ts';
+import { MAX_BODY_BYTES, methodGuard, registerErrors } from './errors.ts';
+import { registerSubmit } from './intents.ts';
+import { registerJsonBody } from './json-body.ts';
+import { openApiDocument } from './openapi.ts';
+import type {
+  GatewayMetrics,
+  HistoryReads,
+  IntentPublisher,
+  IntentReads,
+  IntentRules,
+} from './ports.ts';
+import { Problem, sendProblem } from './problem.ts';
+import { createRateLimit } from './rate-limit.ts';
+import { registerReads } from './reads.ts';
+import { requestIdOf } from './request-id.ts';
+
+/** A client that takes longer to send its request is cut off. */
+const REQUEST_LIMIT_MS = 30_000;
+
+export interface GatewayOptions {
+  readonly config: {
+    /** Per API key or remote address; 0: no limit. */
+    readonly rateLimitIntentsPerMin: number;
+    readonly authorization: 'allow' | 'deny';
+  };
+  readonly version: string;
+  readonly log: FastifyBaseLogger;
+  readonly metrics: GatewayMetrics;
+  readonly rules: IntentRules;
+  readonly publisher: IntentPublisher;
+  readonly readModels: IntentReads;
+  readonly store: HistoryReads;
+  /** Adds `/health`, `/livez` and `/metrics`, the same as in every app. */
+  readonly serviceRoutes: (server: FastifyInstance) => void;
+  /** Default: what `config.authorization` says, to everybody. */
+  readonly authorize?: Authorize;
+  /** Default: the clock of the machine. */
+  readonly nowMs?: () => number;
+}
+
+/**
+ * The REST server. It publishes and reads, and owns no state.
+ *
+ * Order: `listen` and `close` are the caller's; everything that it is given outlives it.
+ * Source: docs/reference/interfaces.md, REST.
+ */
+export function createGateway(options: GatewayOptions): FastifyInstance {
+  const {
+    config,
+    nowMs = Date.now,
+    authorize = fixedAuthorization(config.authorization),
+  } = options;
+  const rateLimit = createRateLimit({ perMinute: config.rateLimitIntentsPerMin, nowMs });
+  const server = createServer(options.log);
+  const methods = methodGuard(server);
+  registerRequestIds(server);
+  registerErrors(server);
+  registerJsonBody(server);
+  options.serviceRoutes(server);
+  registerSubmit(server, { ...options, authorize, rateLimit, nowMs });
+  registerReads(server, options);
+  registerDocument(server, options.version);
+  methods.close();
+  return server;
+}
+
+function createServer(log: FastifyBaseLogger): FastifyInstance {
+  return fastify({
+    loggerInstance: log,
+    logController: new LogController({
+      disableRequestLogging: true,
+      requestIdLogLabel: 'request_id',
+    }),
+    genReqId: requestIdOf,
+    bodyLimit: MAX_BODY_BYTES,
+    requestTimeout: REQUEST_LIMIT_MS,
+    return503OnClosing: false,
+    frameworkErrors: (error, request, reply) => {
+      const problem = new Problem('BAD_REQUEST', `${error.message}; encode the path again`);
+      void sendProblem(reply, problem, request.id);
+    },
+  });
+}
+
+/** Every answer says which request it belongs to, and so does every line of the log. Source: B-20. */
+function registerRequestIds(server: FastifyInstance): void {
+  server.addHook('onRequest', async (request, reply) => {
+    reply.header('X-Request-Id', request.id);
+  });
+  server.addHook('onResponse', async (request, reply) => {
+    const { method, url } = request;
+    const { statusCode: status, elapsedTime } = reply;
+    request.log.info({ method, url, status, ms: Math.round(elapsedTime * 1000) / 1000 }, 'request');
+  });
+}
+
+function registerDocument(server: FastifyInstance, version: string): void {
+  const document = JSON.stringify(openApiDocument(version));
+  server.get('/openapi.json', async (_, reply) =>
+    reply.type('application/json; charset=utf-8').send(document),
+  );
+}
