@@ -86,7 +86,7 @@ export interface Decision<State> {
   readonly effects?: readonly EffectRequest[];
 }
 
-// A method signature, not a property: an actor of one payload type stands in a list of actors.
+// Payloads differ per actor, and actors of all payload types stand in one list.
 export interface Handlers<State> {
   readonly [eventType: string]: (
     state: State,

@@ -122,7 +122,7 @@ describe('docker-compose.yml', () => {
     );
   });
 
-  it('K-13 is accepted by a client', (test) => {
+  it('K-13 is accepted by a client', (context) => {
     const clients = [
       ['compose', '-f', 'docker-compose.yml', 'config', '-q'],
       ['stack', 'config', '-c', 'docker-compose.yml'],
@@ -133,7 +133,7 @@ describe('docker-compose.yml', () => {
         `docker ${group} config`,
       ),
     );
-    if (!client) return test.skip('no docker client here: install one to validate the file');
+    if (!client) return context.skip('no docker client here: install one to validate the file');
     const run = spawnSync('docker', client, { encoding: 'utf8' });
     expect(run.status, run.stderr).toBe(0);
   });

@@ -1,0 +1,135 @@
+import { spawnSync } from 'node:child_process';
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, normalize } from 'node:path';
+import { describe, expect, it } from 'vitest';
+import { loadConfig } from '../../apps/config.ts';
+import manifest from '../../package.json' with { type: 'json' };
+
+/** What a clone would have, as it stands here now. */
+const listed = spawnSync('git', ['ls-files', '-z'], { encoding: 'utf8' });
+const files = listed.stdout.split('\0').filter((file) => file !== '' && existsSync(file));
+const text = (file: string): string => readFileSync(file, 'utf8');
+
+const markdown = files.filter((file) => file.endsWith('.md'));
+const source = files.filter((file) => /\.(ts|mjs|js|avsc|sql)$/.test(file));
+
+/** `file:line: text` of every line that matches. */
+function linesLike(pattern: RegExp, among: readonly string[]): string[] {
+  return among.flatMap((file) =>
+    text(file)
+      .split('\n')
+      .flatMap((line, index) => (pattern.test(line) ? [`${file}:${index + 1}: ${line}`] : [])),
+  );
+}
+
+describe('the repository', () => {
+  it('is one that git lists', () => {
+    expect(listed.status, listed.stderr).toBe(0);
+    expect(files).toContain('package.json');
+  });
+
+  it.each([
+    'package.json',
+    'tsconfig.json',
+    'processors',
+    'topologies',
+    'avro',
+    'connectors',
+    'docker-compose.yml',
+    'bench',
+    'test',
+    'README.md',
+  ])('K-03 has %s, and something in it', (entry) => {
+    const inside = files.filter((file) => file === entry || file.startsWith(`${entry}/`));
+    const longest = Math.max(0, ...inside.map((file) => text(file).trim().split('\n').length));
+    expect(longest).toBeGreaterThan(5);
+  });
+
+  it('names no folder of anybody’s machine', () => {
+    const texts = files.filter((file) => !/\.(png|jpg|ico|gz)$/.test(file));
+    expect(linesLike(/(^|[^\w.~-])\/(work|root|home|Users)\//, texts)).toEqual([]);
+  });
+
+  it('locks versions without saying where they were downloaded', () => {
+    expect(linesLike(/"resolved":/, ['package-lock.json'])).toEqual([]);
+    expect(files.filter((file) => file.endsWith('.npmrc'))).toEqual([]);
+  });
+
+  it('pins every dependency', () => {
+    const versions = Object.values({ ...manifest.dependencies, ...manifest.devDependencies });
+    for (const version of versions) expect(version).toMatch(/^\d+\.\d+\.\d+(-[\w.]+)?$/);
+  });
+
+  it('leaves no test alone or switched off for good', () => {
+    const tests = files.filter((file) => /^test\/.*\.ts$/.test(file));
+    expect(linesLike(/\b(it|test|describe)\.(only|skip|todo)\(/, tests)).toEqual([]);
+  });
+
+  it('B-04 has nothing of what version 1 took out, in schemas and in what handles events', () => {
+    const handling = source.filter((file) => /^(avro|engine|processors|topologies)\//.test(file));
+    expect(handling.length).toBeGreaterThan(30);
+    expect(linesLike(/signature|ed25519/i, handling)).toEqual([]);
+  });
+
+  it('B-17 loads no machine learning and no Ray', () => {
+    const lock = JSON.parse(text('package-lock.json')) as { packages: Record<string, unknown> };
+    const names = Object.keys(lock.packages).map((path) => path.replace(/^.*node_modules\//, ''));
+    const learning = /^(ray|@?tensorflow|onnxruntime|torch|brain\.js|ml-|@xenova|@huggingface)/;
+    expect(names.filter((name) => learning.test(name))).toEqual([]);
+    expect(loadConfig({}).planning.mlEnabled).toBe(false);
+  });
+});
+
+describe('the documents', () => {
+  const decisions = files.filter((file) => /^docs\/adr\/\d{3}-/.test(file));
+
+  it.each(['001-event-envelope', '002-redis-read-models', '003-orchestrator-retry-policy'])(
+    'B-104 has the decision %s',
+    (name) => expect(decisions).toContain(`docs/adr/${name}.md`),
+  );
+
+  it.each(decisions)('%s fits on a page and has its five parts', (file) => {
+    expect(text(file).split('\n').length).toBeLessThanOrEqual(80);
+    for (const part of ['Context', 'Measurements', 'Options', 'Decision', 'What would change it'])
+      expect(text(file)).toContain(`**${part}.**`);
+  });
+
+  it('gives a reason for every dependency', () => {
+    const page = text('docs/adr/006-dependencies.md');
+    const names = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies });
+    expect(names.filter((name) => !new RegExp(`[| ]${name}[ ,]`).test(page))).toEqual([]);
+  });
+
+  it('links only to what exists', () => {
+    const broken = markdown.flatMap((file) =>
+      [...text(file).matchAll(/\]\(([^)#\s]+)(#[^)]*)?\)/g)]
+        .map((match) => match[1] ?? '')
+        .filter((target) => !/^[a-z]+:/.test(target))
+        .filter((target) => !existsSync(normalize(join(dirname(file), target))))
+        .map((target) => `${file}: ${target}`),
+    );
+    expect(broken).toEqual([]);
+  });
+
+  it('has every row once', () => {
+    const ids = markdown
+      .filter((file) =>
+        /^docs\/requirements\/(timeline|trading|bots|contracts|erp|brief)/.test(file),
+      )
+      .flatMap((file) => [...text(file).matchAll(/^\| ([TBSCEK]-\d+) \|/gm)])
+      .map((match) => match[1]);
+    expect(new Set(ids).size).toBe(ids.length);
+    expect(ids.length).toBe(55 + 111 + 45 + 65 + 146 + 13);
+  });
+
+  it('states every rule and finding of the protocol that code cites', () => {
+    const protocol = text('docs/protocol.md');
+    const cited = source
+      .filter((file) => !file.startsWith('test/'))
+      .flatMap((file) => [...text(file).matchAll(/(?<![\w$'-])([JF]\d{1,2}[a-d]?)(?![\w'-])/g)])
+      .map((match) => match[1] ?? '');
+    expect(cited.length).toBeGreaterThan(20);
+    const unknown = new Set(cited.filter((rule) => !protocol.includes(`| ${rule} |`)));
+    expect([...unknown]).toEqual([]);
+  });
+});
