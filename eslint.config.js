@@ -81,7 +81,6 @@ export default defineConfig(
       'no-unreachable': 'error',
       'no-useless-catch': 'error',
       'no-constant-condition': ['error', { checkLoops: 'allExceptWhileTrue' }],
-      'no-promise-executor-return': ['error', { allowVoid: true }],
       'max-lines': ['error', { max: 400 }],
     },
   },
