@@ -206,7 +206,7 @@ function local(reader: ConfigReader): Config['local'] {
 function risk(reader: ConfigReader): Config['risk'] {
   return {
     maxNotionalUsd: reader.text('MAX_NOTIONAL_USD', '10000', {
-      pattern: /^(?=.*[1-9])\d{1,30}(\.\d{1,18})?$/,
+      pattern: /^(?=.*[1-9])(0|[1-9]\d{0,29})(\.\d{1,18})?$/,
       problem: 'not a decimal above 0',
       remedy: 'Set MAX_NOTIONAL_USD to an amount in dollars, such as 10000 or 2500.50',
     }),

@@ -14,6 +14,7 @@ export type EngineErrorCode =
   | 'PARK_FULL'
   | 'DATA_LOSS'
   | 'DEPLOYMENT_CHANGED'
+  | 'EDGES_CHANGED'
   | 'FENCED'
   | 'APPEND_UNKNOWN'
   | 'APPEND_REFUSED'

@@ -22,20 +22,20 @@ export class JournalReader {
   /** Logical output topic → emits after its watermark, oldest first. */
   readonly unpublished = new Map<string, UnpublishedEmit[]>();
   lastFence: { readonly offset: number; readonly fence: Fence } | null = null;
-  /** The newest valid fence before `lastFence`. */
-  previousFence: Fence | null = null;
+  /** The fence under which the last valid batch was written: it says by which graph (J6). */
+  lastWorkedFence: Fence | null = null;
   voidBatches = 0;
   #started = false;
 
   read(offset: number, entry: JournalEntry): void {
     if (entry.kind === 'fence') {
-      this.previousFence = this.lastFence?.fence ?? null;
       this.lastFence = { offset, fence: entry.fence };
       this.#started = true;
     } else if (entry.kind === 'anchor') {
       this.#readAnchor(offset, entry);
     } else if (this.#isValid(entry.batch)) {
       this.state.applyBatch(entry.batch);
+      this.lastWorkedFence = this.lastFence?.fence ?? null;
       this.#keepUnpublished(entry.batch);
     } else {
       this.voidBatches += 1;
@@ -48,6 +48,7 @@ export class JournalReader {
       this.state.applyAnchor(entry.anchor);
       this.#started = true;
       this.lastFence = { offset: entry.anchor.fence, fence: fenceOfAnchor(entry, offset) };
+      this.lastWorkedFence = this.lastFence.fence;
     } else if (
       entry.anchor.fence === this.lastFence?.offset &&
       entry.anchor.n === this.state.n + 1

@@ -14,10 +14,13 @@ export interface Fence {
   readonly host: string;
   readonly generation: number;
   readonly deployment: 'fused' | 'split';
-  /** Hash of the fused edges of the code that runs from here on (J6). */
+  /** Hash of the fused edges in force from here on, or `draining` while a changed graph drains (J6). */
   readonly edges_hash: string;
   readonly time: Micros;
 }
+
+/** `edges_hash` of a term that handles every emit when it comes back. */
+export const DRAINING = 'draining';
 
 export interface Position {
   readonly topic: string;

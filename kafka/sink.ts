@@ -38,6 +38,8 @@ export interface SinkOptions {
 }
 
 const MAX_WAIT_MS = 100;
+/** How often an idle sink asks whether its store still stands where it left it (a flush, an old copy). */
+const RECHECK_EVERY_MS = 5_000;
 
 /**
  * Carries records of some partitions into a store, from the store's own positions. The store away: waits,
@@ -86,7 +88,12 @@ export class Sink {
       const physical = names.physical(topic);
       positions.set(`${physical}/${partition}`, { topic: physical, partition, offset });
     }
+    let checkedAt = performance.now();
     while (!this.#ended.signal.aborted) {
+      if (performance.now() - checkedAt > RECHECK_EVERY_MS) {
+        if (await this.#hasGoneBack(positions)) return;
+        checkedAt = performance.now();
+      }
       const fetched = await reader.fetch([...positions.values()], { maxWaitMs: MAX_WAIT_MS });
       const moves: SinkMove[] = [];
       const records: FetchedRecord[] = [];
@@ -98,14 +105,22 @@ export class Sink {
         if (to > at.offset) moves.push({ topic: logical, partition, from: at.offset, to });
         for (const record of rest.records) records.push({ ...record, topic: logical });
       }
-      if (moves.length === 0) continue;
-      await target.write(records, moves);
+      if (moves.length > 0) await target.write(records, moves);
       for (const { topic, partition, to } of moves) {
         const physical = names.physical(topic);
         positions.set(`${physical}/${partition}`, { topic: physical, partition, offset: to });
       }
       this.#recovered(backoff);
     }
+  }
+
+  async #hasGoneBack(positions: ReadonlyMap<string, FetchPosition>): Promise<boolean> {
+    const { target, names, partitions } = this.#options;
+    const stored = await target.positions(partitions);
+    return stored.some(({ topic, partition, offset }) => {
+      const known = positions.get(`${names.physical(topic)}/${partition}`);
+      return known !== undefined && offset < known.offset;
+    });
   }
 
   /** Where to go on when the log no longer holds the position. Throws: KafkaError. */

@@ -14,8 +14,8 @@ export interface SourceSubscriber {
   isFull(): boolean;
   /** The partition no longer holds the offset. Return where to go on, or null to stop reading it. */
   outOfRange(topic: string, offset: number, logStart: number): number | null;
-  /** Records not fetched yet, for lag. */
-  lag(topic: string, records: number): void;
+  /** Where the next fetch starts, and where the log ends now. Called after `deliver`. */
+  reached(topic: string, offset: number, end: number): void;
 }
 
 interface Source {
@@ -112,8 +112,8 @@ export class SourceFetcher {
     if (fetched.error !== null) return false;
     const records = fetched.records.filter((record) => record.offset >= source.offset);
     source.offset = Math.max(source.offset, fetched.nextOffset);
-    source.subscriber.lag(fetched.topic, Math.max(0, fetched.highWatermark - source.offset));
     if (records.length > 0) source.subscriber.deliver(fetched.topic, fetched.topicId, records);
+    source.subscriber.reached(fetched.topic, source.offset, fetched.highWatermark);
     return true;
   }
 }

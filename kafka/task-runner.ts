@@ -2,14 +2,14 @@ import type { Message } from '../engine/actor.ts';
 import type { Codec } from '../engine/codec.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Micros } from '../engine/event.ts';
-import type { Batch, Fence, Position } from '../engine/journal.ts';
+import { type Batch, DRAINING, type Fence, type Position } from '../engine/journal.ts';
 import type { TaskObserver } from '../engine/task.ts';
 import type { Topology } from '../engine/topology.ts';
 import { type KafkaAdmin, KafkaError, type PartitionReader, type PlainProducer } from './client.ts';
 import type { EffectPerformer } from './effect-runner.ts';
 import type { Log } from './log.ts';
 import type { SourceFetcher } from './source-fetcher.ts';
-import { Term } from './term.ts';
+import { Term, type TermMode } from './term.ts';
 import type { TopicNames } from './topic-names.ts';
 import { Backoff, pause } from './wait.ts';
 
@@ -67,6 +67,8 @@ export class TaskRunner {
   readonly #surroundings: TaskSurroundings;
   readonly #ended = new AbortController();
   readonly #life: Promise<void>;
+  /** How the next term treats a changed graph (J6). */
+  #mode: TermMode = 'normal';
   #membership: Membership;
   #term: Term | null = null;
   #status: TaskStatus = 'starting';
@@ -111,10 +113,11 @@ export class TaskRunner {
     while (!this.#ended.signal.aborted) {
       this.#status = 'running';
       const startedAt = performance.now();
-      const term = new Term(this.#surroundings, this.partition, this.#newFence());
+      const term = new Term(this.#surroundings, this.partition, this.#newFence(), this.#mode);
       this.#term = term;
       const error = await term.run(this.#ended.signal);
       if (this.#ended.signal.aborted) break;
+      if (this.#followGraph(term, error)) continue;
       const fields = { application: topology.application, partition: this.partition, error };
       if (error instanceof EngineError && error.reaction === 'stop') {
         this.#status = 'failed';
@@ -132,6 +135,21 @@ export class TaskRunner {
     this.#status = 'stopped';
   }
 
+  /** J6: a graph whose fused edges changed is first drained unfused. True when the next term starts at once. */
+  #followGraph(term: Term, error: unknown): boolean {
+    const { log, topology } = this.#surroundings;
+    const fields = { application: topology.application, partition: this.partition };
+    if (error instanceof EngineError && error.code === 'EDGES_CHANGED') {
+      log.info(fields, 'the fused graph has changed; draining internal topics first');
+      this.#mode = 'drain';
+      return true;
+    }
+    if (error !== null || !term.isDrained) return false;
+    log.info(fields, 'drained; the new graph is in force');
+    this.#mode = 'drained';
+    return true;
+  }
+
   #newFence(): Fence {
     const { topology, host, clock } = this.#surroundings;
     return {
@@ -141,7 +159,7 @@ export class TaskRunner {
       host,
       generation: this.#membership.generation,
       deployment: topology.deployment,
-      edges_hash: topology.edgesHash,
+      edges_hash: this.#mode === 'drain' ? DRAINING : topology.edgesHash,
       time: clock(),
     };
   }

@@ -12,10 +12,17 @@ import { emitsToRepublish, type RestoreOptions, restoreTask } from './restore.ts
 import type { SourceSubscriber } from './source-fetcher.ts';
 import { openSources } from './source-positions.ts';
 import type { TaskStatus, TaskSurroundings } from './task-runner.ts';
+import { DrainEnds } from './drain-ends.ts';
 import { Backoff, pause, Wake } from './wait.ts';
 
 /** Fetched records that may wait in front of a task before it is left out of the next fetch. */
 const QUEUE_RECORDS = 5_000;
+
+/**
+ * normal: a changed graph is reported; drain: every emit is handled when it comes back, and the term ends when
+ * none is on its way; drained: the change has been taken care of (J6).
+ */
+export type TermMode = 'normal' | 'drain' | 'drained';
 
 interface Settled {
   readonly effect: OpenEffect;
@@ -32,7 +39,9 @@ export class Term implements SourceSubscriber {
   readonly #in: TaskSurroundings;
   readonly #partition: number;
   readonly #fence: Fence;
+  readonly #mode: TermMode;
   readonly #ended = new AbortController();
+  readonly #drainEnds = new DrainEnds();
   readonly #wake = new Wake();
   readonly #confirmed = new Map<string, Position>();
   readonly #journal: JournalLog;
@@ -48,7 +57,8 @@ export class Term implements SourceSubscriber {
   #fenceOffset = -1;
   status: TaskStatus = 'starting';
 
-  constructor(surroundings: TaskSurroundings, partition: number, fence: Fence) {
+  constructor(surroundings: TaskSurroundings, partition: number, fence: Fence, mode: TermMode) {
+    this.#mode = mode;
     this.#in = surroundings;
     this.#partition = partition;
     this.#fence = fence;
@@ -68,7 +78,13 @@ export class Term implements SourceSubscriber {
       producer: surroundings.publishProducer,
       names,
       signal,
-      onWatermark: (watermark) => this.#task?.noteWatermark(watermark),
+      onWatermark: (watermark) => {
+        this.#task?.noteWatermark(watermark);
+        const again = this.#drainEnds.raise(watermark.topic, watermark.offset);
+        const physical = names.physical(watermark.topic);
+        if (again !== null) surroundings.fetcher.open(physical, partition, again, this);
+        this.#wake.signal();
+      },
       onRefused: (error) => this.#end(error),
       onRepublished: (count) => observer.republished(count),
       onPublished: (seconds) => observer.published(seconds),
@@ -84,6 +100,11 @@ export class Term implements SourceSubscriber {
     });
   }
 
+  /** Whether a term in mode `drain` has done what it was for. */
+  get isDrained(): boolean {
+    return this.#mode === 'drain' && this.#drainEnds.areReached && this.#publisher.waiting === 0;
+  }
+
   get confirmedPositions(): readonly Position[] {
     return [...this.#confirmed.values()];
   }
@@ -94,7 +115,8 @@ export class Term implements SourceSubscriber {
     signal.addEventListener('abort', stop, { once: true });
     try {
       if (!signal.aborted) await this.#begin();
-      while (!this.#ended.signal.aborted) await this.#step();
+      while (!this.#ended.signal.aborted && !(this.#isIdle && this.isDrained)) await this.#step();
+      this.#end(null);
     } catch (error) {
       this.#end(error);
     } finally {
@@ -119,7 +141,9 @@ export class Term implements SourceSubscriber {
   deliver(topic: string, topicId: string, records: readonly FetchedRecord[]): void {
     if (this.#draining) return;
     const logical = this.#in.names.logical(topic);
-    for (const record of records) this.#queue.push({ ...record, topic: logical, topicId });
+    for (const record of records)
+      if (this.#mode !== 'drain' || this.#drainEnds.takes(logical, record.offset))
+        this.#queue.push({ ...record, topic: logical, topicId });
     this.#wake.signal();
   }
 
@@ -127,8 +151,12 @@ export class Term implements SourceSubscriber {
     return this.#queue.length - this.#taken >= QUEUE_RECORDS;
   }
 
-  lag(topic: string, records: number): void {
-    this.#in.observer.lag(this.#in.names.logical(topic), this.#partition, records);
+  reached(topic: string, offset: number, end: number): void {
+    const logical = this.#in.names.logical(topic);
+    this.#in.observer.lag(logical, this.#partition, Math.max(0, end - offset));
+    if (this.#mode !== 'drain') return;
+    this.#drainEnds.reach(logical, offset);
+    this.#wake.signal();
   }
 
   outOfRange(topic: string, offset: number, logStart: number): number | null {
@@ -147,7 +175,7 @@ export class Term implements SourceSubscriber {
 
   async #begin(): Promise<void> {
     this.status = 'restoring';
-    const { topology, codec, clock, observer, partitions, partitionOf } = this.#in;
+    const { observer } = this.#in;
     const fence = await this.#journal.appendFence(this.#fence);
     this.#fenceOffset = fence;
     const restore = this.#restoreOptions();
@@ -155,17 +183,48 @@ export class Term implements SourceSubscriber {
     this.#checkDeployment(journal);
     if (journal.voidBatches > 0) observer.voidBatches(journal.voidBatches);
     const republish = await emitsToRepublish(restore, journal);
-    this.#task = new Task({
+    this.#task = this.#newTask(journal);
+    for (const [, emits] of republish) {
+      observer.republished(emits.length);
+      for (const { n, emit } of emits) this.#publisher.enqueue(n, [emit]);
+    }
+    for (const position of journal.state.positions.values())
+      this.#confirmed.set(position.topic, position);
+    if (this.#mode !== 'drain')
+      for (const effect of journal.state.effects.values()) this.#effects.start(effect);
+    await this.#openSources(journal);
+    observer.parkedKeys(this.#partition, journal.state.parked.size);
+    this.status = 'running';
+  }
+
+  async #openSources(journal: JournalReader): Promise<void> {
+    const { topology, names, fetcher, admin } = this.#in;
+    const opened = await openSources(this.#in, this.#partition, journal.state);
+    for (const watermark of opened.watermarks) this.#task?.noteWatermark(watermark);
+    const isInternal = (topic: string): boolean => topology.sinks.includes(topic);
+    for (const [topic, offset] of opened.offsets) {
+      const physical = names.physical(topic);
+      if (this.#mode === 'drain') {
+        if (!isInternal(topic)) continue;
+        const end = (await admin.offsets(physical))[this.#partition]?.end ?? 0;
+        this.#drainEnds.start(topic, offset, end);
+      }
+      fetcher.open(physical, this.#partition, offset, this);
+    }
+  }
+
+  #newTask(journal: JournalReader): Task {
+    const { topology, codec, clock, observer, partitions, partitionOf } = this.#in;
+    return new Task({
       topology,
       codec,
       clock,
       partition: this.#partition,
       state: journal.state,
       partitionOf: (key) => partitionOf(key, partitions),
-      fuse: topology.deployment === 'fused',
+      fuse: topology.deployment === 'fused' && this.#mode !== 'drain',
       stopwatch: () => performance.now(),
       observer: {
-        ...observer,
         skipped: (by) => observer.skipped(by),
         parked: (actor, key, code, reason) => this.#onParked(actor, key, code, reason),
         deadLettered: (topic, code, record) => observer.deadLettered(topic, code, record),
@@ -173,24 +232,15 @@ export class Term implements SourceSubscriber {
           observer.handled(actor, message, (performance.now() - startedAt) / 1000),
       },
     });
-    for (const [, emits] of republish) {
-      observer.republished(emits.length);
-      for (const { n, emit } of emits) this.#publisher.enqueue(n, [emit]);
-    }
-    for (const position of journal.state.positions.values())
-      this.#confirmed.set(position.topic, position);
-    for (const effect of journal.state.effects.values()) this.#effects.start(effect);
-    const opened = await openSources(this.#in, this.#partition, journal.state);
-    for (const watermark of opened.watermarks) this.#task.noteWatermark(watermark);
-    for (const [topic, offset] of opened.offsets)
-      this.#in.fetcher.open(this.#in.names.physical(topic), this.#partition, offset, this);
-    this.#in.observer.parkedKeys(this.#partition, journal.state.parked.size);
-    this.status = 'running';
+  }
+
+  get #isIdle(): boolean {
+    return this.#taken === this.#queue.length && this.#results.length === 0;
   }
 
   async #step(): Promise<void> {
     const task = this.#task as Task;
-    if (this.#taken === this.#queue.length && this.#results.length === 0) {
+    if (this.#isIdle) {
       this.#idle = true;
       await this.#wake.wait();
       this.#idle = false;
@@ -246,7 +296,7 @@ export class Term implements SourceSubscriber {
     for (const change of batch.effects) {
       if (change.request === null) continue;
       const effect = task.state.effects.get(effectKey(change.actor, change.key, change.id));
-      if (effect !== undefined) this.#effects.start(effect);
+      if (effect !== undefined && this.#mode !== 'drain') this.#effects.start(effect);
     }
   }
 
@@ -266,14 +316,21 @@ export class Term implements SourceSubscriber {
   }
 
   #checkDeployment(journal: JournalReader): void {
-    const previous = journal.previousFence;
-    if (previous === null || previous.deployment === this.#fence.deployment) return;
-    throw new EngineError(
-      'DEPLOYMENT_CHANGED',
-      'stop',
-      `The journal of ${this.#fence.application} was written ${previous.deployment}, this process runs it ` +
-        `${this.#fence.deployment}. Set the deployment back; it is fixed for the life of an application.`,
-    );
+    const worked = journal.lastWorkedFence;
+    if (worked === null) return;
+    if (worked.deployment !== this.#fence.deployment)
+      throw new EngineError(
+        'DEPLOYMENT_CHANGED',
+        'stop',
+        `The journal of ${this.#fence.application} was written ${worked.deployment}, this process runs it ` +
+          `${this.#fence.deployment}. Set the deployment back; it is fixed for the life of an application.`,
+      );
+    if (this.#mode === 'normal' && worked.edges_hash !== this.#fence.edges_hash)
+      throw new EngineError(
+        'EDGES_CHANGED',
+        'retake',
+        `The journal of ${this.#fence.application} was written by another graph; it is drained first.`,
+      );
   }
 
   #onParked(actor: string, key: string, code: string, reason: string): void {

@@ -1,0 +1,80 @@
+import { hostname } from 'node:os';
+import type { Topology } from '../engine/topology.ts';
+import { type ApplicationOptions, ApplicationRunner } from '../kafka/application-runner.ts';
+import { partitionOf } from '../kafka/partitioner.ts';
+import type { AppName, Config } from './config.ts';
+import type { CoreComponents } from './core-components.ts';
+import { engineObserver } from './engine-observer.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+import type { Services } from './service-connector.ts';
+import type { HealthChecks } from './service-server.ts';
+
+/** What every app of a process is made from. */
+export interface AppContext {
+  readonly config: Config;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly services: Services;
+  readonly components: CoreComponents;
+  /** Ends the process at once: another one has taken its place (J5a). */
+  readonly die: (reason: Error) => void;
+}
+
+export interface RunningApp {
+  readonly name: AppName;
+  readonly port: number;
+  /** Finishes what is under way, bounded, and ends. */
+  stop(): Promise<void>;
+}
+
+/** Starts one app; resolves when it serves HTTP. */
+export type StartApp = (context: AppContext) => Promise<RunningApp>;
+
+/** Time as the engine wants it: microseconds, from a clock that is finer than a millisecond. */
+export function clockMicros(): number {
+  return Math.round((performance.timeOrigin + performance.now()) * 1000);
+}
+
+/** An application of the engine in this process. */
+export function startApplication(
+  context: AppContext,
+  topology: Topology,
+  more: Partial<ApplicationOptions> = {},
+): ApplicationRunner {
+  const { config, log, metrics, services, die } = context;
+  return new ApplicationRunner({
+    topology,
+    client: services.kafka,
+    codec: services.codec,
+    names: services.names,
+    partitions: config.kafka.partitions,
+    partitionOf,
+    clock: clockMicros,
+    host: hostname(),
+    instanceId: `${topology.application}.${config.service.instanceId}`,
+    sessionTimeoutMs: config.kafka.sessionTimeoutMs,
+    observer: engineObserver(topology, metrics, log),
+    log,
+    onFenced: die,
+    ...more,
+  });
+}
+
+/** How long tasks may be silent before an app says it is not healthy. */
+const SILENT_MS = 5_000;
+
+/** `tasks`: joined, every task running or about to, sources answering. */
+export function taskCheck(runner: ApplicationRunner): HealthChecks {
+  return {
+    tasks: async () => {
+      const { joined, tasks, fetchSilentMs } = runner.status;
+      if (!joined) throw new Error('not a member of its group yet');
+      for (const { partition, status, failure } of tasks) {
+        if (failure !== null) throw new Error(`task ${partition} stopped: ${failure}`);
+        if (status !== 'running') throw new Error(`task ${partition} is ${status}`);
+      }
+      if (fetchSilentMs > SILENT_MS) throw new Error('the broker does not answer fetches');
+    },
+  };
+}

@@ -1,0 +1,62 @@
+import { Sink, type SinkTarget } from '../kafka/sink.ts';
+import { coordinatorTopology } from '../topologies/coordinator.ts';
+import { type AppContext, type StartApp, startApplication, taskCheck } from './app.ts';
+import { completionObserver } from './completion-observer.ts';
+import { engineObserver } from './engine-observer.ts';
+import { healthChecks } from './service-connector.ts';
+import { serve } from './service-server.ts';
+
+/**
+ * state-coordinator: the actor that puts events in order and writes rm.*, and the two sinks that are the only
+ * writers of the event store and of Redis. A sink carries the partitions whose tasks this process owns.
+ *
+ * Source: B-13, B-71.
+ */
+export const startCoordinator: StartApp = async (context) => {
+  const { config, components, services, metrics, log } = context;
+  const sinks = new SinkSet(context, components.stateCoordinator.sinks);
+  const topology = coordinatorTopology();
+  const observer = completionObserver(engineObserver(topology, metrics, log), metrics);
+  const runner = startApplication(context, topology, {
+    observer,
+    onOwned: (partitions) => sinks.follow(partitions),
+  });
+  const needed = ['kafka', 'schema_registry', 'postgres', 'redis'] as const;
+  const checks = { ...healthChecks(services, needed), ...taskCheck(runner) };
+  const { host, ports } = config.service;
+  const port = ports.coordinator;
+  const server = await serve({ app: 'coordinator', host, port, checks, metrics, log });
+  return {
+    name: 'coordinator',
+    port: server.port,
+    stop: async () => {
+      await runner.stop('stay');
+      await server.close();
+    },
+  };
+};
+
+/** The sinks of this process, made anew whenever other partitions are owned. */
+class SinkSet {
+  readonly #context: AppContext;
+  readonly #targets: readonly SinkTarget[];
+  #partitions = '';
+  #sinks: readonly Sink[] = [];
+
+  constructor(context: AppContext, targets: readonly SinkTarget[]) {
+    this.#context = context;
+    this.#targets = targets;
+  }
+
+  async follow(partitions: readonly number[]): Promise<void> {
+    const wanted = [...partitions].sort((left, right) => left - right);
+    if (wanted.join() === this.#partitions) return;
+    this.#partitions = wanted.join();
+    await Promise.all(this.#sinks.map((sink) => sink.stop()));
+    const { services, log } = this.#context;
+    this.#sinks = this.#targets.map((target) => {
+      const reader = services.kafka.reader();
+      return new Sink({ target, reader, names: services.names, partitions: wanted, log });
+    });
+  }
+}

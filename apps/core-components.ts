@@ -1,0 +1,138 @@
+import { readFileSync } from 'node:fs';
+import { createMockVenue, swapPerformers, type VenueAdapter } from '../connectors/chain/index.ts';
+import {
+  type BatchingPublisher,
+  createBatchingPublisher,
+  type IntentRules,
+} from '../gateway/index.ts';
+import { partitionOf } from '../kafka/partitioner.ts';
+import {
+  evaluateRisk,
+  type OrchestratorOptions,
+  parseAssets,
+  type PlannerOptions,
+  priorityOf,
+  type RiskLimits,
+  selectRoute,
+  validateIntent,
+} from '../processors/trading/index.ts';
+import type { Config } from './config.ts';
+import { eventStoreSink } from './event-store-sink.ts';
+import type { Log } from './log.ts';
+import { readModelProjector } from './read-model-projector.ts';
+import type { Services } from './service-connector.ts';
+
+const ASSETS = new URL('../config/assets.json', import.meta.url);
+
+/**
+ * The parts of the trading family, each made once, when it is first asked for.
+ *
+ * Source: B-16.
+ */
+export class CoreComponents {
+  readonly #config: Config;
+  readonly #services: Services;
+  readonly #log: Log;
+  readonly #made = new Map<string, unknown>();
+
+  constructor(config: Config, services: Services, log: Log) {
+    this.#config = config;
+    this.#services = services;
+    this.#log = log;
+  }
+
+  /** Puts events on the log: only types of the catalogue, each with its event_id as a header (B-34, B-35). */
+  get eventStream(): BatchingPublisher {
+    return this.#once('eventStream', () =>
+      createBatchingPublisher({
+        producer: this.#services.kafka.producer(),
+        codec: this.#services.codec,
+        topicPrefix: this.#config.kafka.topicPrefix,
+        partitions: this.#config.kafka.partitions,
+        partitionOf,
+      }),
+    );
+  }
+
+  /** What the gateway needs to know of intents: rules of their shape, and where to read them. */
+  get intentManager() {
+    return this.#once('intentManager', () => ({
+      rules: this.#intentRules(),
+      reads: this.#services.redis,
+      histories: this.#services.pg,
+    }));
+  }
+
+  get riskEngine() {
+    return this.#once('riskEngine', () => {
+      const limits: RiskLimits = this.#config.risk;
+      return {
+        limits,
+        evaluate: (order: Parameters<typeof evaluateRisk>[0]) => evaluateRisk(order, limits),
+      };
+    });
+  }
+
+  get executionPlanner(): { readonly options: PlannerOptions } {
+    return this.#once('executionPlanner', () => {
+      const { rustEngineEnabled, poolSnapshotMaxAgeMs } = this.#config.planning;
+      const { engine, warning } = selectRoute({ rustEngineEnabled, rustEngine: null });
+      if (warning !== null) this.#log.warn({}, warning);
+      return { options: { assets: this.#assets, maxSnapshotAgeMs: poolSnapshotMaxAgeMs, engine } };
+    });
+  }
+
+  get executionOrchestrator() {
+    return this.#once('executionOrchestrator', () => {
+      const { maxAttempts, retryDelaysMs } = this.#config.execution;
+      const options: OrchestratorOptions = { maxAttempts, retryDelaysMs };
+      return { options, performers: swapPerformers(this.venueManager.venues) };
+    });
+  }
+
+  /** The venues that plans may name. */
+  get venueManager() {
+    return this.#once('venueManager', () => {
+      const venue: VenueAdapter = createMockVenue({ assets: this.#assets });
+      return {
+        venues: new Map([[venue.venue, venue]]),
+        poolSnapshots: () => venue.poolSnapshots(),
+      };
+    });
+  }
+
+  /** The sinks that only the coordinator runs. */
+  get stateCoordinator() {
+    return this.#once('stateCoordinator', () => {
+      const { pg: store, redisWriter, codec } = this.#services;
+      return {
+        sinks: [
+          eventStoreSink({ store, seen: redisWriter, codec, log: this.#log }),
+          readModelProjector(redisWriter, codec),
+        ],
+      };
+    });
+  }
+
+  /** Ends what the components opened themselves. */
+  async close(): Promise<void> {
+    if (this.#made.has('eventStream')) await this.eventStream.close();
+  }
+
+  get #assets() {
+    return this.#once('assets', () => parseAssets(JSON.parse(readFileSync(ASSETS, 'utf8'))));
+  }
+
+  #intentRules(): IntentRules {
+    const { maxNotionalUsd } = this.#config.risk;
+    return {
+      validate: (body) => validateIntent(body, this.#assets),
+      priority: (intent) => priorityOf(intent.notional_usd, maxNotionalUsd),
+    };
+  }
+
+  #once<Part>(name: string, make: () => Part): Part {
+    if (!this.#made.has(name)) this.#made.set(name, make());
+    return this.#made.get(name) as Part;
+  }
+}

@@ -1,0 +1,46 @@
+import type { Topology } from '../engine/topology.ts';
+import type { RunnerObserver } from '../kafka/task-runner.ts';
+import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
+
+/** Turns what the engine reports into this process's metrics and log lines. Source: B-85. */
+export function engineObserver(topology: Topology, metrics: Metrics, log: Log): RunnerObserver {
+  const { application } = topology;
+  return {
+    handled(actor, message, seconds) {
+      metrics.handleSeconds.observe({ processor: actor }, seconds);
+      const { type, correlationId, eventId } = message;
+      if (log.isLevelEnabled('debug'))
+        log.debug({ topic: type, correlationId, eventId, actor }, 'handled');
+    },
+    skipped(by) {
+      if (by === 'position' || by === 'producer' || by === 'event_id')
+        metrics.dedupeTotal.inc({ application, by });
+    },
+    parked(actor, key, code, reason) {
+      log.error({ application, actor, key, code }, reason);
+    },
+    deadLettered(topic, code, record) {
+      metrics.deadLettersTotal.inc({ topic, reason: code });
+      const { event_type, correlation_id, event_id } = record?.headers ?? {};
+      const fields = { topic: event_type, correlationId: correlation_id, eventId: event_id };
+      const origin = record && [record.topic, record.partition, record.offset].join('/');
+      log.warn({ ...fields, application, deadLetter: topic, code, origin }, 'dead letter');
+    },
+    appended(batch, seconds) {
+      metrics.journalAppendSeconds.observe(seconds);
+      metrics.batchRecords.observe(batch.inputs.length);
+    },
+    published: (seconds) => metrics.publishSeconds.observe(seconds),
+    republished: (count) => metrics.republishedTotal.inc(count),
+    fenced: () => log.warn({ application }, 'fenced by another owner'),
+    voidBatches: (count) => metrics.voidBatchesTotal.inc(count),
+    restored(partition, ratio) {
+      metrics.restoreRatio.set({ application, partition }, ratio);
+      if (ratio === 1) metrics.fencesTotal.inc();
+    },
+    lag: (topic, partition, records) =>
+      metrics.taskLagRecords.set({ application, topic, partition }, records),
+    parkedKeys: (partition, count) => metrics.parkedKeys.set({ application, partition }, count),
+  };
+}

@@ -1,0 +1,102 @@
+import { CATALOGUE_RECORDS, journalRecords, type TopicRecord } from '../avro/index.ts';
+import type { AppContext, RunningApp, StartApp } from './app.ts';
+import { type AppName, ConfigError, loadConfig } from './config.ts';
+import { startCoordinator } from './coordinator.ts';
+import { CoreComponents } from './core-components.ts';
+import { startGateway } from './gateway.ts';
+import { createLog, type Log } from './log.ts';
+import { createMetrics } from './metrics.ts';
+import { startOrchestrator } from './orchestrator.ts';
+import { ServiceConnector } from './service-connector.ts';
+import { startTrading } from './trading.ts';
+
+/** Every app of this repository; all others name theirs from here. */
+export const APPS: Readonly<Record<AppName, StartApp>> = {
+  gateway: startGateway,
+  trading: startTrading,
+  orchestrator: startOrchestrator,
+  coordinator: startCoordinator,
+};
+
+export const APPLICATIONS = ['planner.workers', 'orchestrator.workers', 'state-coordinator'];
+
+/** Everything that apps put on topics. */
+export const ALL_RECORDS: readonly TopicRecord[] = [
+  ...CATALOGUE_RECORDS,
+  ...APPLICATIONS.flatMap(journalRecords),
+];
+
+/** How long a process takes to end; past it, it ends all the same. */
+const STOP_MS = 10_000;
+
+/**
+ * Runs apps in this process until SIGTERM or SIGINT, then finishes what is under way. Sets the exit code: 0
+ * stopped, 2 wrong use, bad configuration or nothing reachable.
+ */
+export async function runApps(names: readonly string[], env = process.env): Promise<void> {
+  const unknown = names.filter((name) => !Object.hasOwn(APPS, name));
+  if (unknown.length > 0 || names.length === 0) {
+    const known = Object.keys(APPS).join(', ');
+    return fail(`Unknown app: ${unknown.join(', ') || '(none given)'}. Known are ${known}.`);
+  }
+  try {
+    const config = loadConfig(env);
+    const { instanceId, logLevel: level } = config.service;
+    const log = createLog({ app: names.join('+'), instanceId, level });
+    const connector = new ServiceConnector(config, `millrace-${names.join('-')}`, ALL_RECORDS);
+    const services = await connector.connectAll();
+    const components = new CoreComponents(config, services, log);
+    const die = (reason: Error): void => {
+      log.fatal({ err: reason }, 'another process took this instance id');
+      process.exit(3);
+    };
+    const metrics = createMetrics();
+    const context: AppContext = { config, log, metrics, services, components, die };
+    const running: RunningApp[] = [];
+    stopOnSignal(log, async () => {
+      await Promise.all(running.map((app) => app.stop()));
+      await components.close();
+      await services.close();
+    });
+    for (const name of names) {
+      const app = await APPS[name as AppName](context);
+      running.push(app);
+      log.info({ port: app.port }, `${app.name} serves`);
+    }
+  } catch (error) {
+    if (error instanceof ConfigError) return fail(error.message);
+    const code = (error as { code?: unknown }).code;
+    const message = error instanceof Error ? error.message : String(error);
+    if (typeof code === 'string') return fail(message);
+    throw error;
+  }
+}
+
+function stopOnSignal(log: Log, stop: () => Promise<void>): void {
+  let stopping = false;
+  const end = (signal: string): void => {
+    if (stopping) return;
+    stopping = true;
+    log.info({ signal }, 'stopping');
+    setTimeout(() => {
+      log.error({ limitMs: STOP_MS }, 'not stopped within the limit; ending all the same');
+      process.exit(1);
+    }, STOP_MS).unref();
+    stop().then(
+      () => process.exit(0),
+      (error: unknown) => {
+        log.error({ err: error }, 'stopping failed');
+        process.exit(1);
+      },
+    );
+  };
+  process.once('SIGTERM', () => end('SIGTERM'));
+  process.once('SIGINT', () => end('SIGINT'));
+}
+
+function fail(message: string): void {
+  process.stderr.write(`${message}\n`);
+  process.exit(2);
+}
+
+if (import.meta.main) await runApps(process.argv.slice(2));

@@ -1,0 +1,37 @@
+import { orchestratorTopology } from '../topologies/orchestrator.ts';
+import { type StartApp, startApplication, taskCheck } from './app.ts';
+import { PoolWatcher } from './pool-watcher.ts';
+import { healthChecks } from './service-connector.ts';
+import { serve } from './service-server.ts';
+
+/** orchestrator.workers: the effect worker of swaps, and the watcher that feeds the planner its pools. */
+export const startOrchestrator: StartApp = async (context) => {
+  const { config, components, services, metrics, log } = context;
+  const { options, performers } = components.executionOrchestrator;
+  const runner = startApplication(context, orchestratorTopology(options), { performers });
+  const watcher = new PoolWatcher({
+    snapshots: () => components.venueManager.poolSnapshots(),
+    producer: services.kafka.producer(),
+    codec: services.codec,
+    names: services.names,
+    partitions: config.kafka.partitions,
+    log,
+  });
+  const checks = {
+    ...healthChecks(services, ['kafka', 'schema_registry']),
+    ...taskCheck(runner),
+    pool_watcher: async () => watcher.check(),
+  };
+  const { host, ports } = config.service;
+  const port = ports.orchestrator;
+  const server = await serve({ app: 'orchestrator', host, port, checks, metrics, log });
+  return {
+    name: 'orchestrator',
+    port: server.port,
+    stop: async () => {
+      await watcher.stop();
+      await runner.stop('stay');
+      await server.close();
+    },
+  };
+};

@@ -1,0 +1,121 @@
+import { AvroCodec, SchemaRegistry, type TopicRecord } from '../avro/index.ts';
+import { EventStore } from '../connectors/postgres/index.ts';
+import { ReadModelReader, ReadModelWriter } from '../connectors/redis/index.ts';
+import type { KafkaAdmin, KafkaClient } from '../kafka/client.ts';
+import { platformaticClient } from '../kafka/platformatic.ts';
+import { TopicNames } from '../kafka/topic-names.ts';
+import type { Config } from './config.ts';
+import type { HealthChecks } from './service-server.ts';
+
+/** Handles of everything outside, open and checked. */
+export interface Services {
+  readonly kafka: KafkaClient;
+  readonly admin: KafkaAdmin;
+  readonly names: TopicNames;
+  readonly registry: SchemaRegistry;
+  readonly codec: AvroCodec;
+  /** Opens lazily and comes back by itself: a store that is away holds up only who needs it. */
+  readonly pg: EventStore;
+  readonly redis: ReadModelReader;
+  readonly redisWriter: ReadModelWriter;
+  close(): Promise<void>;
+}
+
+export class ServiceError extends Error {
+  override readonly name = 'ServiceError';
+  readonly code: 'BROKER_AWAY' | 'REGISTRY_AWAY';
+  readonly reaction = 'stop';
+  constructor(code: ServiceError['code'], message: string, options?: ErrorOptions) {
+    super(message, options);
+    this.code = code;
+  }
+}
+
+const CONNECT_MS = 10_000;
+const PING_MS = 1_500;
+
+/**
+ * Connects a process to its outside world, all or nothing.
+ *
+ * Throws: ServiceError (stop) when broker or registry are away: without them nothing may start (K-07). What was
+ * opened before is closed again.
+ * Source: B-15.
+ */
+export class ServiceConnector {
+  readonly #config: Config;
+  readonly #clientId: string;
+  readonly #records: readonly TopicRecord[];
+
+  /** `records`: what the process puts on topics; registered before anything runs. */
+  constructor(config: Config, clientId: string, records: readonly TopicRecord[]) {
+    this.#config = config;
+    this.#clientId = clientId;
+    this.#records = records;
+  }
+
+  async connectAll(): Promise<Services> {
+    const { kafka: broker, stores } = this.#config;
+    const opened: { close(): Promise<void> }[] = [];
+    const close = async (): Promise<void> => {
+      await Promise.allSettled(opened.map((each) => each.close()));
+    };
+    const keep = <Handle extends { close(): Promise<void> }>(handle: Handle): Handle => {
+      opened.push(handle);
+      return handle;
+    };
+    try {
+      const kafka = platformaticClient({ brokers: broker.brokers, clientId: this.#clientId });
+      const admin = keep(kafka.admin());
+      await this.#pingBroker(admin);
+      const codec = await this.#startCodec();
+      const pg = keep(new EventStore(stores.databaseUrl));
+      const redis = keep(await ReadModelReader.open(stores.redisUrl));
+      const redisWriter = keep(await ReadModelWriter.open(stores.redisUrl));
+      const registry = new SchemaRegistry({ url: stores.registryUrl, timeoutMs: PING_MS });
+      const names = new TopicNames(broker.topicPrefix);
+      return { kafka, admin, names, registry, codec, pg, redis, redisWriter, close };
+    } catch (error) {
+      await close();
+      throw error;
+    }
+  }
+
+  async #pingBroker(admin: KafkaAdmin): Promise<void> {
+    const { brokers } = this.#config.kafka;
+    try {
+      await admin.ping(CONNECT_MS);
+    } catch (cause) {
+      const message =
+        `No broker answered at ${brokers.join(', ')} within ${CONNECT_MS / 1000} s. Start it, or set ` +
+        `KAFKA_BROKERS to where it is.`;
+      throw new ServiceError('BROKER_AWAY', message, { cause });
+    }
+  }
+
+  async #startCodec(): Promise<AvroCodec> {
+    const { registryUrl } = this.#config.stores;
+    const { topicPrefix } = this.#config.kafka;
+    try {
+      return await AvroCodec.start({ registryUrl, topicPrefix, subjects: this.#records });
+    } catch (cause) {
+      if ((cause as { code?: string }).code !== 'REGISTRY_AWAY') throw cause;
+      const message =
+        `The schema registry at ${registryUrl} does not answer. Start it, or set SCHEMA_REGISTRY_URL to ` +
+        `where it is.`;
+      throw new ServiceError('REGISTRY_AWAY', message, { cause });
+    }
+  }
+}
+
+type Component = 'kafka' | 'schema_registry' | 'postgres' | 'redis';
+
+/** The checks of `/health` for the components an app needs. */
+export function healthChecks(services: Services, needed: readonly Component[]): HealthChecks {
+  const all: Record<Component, () => Promise<void>> = {
+    kafka: () => services.admin.ping(PING_MS),
+    schema_registry: async () => void (await services.registry.subjects()),
+    postgres: () => services.pg.ping(PING_MS),
+    redis: () => services.redis.ping(PING_MS),
+  };
+  return Object.fromEntries(needed.map((name) => [name, all[name]]));
+}
