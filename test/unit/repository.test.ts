@@ -28,21 +28,14 @@ describe('the repository', () => {
     expect(files).toContain('package.json');
   });
 
-  it.each([
-    'package.json',
-    'tsconfig.json',
-    'processors',
-    'topologies',
-    'avro',
-    'connectors',
-    'docker-compose.yml',
-    'bench',
-    'test',
-    'README.md',
-  ])('K-03 has %s, and something in it', (entry) => {
-    const inside = files.filter((file) => file === entry || file.startsWith(`${entry}/`));
-    const longest = Math.max(0, ...inside.map((file) => text(file).trim().split('\n').length));
-    expect(longest).toBeGreaterThan(5);
+  it('K-03 has the ten entries at its top, each with something in it', () => {
+    const linesMax = (entry: string): number => {
+      const inside = files.filter((file) => file === entry || file.startsWith(`${entry}/`));
+      return Math.max(0, ...inside.map((file) => text(file).trim().split('\n').length));
+    };
+    const entries = ['package.json', 'tsconfig.json', 'docker-compose.yml', 'README.md'];
+    const folders = ['processors', 'topologies', 'avro', 'connectors', 'bench', 'test'];
+    expect([...entries, ...folders].filter((entry) => linesMax(entry) <= 5)).toEqual([]);
   });
 
   it('names no folder of anybody’s machine', () => {
@@ -83,10 +76,10 @@ describe('the repository', () => {
 describe('the documents', () => {
   const decisions = files.filter((file) => /^docs\/adr\/\d{3}-/.test(file));
 
-  it.each(['001-event-envelope', '002-redis-read-models', '003-orchestrator-retry-policy'])(
-    'B-104 has the decision %s',
-    (name) => expect(decisions).toContain(`docs/adr/${name}.md`),
-  );
+  it('B-104 has the three decisions that are asked for', () => {
+    const names = ['001-event-envelope', '002-redis-read-models', '003-orchestrator-retry-policy'];
+    expect(decisions).toEqual(expect.arrayContaining(names.map((name) => `docs/adr/${name}.md`)));
+  });
 
   it.each(decisions)('%s fits on a page and has its five parts', (file) => {
     expect(text(file).split('\n').length).toBeLessThanOrEqual(80);
