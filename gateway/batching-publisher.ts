@@ -1,6 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { eventDefinition } from '../avro/catalogue.ts';
-import { eventHeaders } from '../avro/headers.ts';
+import { eventDefinition, eventHeaders } from '../avro/index.ts';
 import type { Codec } from '../engine/codec.ts';
 import type { EventRecord } from '../engine/event.ts';
 import type { PlainProducer, RecordToSend, SendResult } from '../kafka/client.ts';

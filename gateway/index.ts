@@ -5,6 +5,7 @@ export {
   createBatchingPublisher,
 } from './batching-publisher.ts';
 export { DeadlineError, within } from './deadline.ts';
+export { intentRules, type IntentRulesOptions } from './intent-rules.ts';
 export { openApiDocument } from './openapi.ts';
 export {
   type GatewayMetrics,

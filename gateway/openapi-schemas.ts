@@ -20,7 +20,7 @@ const TEXT = { type: 'string' };
 const TEXT_OR_NULL = { type: ['string', 'null'] };
 const COUNT = { type: 'integer', minimum: 0 };
 const ID = { type: 'string', description: 'A UUID.' };
-const DECIMAL = { type: 'string', pattern: '^[0-9]+(\\.[0-9]+)?$', examples: ['1.5'] };
+const DECIMAL = { type: 'string', pattern: '^(0|[1-9][0-9]*)(\\.[0-9]+)?$', examples: ['1.5'] };
 const DECIMAL_OR_NULL = { ...DECIMAL, type: ['string', 'null'] };
 const ASSET = {
   type: 'string',
@@ -29,21 +29,23 @@ const ASSET = {
 };
 const STATUS = { enum: ['healthy', 'unhealthy'] };
 
-const INTENT_REQUEST = {
-  ...record(
-    {
-      strategyId: { ...TEXT, minLength: 1 },
-      base: ASSET,
-      quote: ASSET,
-      amount_in: { ...DECIMAL, description: 'Above 0, in units of base, as text: never a number.' },
-      notional_usd: { ...DECIMAL, description: 'Above 0.' },
-      max_slippage: { ...DECIMAL, description: 'A fraction, 0 to below 1.', examples: ['0.01'] },
-      metadata: { type: ['object', 'null'], description: 'At most 4 KiB as JSON.' },
+const INTENT_REQUEST = record(
+  {
+    strategyId: { ...TEXT, pattern: '^[A-Za-z0-9._-]{1,64}$' },
+    base: ASSET,
+    quote: { ...ASSET, description: 'Another one than base.', examples: ['USDC'] },
+    amount_in: { ...DECIMAL, description: 'Above 0, in units of base, as text: never a number.' },
+    notional_usd: { ...DECIMAL, description: 'Above 0.' },
+    max_slippage: {
+      ...DECIMAL,
+      pattern: '^0(\\.[0-9]+)?$',
+      description: 'A fraction, 0 to below 1.',
+      examples: ['0.01'],
     },
-    { optional: ['metadata'] },
-  ),
-  additionalProperties: true,
-};
+    metadata: { type: ['object', 'null'], description: 'At most 4 KiB and 31 levels, as JSON.' },
+  },
+  { optional: ['metadata'] },
+);
 
 const INTENT_SUMMARY = record({
   strategy_id: TEXT_OR_NULL,

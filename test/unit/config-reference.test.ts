@@ -8,7 +8,9 @@ async function read(path: string): Promise<string> {
 it('B-14 documents exactly the variables that are read', async () => {
   const code = await read('apps/config.ts');
   const table = await read('docs/reference/configuration.md');
-  const readVariables = new Set([...code.matchAll(/'([A-Z][A-Z_]{3,})'/g)].map((match) => match[1]));
+  const readVariables = new Set(
+    [...code.matchAll(/'([A-Z][A-Z_]{3,})'/g)].map((match) => match[1]),
+  );
   const documented = new Set([...table.matchAll(/^\| `([A-Z_]+)`/gm)].map((match) => match[1]));
   expect([...documented].sort()).toEqual([...readVariables].sort());
 });

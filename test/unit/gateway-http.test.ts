@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { openApiDocument } from '../../gateway/index.ts';
-import { AN_ID, post, SOUND, testGateway } from './gateway-fixture.ts';
+import { AN_ID, assertFits, post, SOUND, testGateway } from './gateway-fixture.ts';
 
 const METHODS = ['GET', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'] as const;
 
@@ -133,6 +133,17 @@ describe('/openapi.json', () => {
           method.toLowerCase() in operations,
         ]);
       }
+    }
+  });
+
+  it('describes the body of an intent', () => {
+    const schema = { $ref: '#/components/schemas/IntentRequest' };
+    const fits = (change: object) => () => assertFits(schema, { ...SOUND, ...change }, 'body');
+    for (const change of [{}, { metadata: null }, { metadata: { a: 1 } }]) {
+      expect(fits(change)).not.toThrow();
+    }
+    for (const change of [{ amount_in: 1 }, { max_slippage: '1' }, { note: '' }]) {
+      expect(fits(change)).toThrow();
     }
   });
 
