@@ -88,9 +88,10 @@ describe('the documents', () => {
   });
 
   it('gives a reason for every dependency', () => {
-    const page = text('docs/adr/006-dependencies.md');
+    const rows = text('docs/adr/006-dependencies.md').matchAll(/^\| ([^|]+) \| [^|]+ \|/gm);
+    const explained = [...rows].flatMap((row) => (row[1] ?? '').split(', '));
     const names = Object.keys({ ...manifest.dependencies, ...manifest.devDependencies });
-    expect(names.filter((name) => !new RegExp(`[| ]${name}[ ,]`).test(page))).toEqual([]);
+    expect(names.filter((name) => !explained.includes(name))).toEqual([]);
   });
 
   it('links only to what exists', () => {
