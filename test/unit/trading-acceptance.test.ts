@@ -1,0 +1,44 @@
+import { describe, it } from 'vitest';
+import { event } from '../../engine/actor.ts';
+import { acceptanceActor } from '../../processors/trading/index.ts';
+import { given, messageOf } from '../../testing/given.ts';
+
+const INTENT = {
+  intentId: '1',
+  strategyId: 'desk-1',
+  base: 'WETH',
+  quote: 'USDC',
+  amount_in: '1',
+  notional_usd: '100',
+  max_slippage: '0.01',
+  priority: 5,
+  metadata: '{"note":"x"}',
+};
+const submitted = messageOf('intent.submitted', INTENT);
+const approved = messageOf('risk.approved', { intentId: '1', approved: true }, { sequence: 2 });
+const rejected = messageOf('risk.rejected', { intentId: '1', approved: false }, { sequence: 2 });
+
+describe('acceptance actor', () => {
+  it('B-24 B-41 accepts after the approval, with the payload as submitted', () => {
+    given(acceptanceActor)
+      .when(submitted)
+      .then({ state: { intent: INTENT, approved: false }, emit: [] })
+      .when(approved)
+      .then({ state: null, emit: [event('intent.accepted', INTENT)] });
+  });
+
+  it('B-48 forgets a rejected intent without accepting it', () => {
+    given(acceptanceActor).when(submitted).then({ emit: [] }).when(rejected).then({
+      state: null,
+      emit: [],
+    });
+  });
+
+  it('B-48 keeps an approval that comes before its intent', () => {
+    given(acceptanceActor)
+      .when(approved)
+      .then({ state: { intent: null, approved: true }, emit: [] })
+      .when(submitted)
+      .then({ state: null, emit: [event('intent.accepted', INTENT)] });
+  });
+});
