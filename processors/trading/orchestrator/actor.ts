@@ -1,0 +1,182 @@
+import type {
+  ExecCompletedPayload,
+  ExecFailedPayload,
+  ExecStartedPayload,
+  ExecStepFilledPayload,
+  ExecStepSubmittedPayload,
+  PlanCreatedPayload,
+} from '../../../avro/index.ts';
+import {
+  actor,
+  event,
+  type Actor,
+  type Decision,
+  type EffectResult,
+  type Message,
+} from '../../../engine/actor.ts';
+import type { Micros } from '../../../engine/event.ts';
+import {
+  atStep,
+  type Fill,
+  type Ledger,
+  nextEffects,
+  openEffectId,
+  openLedger,
+  RECEIPT_TIMEOUT_S,
+} from './ledger.ts';
+import type { BuiltTx, TxReceipt } from './swap-effects.ts';
+
+/*
+ * Invariants kept here:
+ * - a step has one signed transaction, and retries submit its very bytes: a second swap is impossible, even
+ *   if a failed submission did reach the chain after all (X-16, B-61);
+ * - exec.step_submitted is journaled before its receipt is waited for (B-57);
+ * - a ledger ends once: with exec.completed or with exec.failed (B-75).
+ */
+
+export interface OrchestratorOptions {
+  /** Attempts to build and submit one step; as many times its receipt is asked for. */
+  readonly maxAttempts: number;
+  /** Pause before the second, third … attempt; the last one stands for all later ones. */
+  readonly retryDelaysMs: readonly number[];
+}
+
+type State = Ledger | null;
+type Failure = Extract<EffectResult, { ok: false }>;
+
+/** Failures that another attempt cannot heal. */
+const FINAL_CODES: ReadonlySet<string> = new Set([
+  'TX_REVERTED',
+  'TX_TIMEOUT',
+  'TX_DROPPED',
+  'WRONG_CHAIN',
+]);
+
+/**
+ * Executes each plan once, step after step.
+ *
+ * Source: B-56 … B-61, B-75.
+ */
+export function orchestratorActor(options: OrchestratorOptions): Actor<State> {
+  const retry = (ledger: Ledger, failure: Failure, time: Micros) =>
+    retried(ledger, failure, time, options);
+  return actor<State>({
+    name: 'orchestrator',
+    state: { version: 1, initial: () => null },
+    emits: [
+      'exec.started',
+      'exec.step_submitted',
+      'exec.step_filled',
+      'exec.completed',
+      'exec.failed',
+    ],
+    handles: {
+      'plan.created': (ledger, { payload }: Message<PlanCreatedPayload>) =>
+        ledger === null ? started(openLedger(payload)) : {},
+    },
+    effects: {
+      'swap.build': (ledger, result, { time }) => {
+        if (!isAwaited(ledger, result)) return {};
+        if (!result.ok) return retry(ledger, result, time);
+        return proceed({ ...ledger, tx: result.value as BuiltTx, phase: 'submitting' });
+      },
+      'swap.submit': (ledger, result, { time }) => {
+        if (!isAwaited(ledger, result)) return {};
+        return result.ok ? submitted(ledger) : retry(ledger, result, time);
+      },
+      'swap.wait': (ledger, result, { time }) => {
+        if (!isAwaited(ledger, result)) return {};
+        return result.ok ? settled(ledger, result.value as TxReceipt) : retry(ledger, result, time);
+      },
+    },
+  });
+}
+
+function isAwaited(ledger: State, result: EffectResult): ledger is Ledger {
+  return ledger !== null && openEffectId(ledger) === result.id;
+}
+
+function started(ledger: Ledger): Decision<State> {
+  const { planId, intentId, steps } = ledger;
+  const start = event('exec.started', {
+    planId,
+    intentId,
+    stepIndex: 0,
+  } satisfies ExecStartedPayload);
+  const decision =
+    steps.length === 0
+      ? failed(ledger, 'TX_DROPPED', `steps is empty: plan ${planId} has nothing to execute.`)
+      : proceed(ledger);
+  return { ...decision, emit: [start, ...(decision.emit ?? [])] };
+}
+
+function proceed(ledger: Ledger, notBefore?: Micros): Decision<State> {
+  return { state: ledger, effects: nextEffects(ledger, notBefore) };
+}
+
+function submitted(ledger: Ledger): Decision<State> {
+  const { planId, intentId, stepIndex, attempt } = ledger;
+  const txHash = txHashOf(ledger);
+  const payload: ExecStepSubmittedPayload = {
+    planId,
+    intentId,
+    stepIndex,
+    txHash,
+    attempt,
+    replaces: null,
+  };
+  const waiting = proceed({ ...ledger, phase: 'waiting', wait: 1 });
+  return { ...waiting, emit: [event('exec.step_submitted', payload)] };
+}
+
+function settled(ledger: Ledger, receipt: TxReceipt): Decision<State> {
+  const txHash = txHashOf(ledger);
+  if (receipt.status === 0)
+    return failed(ledger, 'TX_REVERTED', `Transaction ${txHash} was reverted by the chain.`);
+  const { planId, intentId, stepIndex, steps } = ledger;
+  const fill: Fill = { amountOut: receipt.amountOut, txHash };
+  const outcome = { planId, intentId, stepIndex, ...fill };
+  const filled = event('exec.step_filled', outcome satisfies ExecStepFilledPayload);
+  const after: Ledger = { ...ledger, filled: [...ledger.filled, fill] };
+  if (stepIndex + 1 < steps.length)
+    return { ...proceed({ ...after, ...atStep(stepIndex + 1) }), emit: [filled] };
+  const completed = event('exec.completed', outcome satisfies ExecCompletedPayload);
+  return { state: { ...after, phase: 'done' }, emit: [filled, completed] };
+}
+
+function retried(
+  ledger: Ledger,
+  failure: Failure,
+  time: Micros,
+  { maxAttempts, retryDelaysMs }: OrchestratorOptions,
+): Decision<State> {
+  if (FINAL_CODES.has(failure.code)) return failed(ledger, failure.code, reasonOf(ledger, failure));
+  const waiting = ledger.phase === 'waiting';
+  const made = waiting ? ledger.wait : ledger.attempt;
+  if (made >= maxAttempts)
+    return failed(
+      ledger,
+      'ATTEMPTS_EXCEEDED',
+      `Step ${ledger.stepIndex} failed in all ${maxAttempts} attempts of ${failure.name}; the last one by ` +
+        `${failure.code}: ${failure.reason}`,
+    );
+  const delayMs = retryDelaysMs[made - 1] ?? retryDelaysMs.at(-1) ?? 0;
+  const next = waiting ? { wait: made + 1 } : { attempt: made + 1 };
+  return proceed({ ...ledger, ...next }, time + delayMs * 1000);
+}
+
+function reasonOf(ledger: Ledger, failure: Failure): string {
+  if (failure.code !== 'TX_TIMEOUT') return failure.reason;
+  return `timeout: transaction ${txHashOf(ledger)} has no receipt after ${RECEIPT_TIMEOUT_S} s.`;
+}
+
+function failed(ledger: Ledger, code: string, reason: string): Decision<State> {
+  const { planId, intentId, stepIndex } = ledger;
+  const payload: ExecFailedPayload = { planId, intentId, stepIndex, reason, code };
+  return { state: { ...ledger, phase: 'failed' }, emit: [event('exec.failed', payload)] };
+}
+
+function txHashOf(ledger: Ledger): string {
+  if (ledger.tx !== null) return ledger.tx.txHash;
+  throw new Error(`plan ${ledger.planId} is ${ledger.phase} without a signed transaction`);
+}

@@ -1,0 +1,76 @@
+import type { PlanCreatedPayload, PlanStep } from '../../../avro/index.ts';
+import type { EffectRequest } from '../../../engine/actor.ts';
+import type { Micros } from '../../../engine/event.ts';
+import type { BuiltTx, SwapBuildArgs, SwapSubmitArgs, SwapWaitArgs } from './swap-effects.ts';
+
+export interface Fill {
+  readonly amountOut: string;
+  readonly txHash: string;
+}
+
+/** The execution of one plan. It stays when all is over: a second plan of its correlation finds it and stops. */
+export interface Ledger {
+  readonly planId: string;
+  readonly intentId: string;
+  readonly steps: readonly PlanStep[];
+  readonly stepIndex: number;
+  /** Of building and submitting this step, from 1. */
+  readonly attempt: number;
+  /** Of waiting for this step's receipt, from 1; 0 before. */
+  readonly wait: number;
+  readonly phase: 'building' | 'submitting' | 'waiting' | 'done' | 'failed';
+  /** Once signed, the only transaction this step will ever have. */
+  readonly tx: BuiltTx | null;
+  readonly filled: readonly Fill[];
+}
+
+export const RECEIPT_TIMEOUT_S = 120;
+
+export function openLedger({ planId, intentId, steps }: PlanCreatedPayload): Ledger {
+  return { planId, intentId, steps, ...atStep(0), filled: [] };
+}
+
+/** What a ledger says when it comes to a step. */
+export function atStep(
+  stepIndex: number,
+): Pick<Ledger, 'stepIndex' | 'attempt' | 'wait' | 'phase' | 'tx'> {
+  return { stepIndex, attempt: 1, wait: 0, phase: 'building', tx: null };
+}
+
+/** The id of the effect that a ledger waits for; a result of any other is late and means nothing. */
+export function openEffectId({ stepIndex, attempt, wait, phase }: Ledger): string | null {
+  const prefix = `step-${stepIndex}/attempt-${attempt}`;
+  switch (phase) {
+    case 'building':
+      return `${prefix}/build`;
+    case 'submitting':
+      return `${prefix}/submit`;
+    case 'waiting':
+      return `${prefix}/wait-${wait}`;
+    case 'done':
+    case 'failed':
+      return null;
+  }
+}
+
+/** The effect that takes a ledger on from where it is; none when it is at its end. */
+export function nextEffects(ledger: Ledger, notBefore?: Micros): readonly EffectRequest[] {
+  const id = openEffectId(ledger);
+  if (id === null) return [];
+  const when = notBefore === undefined ? {} : { notBefore };
+  const { phase, tx } = ledger;
+  if (phase === 'building' || tx === null)
+    return [{ id, name: 'swap.build', args: buildArgs(ledger), ...when }];
+  if (phase === 'submitting')
+    return [{ id, name: 'swap.submit', args: { tx } satisfies SwapSubmitArgs, ...when }];
+  const args: SwapWaitArgs = { tx, timeoutS: RECEIPT_TIMEOUT_S };
+  return [{ id, name: 'swap.wait', args, ...when }];
+}
+
+function buildArgs({ planId, steps, stepIndex, attempt }: Ledger): SwapBuildArgs {
+  const step = steps[stepIndex];
+  if (step === undefined)
+    throw new RangeError(`plan ${planId} has no step ${stepIndex}; it has ${steps.length}`);
+  const { venue, base, quote, amount_in: amountIn, min_out: minOut } = step;
+  return { planId, stepIndex, attempt, venue, base, quote, amountIn, minOut };
+}

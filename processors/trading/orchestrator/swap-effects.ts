@@ -1,0 +1,39 @@
+/*
+ * The effects of a swap, as the orchestrator asks for them and as performers answer (JSON-safe).
+ * `swap.build` signs and changes nothing outside; `swap.submit` may be performed again after a crash, so it
+ * submits exactly the bytes that were journaled; `swap.wait` only looks.
+ */
+
+/** A signed transaction. Its hash is known before anyone has seen it. */
+export interface BuiltTx {
+  readonly txHash: string;
+  /** For the venue that built it: the signed bytes. */
+  readonly raw: string;
+}
+
+export interface SwapBuildArgs {
+  readonly planId: string;
+  readonly stepIndex: number;
+  readonly attempt: number;
+  readonly venue: string;
+  readonly base: string;
+  readonly quote: string;
+  /** Decimal text. */
+  readonly amountIn: string;
+  /** Decimal text. */
+  readonly minOut: string;
+}
+
+export interface SwapSubmitArgs {
+  readonly tx: BuiltTx;
+}
+
+export interface SwapWaitArgs {
+  readonly tx: BuiltTx;
+  readonly timeoutS: number;
+}
+
+/** How a transaction ended. Status as in a chain's receipt: 1 done, 0 reverted. */
+export type TxReceipt =
+  | { readonly status: 1; readonly txHash: string; readonly amountOut: string }
+  | { readonly status: 0; readonly txHash: string; readonly amountOut: null };
