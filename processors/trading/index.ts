@@ -1,0 +1,35 @@
+export { acceptanceActor } from './acceptance/actor.ts';
+export { AssetsError, findPool, parseAssets } from './assets.ts';
+export type { Asset, Assets, Pool } from './assets.ts';
+export { fromUnits, isPlainDecimal, toUnits } from './decimal-text.ts';
+export { intentActor } from './intent/actor.ts';
+export type { IntentTrack } from './intent/actor.ts';
+export { TRANSITIONS } from './intent/intent-model.ts';
+export { validateIntent } from './intent-validator.ts';
+export type {
+  FieldError,
+  FieldErrorCode,
+  IntentValidation,
+  ValidIntent,
+} from './intent-validator.ts';
+export { orchestratorActor } from './orchestrator/actor.ts';
+export type { OrchestratorOptions } from './orchestrator/actor.ts';
+export type {
+  BuiltTx,
+  SwapBuildArgs,
+  SwapSubmitArgs,
+  SwapWaitArgs,
+  TxReceipt,
+} from './orchestrator/swap-effects.ts';
+export { plannerActor } from './planner/actor.ts';
+export type { PlannerOptions } from './planner/actor.ts';
+export { sqrtRatioAtTick } from './planner/pool-math.ts';
+export { minOut, quoteExactInput } from './planner/quote.ts';
+export { selectRoute } from './planner/rust-route.ts';
+export type { RouteEngine, SelectedRoute } from './planner/rust-route.ts';
+export { simulatePlan } from './planner/simulate-plan.ts';
+export type { PlanEstimate } from './planner/simulate-plan.ts';
+export { riskActor } from './risk/actor.ts';
+export { evaluateRisk } from './risk/evaluate-risk.ts';
+export type { RiskCode, RiskLimits, RiskVerdict } from './risk/evaluate-risk.ts';
+export { decompose, priorityOf } from './risk/heuristics.ts';
