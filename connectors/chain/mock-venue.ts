@@ -1,0 +1,195 @@
+import { createHash } from 'node:crypto';
+import { setTimeout as pause } from 'node:timers/promises';
+import type { PoolSnapshotPayload } from '../../avro/index.ts';
+import type { Micros } from '../../engine/event.ts';
+import {
+  type Assets,
+  fromUnits,
+  quoteExactInput,
+  sqrtRatioAtTick,
+  toUnits,
+} from '../../processors/trading/index.ts';
+import {
+  type BuiltTx,
+  type Quote,
+  type QuoteRequest,
+  type SwapOrder,
+  type TxReceipt,
+  type VenueAdapter,
+  VenueError,
+  type VenueErrorCode,
+  type WaitOptions,
+} from './venue.ts';
+
+/** A fault to be injected: the calls of one method that fail, from the first on. */
+export interface InjectedFailure {
+  readonly code: VenueErrorCode;
+  /** Default: all of them. */
+  readonly times?: number;
+}
+
+export type FailingMethod = 'buildSwapTx' | 'submitTx' | 'waitReceipt';
+
+export interface MockVenueOptions {
+  readonly assets: Assets;
+  /** Equal seeds give equal hashes. Default `mock`. */
+  readonly seed?: string;
+  /** Default 31337, that of a local chain. */
+  readonly chainId?: number;
+  /** Of each call. Default 20. */
+  readonly latencyMs?: number;
+  readonly failures?: Readonly<Partial<Record<FailingMethod, InjectedFailure>>>;
+  readonly clock?: () => Micros;
+}
+
+/** About 2,501 USDC a WETH, in the middle of its tick range; deep enough for 90,000 WETH in one swap. */
+const TICK = -198_075;
+const TICK_SPACING = 10;
+const LIQUIDITY = '20000000000000000000000';
+const BLOCK_MICROS = 12_000_000;
+const POOL_ID = 'WETH/USDC';
+
+interface MockTx {
+  readonly order: SwapOrder;
+  readonly amountOut: string;
+}
+
+/**
+ * A venue without a chain: every answer follows from the seed and the arguments.
+ *
+ * Limits: it remembers transactions as long as the process lives; after a restart it answers for a hash from
+ * the transaction it is shown.
+ * Source: B-89.
+ */
+export class MockVenue implements VenueAdapter {
+  readonly venue = 'uniswap_v3';
+  readonly chain: string;
+  readonly #options: MockVenueOptions;
+  readonly #latencyMs: number;
+  readonly #executed = new Map<string, BuiltTx>();
+  readonly #failed = new Map<FailingMethod, number>();
+
+  constructor(options: MockVenueOptions) {
+    this.#options = options;
+    this.#latencyMs = options.latencyMs ?? 20;
+    this.chain = `mock-${this.#chainId}`;
+  }
+
+  /** Transactions that took effect. */
+  get executions(): number {
+    return this.#executed.size;
+  }
+
+  get #chainId(): number {
+    return this.#options.chainId ?? 31_337;
+  }
+
+  async priceQuote(request: QuoteRequest, signal?: AbortSignal): Promise<Quote> {
+    await this.#take(signal);
+    return { amountOut: this.#amountOut(request) };
+  }
+
+  async buildSwapTx(order: SwapOrder, signal?: AbortSignal): Promise<BuiltTx> {
+    await this.#take(signal);
+    this.#failWhereInjected('buildSwapTx');
+    const raw = JSON.stringify({ order, amountOut: this.#amountOut(order) } satisfies MockTx);
+    return { txHash: this.#hashOf(raw), raw };
+  }
+
+  async submitTx(tx: BuiltTx, signal?: AbortSignal): Promise<string> {
+    await this.#take(signal);
+    this.#failWhereInjected('submitTx');
+    if (this.#hashOf(tx.raw) !== tx.txHash)
+      throw new VenueError('TX_DROPPED', `transaction ${tx.txHash} was altered; build it again`);
+    this.#executed.set(tx.txHash, tx);
+    return tx.txHash;
+  }
+
+  async waitReceipt(txHash: string, timeoutS: number, options: WaitOptions = {}) {
+    await this.#take(options.signal);
+    this.#failWhereInjected('waitReceipt');
+    const tx = this.#executed.get(txHash) ?? options.tx;
+    if (tx !== undefined) return receiptOf(tx);
+    await pause(timeoutS * 1000, undefined, { signal: options.signal });
+    throw timeout(txHash, timeoutS);
+  }
+
+  async poolSnapshot(poolId: string, signal?: AbortSignal): Promise<PoolSnapshotPayload> {
+    await this.#take(signal);
+    if (poolId === POOL_ID) return this.#snapshot();
+    throw new VenueError(
+      'UNKNOWN_POOL',
+      `the mock has no pool ${poolId}, only ${POOL_ID}; ask for it`,
+    );
+  }
+
+  #snapshot(): PoolSnapshotPayload {
+    const observedAt = (this.#options.clock ?? wallClock)();
+    return {
+      poolId: POOL_ID,
+      base: 'WETH',
+      quote: 'USDC',
+      chainId: this.#chainId,
+      fee: this.#options.assets.pools.find(({ id }) => id === POOL_ID)?.fee ?? 500,
+      sqrtPriceX96: sqrtRatioAtTick(TICK).toString(),
+      liquidity: LIQUIDITY,
+      tick: TICK,
+      tickSpacing: TICK_SPACING,
+      blockNumber: Math.floor(observedAt / BLOCK_MICROS),
+      observedAt,
+    };
+  }
+
+  /** Throws: VenueError TX_REVERTED, as a chain's estimate would for a swap that cannot be done. */
+  #amountOut({ base, quote, amountIn }: QuoteRequest): string {
+    const { assets } = this.#options.assets;
+    const [from, to] = [assets.get(base), assets.get(quote)];
+    const units = from && toUnits(amountIn, from.decimals);
+    const pair = [base, quote].sort().join();
+    const out =
+      pair === 'USDC,WETH' && units ? quoteExactInput(this.#snapshot(), base, units) : null;
+    if (to !== undefined && out !== null && out > 0n) return fromUnits(out, to.decimals);
+    throw new VenueError(
+      'TX_REVERTED',
+      `${POOL_ID} cannot swap ${amountIn} ${base} for ${quote}; plan another amount or pair`,
+    );
+  }
+
+  #hashOf(raw: string): string {
+    const seed = this.#options.seed ?? 'mock';
+    return `0x${createHash('sha256')
+      .update(JSON.stringify([seed, raw]))
+      .digest('hex')}`;
+  }
+
+  async #take(signal: AbortSignal | undefined): Promise<void> {
+    signal?.throwIfAborted();
+    if (this.#latencyMs > 0) await pause(this.#latencyMs, undefined, { signal });
+  }
+
+  #failWhereInjected(method: FailingMethod): void {
+    const failure = this.#options.failures?.[method];
+    const failed = this.#failed.get(method) ?? 0;
+    if (failure === undefined || failed >= (failure.times ?? Number.POSITIVE_INFINITY)) return;
+    this.#failed.set(method, failed + 1);
+    throw new VenueError(failure.code, `${method} fails as the mock was told; call ${failed + 1}`);
+  }
+}
+
+/** As the pool's contract: a swap that gives less than the least accepted is reverted. */
+function receiptOf({ txHash, raw }: BuiltTx): TxReceipt {
+  const { order, amountOut } = JSON.parse(raw) as MockTx;
+  const enough = (toUnits(amountOut, 36) ?? 0n) >= (toUnits(order.minOut, 36) ?? 0n);
+  return enough ? { status: 1, txHash, amountOut } : { status: 0, txHash, amountOut: null };
+}
+
+function timeout(txHash: string, timeoutS: number): VenueError {
+  return new VenueError(
+    'TX_TIMEOUT',
+    `transaction ${txHash} has no receipt after ${timeoutS} s; look it up on the chain`,
+  );
+}
+
+function wallClock(): Micros {
+  return Date.now() * 1000;
+}
