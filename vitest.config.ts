@@ -3,6 +3,7 @@ import { defineConfig } from 'vitest/config';
 /** `fast` needs no servers; `servers` gets real ones from its global set-up, and runs one file at a time on them. */
 export default defineConfig({
   test: {
+    teardownTimeout: 30_000,
     projects: [
       {
         test: {
@@ -19,7 +20,6 @@ export default defineConfig({
           fileParallelism: false,
           testTimeout: 60_000,
           hookTimeout: 60_000,
-          teardownTimeout: 30_000,
         },
       },
     ],

@@ -6,7 +6,7 @@ import { promisify } from 'node:util';
 import { exchange } from './exchange.ts';
 import { answers, PartError, type Command, type Part } from './part.ts';
 import { freePort } from './ports.ts';
-import { KAFKA_JARS, needFile, needProgram } from './programs.ts';
+import { archiveOption, KAFKA_ARCHIVE, KAFKA_JARS, needFile, needProgram } from './programs.ts';
 
 /** One node needs no random name, and a fixed one survives a half-done format. */
 const CLUSTER_ID = 'bWlsbHJhY2UtbG9jYWwtMQ';
@@ -59,7 +59,7 @@ async function prepare(port: number, folder: string): Promise<Command> {
       run('kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', properties),
     );
   }
-  return { file: java, args: run('kafka.Kafka', properties) };
+  return { file: java, args: [...archiveOption(KAFKA_ARCHIVE), ...run('kafka.Kafka', properties)] };
 }
 
 async function format(java: string, args: readonly string[]): Promise<void> {

@@ -57,14 +57,18 @@ function notStarted(part: string, command: Command, cause: Error): PartError {
 /**
  * Waits until the part answers.
  *
- * Throws: PartError EXITED when it ended instead, NOT_READY after READY_TIMEOUT_MS or when `signal` is aborted.
+ * Throws: PartError EXITED when it ended instead, NOT_READY after the time-out, or when it became unwanted.
  */
 export async function untilReady(
   part: Part,
   running: Running,
-  options: { readonly logFile: string; readonly signal?: AbortSignal; readonly timeoutMs?: number },
+  options: {
+    readonly logFile: string;
+    readonly timeoutMs?: number;
+    readonly isUnwanted?: () => boolean;
+  },
 ): Promise<void> {
-  const { logFile, signal, timeoutMs = READY_TIMEOUT_MS } = options;
+  const { logFile, timeoutMs = READY_TIMEOUT_MS, isUnwanted } = options;
   const deadline = performance.now() + timeoutMs;
   while (!(await part.probe())) {
     const ending = running.ending();
@@ -73,7 +77,7 @@ export async function untilReady(
       const message = `${part.name} ended with ${how} before it was ready. Its last words are in ${logFile}.`;
       throw new PartError('EXITED', part.name, message);
     }
-    if (signal?.aborted === true || performance.now() > deadline) {
+    if (isUnwanted?.() === true || performance.now() > deadline) {
       const message = `${part.name} did not answer on port ${part.port} within ${timeoutMs} ms. See ${logFile}.`;
       throw new PartError('NOT_READY', part.name, message);
     }
@@ -82,10 +86,14 @@ export async function untilReady(
   await part.finish?.();
 }
 
-/** Asks a child to end, and kills it after STOP_TIMEOUT_MS. Settles when it has ended. */
-export async function endChild(part: Part, running: Running): Promise<Ending> {
+/** Asks a child to end, and kills it after the time-out. Settles when it has ended. */
+export async function endChild(
+  part: Part,
+  running: Running,
+  timeoutMs = STOP_TIMEOUT_MS,
+): Promise<Ending> {
   signalGroup(running.pid, part.stopSignal);
-  const kill = setTimeout(() => signalGroup(running.pid, 'SIGKILL'), STOP_TIMEOUT_MS);
+  const kill = setTimeout(() => signalGroup(running.pid, 'SIGKILL'), timeoutMs);
   const ending = await running.ended;
   clearTimeout(kill);
   return ending;

@@ -1,19 +1,18 @@
+import { randomInt } from 'node:crypto';
 import { createServer } from 'node:net';
 
-/** A port of 127.0.0.1 that nothing listened on a moment ago. */
-export function freePort(): Promise<number> {
-  return new Promise((resolve, reject) => {
-    const server = createServer();
-    server.once('error', reject);
-    server.listen(0, '127.0.0.1', () => {
-      const address = server.address();
-      server.close(() =>
-        address !== null && typeof address === 'object'
-          ? resolve(address.port)
-          : reject(new Error('The system gave no port. Is the loopback interface up?')),
-      );
-    });
-  });
+/** Below the range that systems take for outgoing connections: nobody gets such a port by chance. */
+const LOWEST = 10_000;
+const HIGHEST = 32_000;
+const MOST_TRIES = 100;
+
+/** A port of 127.0.0.1 that nothing listened on a moment ago. Throws: Error after MOST_TRIES busy ones. */
+export async function freePort(): Promise<number> {
+  for (let tries = 0; tries < MOST_TRIES; tries += 1) {
+    const port = randomInt(LOWEST, HIGHEST);
+    if (!(await isPortBusy(port))) return port;
+  }
+  throw new Error(`No free port from ${LOWEST} to ${HIGHEST}. Is the loopback interface up?`);
 }
 
 /** `count` different free ports. */

@@ -1,7 +1,13 @@
 import { mkdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { answers, type Command, type Part } from './part.ts';
-import { needFile, needProgram, REGISTRY_JAR } from './programs.ts';
+import {
+  archiveOption,
+  REGISTRY_ARCHIVE,
+  needFile,
+  needProgram,
+  REGISTRY_JAR,
+} from './programs.ts';
 
 /** The Confluent API of the registry on a port of this machine. */
 export function registryUrl(port: number): string {
@@ -42,6 +48,7 @@ async function prepare(port: number, folder: string): Promise<Command> {
     'java.net.preferIPv4Stack': 'true',
   };
   const args = [
+    ...archiveOption(REGISTRY_ARCHIVE),
     '-Xmx256m',
     '-XX:+UseSerialGC',
     '-XX:TieredStopAtLevel=1',

@@ -1,0 +1,45 @@
+import { join } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs } from 'node:util';
+import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
+import { ROOT } from '../stack/programs.ts';
+import { APPS } from '../stack/settings.ts';
+
+const USAGE = `
+Usage: millrace run <app…> [--json]
+       millrace run --topology <file> [--json]
+
+Runs apps of this system in this process until it is told to stop: ${APPS.join(', ')}.
+With --topology it runs the topology that a file of yours exports, against the same servers.
+The log goes to standard output, a JSON object a line.
+`;
+
+export const command: Command = {
+  name: 'run',
+  summary: 'run one or more apps, or a topology file, in this process',
+  usage: USAGE,
+  run,
+};
+
+/** What apps/main.ts gives out. Settles when everything has been stopped in order. */
+interface AppsMain {
+  readonly runApps: (
+    names: readonly string[],
+    options?: { readonly topologyFile?: string },
+  ) => Promise<void>;
+}
+
+async function run(args: readonly string[], _io: Io): Promise<ExitCode> {
+  const { values, positionals } = parseArgs({
+    args: [...args],
+    allowPositionals: true,
+    options: { topology: { type: 'string' }, json: { type: 'boolean', default: false } },
+  });
+  if (positionals.length === 0 && values.topology === undefined) {
+    throw new UsageError('WRONG_USE', `millrace run needs an app: ${APPS.join(', ')}.`);
+  }
+  const module: AppsMain = await import(pathToFileURL(join(ROOT, 'apps', 'main.ts')).href);
+  if (values.topology === undefined) await module.runApps(positionals);
+  else await module.runApps(positionals, { topologyFile: values.topology });
+  return 0;
+}

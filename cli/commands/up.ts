@@ -1,0 +1,153 @@
+import { pathToFileURL } from 'node:url';
+import { join } from 'node:path';
+import { parseArgs } from 'node:util';
+import type { AppName, Config } from '../../apps/config.ts';
+import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
+import { appPart } from '../stack/app-part.ts';
+import { submitFirstIntent, type FirstIntent } from '../stack/first-intent.ts';
+import { formatNews, type News } from '../stack/news.ts';
+import { ROOT } from '../stack/programs.ts';
+import { ADDRESS_VARIABLE, serverParts, SERVERS } from '../stack/servers.ts';
+import { APPS, stackSettings, type StackSettings } from '../stack/settings.ts';
+import { supervise, type LocalSystem } from '../stack/supervisor.ts';
+
+const USAGE = `
+Usage: millrace up [--no-first-intent] [--only <part,…>] [--json]
+
+Starts Kafka, the schema registry, Postgres, Redis and the apps, each in a process of its own, and starts again what
+dies. Ctrl-C and SIGTERM stop everything.
+
+  --no-first-intent  do not submit an intent when everything is ready
+  --only <part,…>    only these of: ${[...SERVERS, ...APPS].join(', ')}
+  --json             one JSON object a line
+
+A server whose address is in KAFKA_BROKERS, SCHEMA_REGISTRY_URL, DATABASE_URL or REDIS_URL is used, not started.
+Data, run/<part>.pid and log/<part>.log are in MILLRACE_DATA (.data).
+`;
+
+export const command: Command = {
+  name: 'up',
+  summary: 'start the local system and keep it running',
+  usage: USAGE,
+  run,
+};
+
+interface UpOptions {
+  readonly only: readonly string[];
+  readonly firstIntent: boolean;
+  readonly json: boolean;
+}
+
+async function run(args: readonly string[], io: Io): Promise<ExitCode> {
+  const options = parse(args);
+  const settings = await stackSettings(io.env);
+  const stop = new AbortController();
+  const onSignal = (): void => {
+    if (!stop.signal.aborted) say(options, io, { text: 'stopping', json: { what: 'stopping' } });
+    stop.abort();
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  await supervise(localSystem(settings, options, io), {
+    stop: stop.signal,
+    tell: (news: News) => say(options, io, { text: formatNews(news), json: news }),
+  });
+  return 0;
+}
+
+function parse(args: readonly string[]): UpOptions {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      'no-first-intent': { type: 'boolean', default: false },
+      only: { type: 'string' },
+      json: { type: 'boolean', default: false },
+    },
+  });
+  const all: readonly string[] = [...SERVERS, ...APPS];
+  const only = values.only?.split(',') ?? all;
+  const unknown = only.filter((part) => !all.includes(part));
+  if (unknown.length > 0) {
+    throw new UsageError(
+      'WRONG_USE',
+      `--only names ${unknown.join(', ')}, which is no part. Parts: ${all.join(', ')}.`,
+    );
+  }
+  return { only, firstIntent: !values['no-first-intent'], json: values.json };
+}
+
+function localSystem(settings: StackSettings, options: UpOptions, io: Io): LocalSystem {
+  const { dataFolder, given, serverPorts, appPorts, env, config } = settings;
+  const isWanted = (part: string): boolean => options.only.includes(part);
+  const servers = serverParts(serverPorts, dataFolder);
+  const apps = APPS.filter(isWanted);
+  return {
+    dataFolder,
+    given: given
+      .filter(isWanted)
+      .map((part) => ({ part, address: env[ADDRESS_VARIABLE[part]] ?? '' })),
+    servers: SERVERS.filter((name) => isWanted(name) && !given.includes(name)).map(
+      (name) => servers[name],
+    ),
+    apply: () => (apps.length === 0 ? Promise.resolve() : applyAll(config)),
+    apps: apps.map((app) => appPart(app, { port: appPorts[app], env })),
+    ready: () => announce({ settings, options, apps, io }),
+  };
+}
+
+/** Topics, schemas and tables; loaded only now, because the rest of this command does not need it. */
+async function applyAll(config: Config): Promise<void> {
+  const file = pathToFileURL(join(ROOT, 'apps', 'apply.ts')).href;
+  const module: { readonly applyAll: (config: Config) => Promise<void> } = await import(file);
+  await module.applyAll(config);
+}
+
+async function announce(context: {
+  readonly settings: StackSettings;
+  readonly options: UpOptions;
+  readonly apps: readonly AppName[];
+  readonly io: Io;
+}): Promise<void> {
+  const { settings, options, apps, io } = context;
+  const gateway = `http://127.0.0.1:${settings.appPorts.gateway}`;
+  if (options.firstIntent && APPS.every((app) => apps.includes(app))) {
+    const first = await submitFirstIntent(gateway);
+    for (const text of describe(first)) say(options, io, { text });
+    say(options, io, { json: { what: 'first-intent', ...first } });
+  }
+  const urls = {
+    ...(apps.includes('gateway') ? { gateway } : {}),
+    ...addresses(settings, options),
+  };
+  const listed = Object.entries(urls).map(([name, url]) => `${name} ${url}`);
+  say(options, io, {
+    text: `millrace is ready: ${listed.join(' · ')}`,
+    json: { what: 'ready', part: 'millrace', urls },
+  });
+}
+
+function addresses({ config }: StackSettings, { only }: UpOptions): Record<string, string> {
+  const all: Record<string, string> = {
+    kafka: config.kafka.brokers.join(','),
+    registry: config.stores.registryUrl,
+    postgres: config.stores.databaseUrl.replace(/:\/\/[^@/]*@/, '://'),
+    redis: config.stores.redisUrl.replace(/:\/\/[^@/]*@/, '://'),
+  };
+  return Object.fromEntries(Object.entries(all).filter(([name]) => only.includes(name)));
+}
+
+function describe({ intentId, events, isComplete }: FirstIntent): readonly string[] {
+  return [
+    `intent ${intentId}`,
+    ...events.map(({ topic, ms }) => `  ${topic.padEnd(18)} ${String(ms).padStart(6)} ms`),
+    ...(isComplete ? [] : ['  its last event has not come; see the logs, and millrace trace']),
+  ];
+}
+
+function say(
+  { json }: UpOptions,
+  io: Io,
+  message: { readonly text?: string; readonly json?: object },
+): void {
+  if (json && message.json !== undefined) io.out(JSON.stringify(message.json));
+  if (!json && message.text !== undefined) io.out(message.text);
+}

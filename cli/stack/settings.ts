@@ -1,0 +1,78 @@
+import { resolve, join } from 'node:path';
+import { ConfigReader } from '../../apps/config-reader.ts';
+import { loadConfig, PORT_VARIABLE, type AppName, type Config } from '../../apps/config.ts';
+import { freePort } from './ports.ts';
+import { ROOT } from './programs.ts';
+import { ADDRESS_VARIABLE, addressOf, SERVERS, type ServerName } from './servers.ts';
+
+/** The order in which they are listed; they start side by side. */
+export const APPS: readonly AppName[] = ['gateway', 'trading', 'orchestrator', 'coordinator'];
+
+/** What `millrace up` takes from the environment. */
+export interface StackSettings {
+  /** Absolute. */
+  readonly dataFolder: string;
+  readonly serverPorts: Readonly<Record<ServerName, number>>;
+  readonly appPorts: Readonly<Record<AppName, number>>;
+  /** The servers whose address the environment gives: they are used and not started. */
+  readonly given: readonly ServerName[];
+  /** The environment of the apps, with the addresses as they are. */
+  readonly env: Readonly<Record<string, string>>;
+  readonly config: Config;
+}
+
+type Env = Readonly<Record<string, string | undefined>>;
+
+const SERVER_PORTS: Readonly<Record<ServerName, { variable: string; fallback: number }>> = {
+  kafka: { variable: 'KAFKA_PORT', fallback: 19_092 },
+  registry: { variable: 'SCHEMA_REGISTRY_PORT', fallback: 18_081 },
+  postgres: { variable: 'POSTGRES_PORT', fallback: 15_432 },
+  redis: { variable: 'REDIS_PORT', fallback: 16_379 },
+};
+
+/** Where data, run/ and log/ are: MILLRACE_DATA, or `.data` of the clone. */
+export function dataFolderOf(env: Env): string {
+  const given = env['MILLRACE_DATA']?.trim();
+  return given === undefined || given === '' ? join(ROOT, '.data') : resolve(given);
+}
+
+/** Throws: ConfigError (stop) that lists every bad variable. */
+export async function stackSettings(env: Env): Promise<StackSettings> {
+  const wanted = loadConfig(env);
+  const serverPorts = serverPortsOf(env);
+  const given = SERVERS.filter((server) => (env[ADDRESS_VARIABLE[server]]?.trim() ?? '') !== '');
+  const appPorts = { ...wanted.service.ports };
+  for (const app of APPS) if (appPorts[app] === 0) appPorts[app] = await freePort();
+  const dataFolder = dataFolderOf(env);
+  const actual: Record<string, string> = { ...defined(env), MILLRACE_DATA: dataFolder };
+  for (const app of APPS) actual[PORT_VARIABLE[app]] = String(appPorts[app]);
+  for (const server of SERVERS) {
+    if (!given.includes(server)) {
+      actual[ADDRESS_VARIABLE[server]] = addressOf(server, serverPorts[server]);
+    }
+  }
+  return { dataFolder, serverPorts, appPorts, given, env: actual, config: loadConfig(actual) };
+}
+
+function serverPortsOf(env: Env): Record<ServerName, number> {
+  const reader = new ConfigReader(env);
+  const port = (server: ServerName): number => {
+    const { variable, fallback } = SERVER_PORTS[server];
+    return reader.integer(variable, fallback, { min: 1, max: 65_535 });
+  };
+  const ports = {
+    kafka: port('kafka'),
+    registry: port('registry'),
+    postgres: port('postgres'),
+    redis: port('redis'),
+  };
+  reader.finish();
+  return ports;
+}
+
+function defined(env: Env): Record<string, string> {
+  const entries = Object.entries(env).filter(
+    (entry): entry is [string, string] => entry[1] !== undefined,
+  );
+  return Object.fromEntries(entries);
+}

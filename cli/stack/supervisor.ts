@@ -1,0 +1,129 @@
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import { UsageError } from '../command.ts';
+import { Keeper } from './keeper.ts';
+import { endLeftovers } from './leftovers.ts';
+import type { News } from './news.ts';
+import type { Part } from './part.ts';
+import { isPortBusy } from './ports.ts';
+import { identityOf } from './process-identity.ts';
+import { RunFolder } from './run-folder.ts';
+
+/** What the supervisor brings up, in this order: servers, `apply`, apps, `ready`. */
+export interface LocalSystem {
+  readonly dataFolder: string;
+  /** Servers that exist elsewhere. */
+  readonly given: readonly { readonly part: string; readonly address: string }[];
+  readonly servers: readonly Part[];
+  /** Topics, schemas and tables: what the apps need in the servers. */
+  readonly apply: () => Promise<void>;
+  readonly apps: readonly Part[];
+  /** Everything answers. */
+  readonly ready: () => Promise<void>;
+}
+
+/**
+ * Runs a local system until `stop` is aborted, starts again what dies, and leaves no process.
+ *
+ * Order: what an earlier supervisor left is ended first; nothing is started while a port is busy.
+ * Throws: UsageError (ALREADY_RUNNING, PORT_BUSY) before anything is started; what a first start or `apply` throws,
+ * after everything has ended again.
+ */
+export async function supervise(
+  system: LocalSystem,
+  options: { readonly tell: (news: News) => void; readonly stop: AbortSignal },
+): Promise<void> {
+  const { tell, stop } = options;
+  const run = new RunFolder(system.dataFolder);
+  claim(run, system.dataFolder);
+  try {
+    await endLeftovers(run, tell);
+    await refuseBusyPorts([...system.servers, ...system.apps]);
+    noteGiven(system, { run, tell });
+    const keepers = (parts: readonly Part[]): Keeper[] =>
+      parts.map((part) => new Keeper(part, { run, tell, logFile: logFileOf(system, part) }));
+    await keep(system, {
+      servers: keepers(system.servers),
+      apps: keepers(system.apps),
+      tell,
+      stop,
+    });
+  } finally {
+    for (const { part } of system.given) run.forget(part);
+    run.release();
+  }
+}
+
+interface Kept {
+  readonly servers: readonly Keeper[];
+  readonly apps: readonly Keeper[];
+  readonly tell: (news: News) => void;
+  readonly stop: AbortSignal;
+}
+
+async function keep(system: LocalSystem, { servers, apps, tell, stop }: Kept): Promise<void> {
+  const stopped = new Promise<void>((resolve) => {
+    if (stop.aborted) resolve();
+    stop.addEventListener('abort', () => resolve(), { once: true });
+  });
+  try {
+    // What throws after the stop has nobody to tell.
+    await Promise.race([bringUp(system, { servers, apps, tell, stop }), stopped]);
+    await stopped;
+  } finally {
+    await Promise.all(apps.map((keeper) => keeper.end()));
+    await Promise.all(servers.map((keeper) => keeper.end()));
+  }
+}
+
+async function bringUp(system: LocalSystem, { servers, apps, tell, stop }: Kept): Promise<void> {
+  await Promise.all(servers.map((keeper) => keeper.start()));
+  if (stop.aborted) return;
+  const startedAt = performance.now();
+  await system.apply();
+  tell({ part: 'apply', what: 'done', ms: Math.round(performance.now() - startedAt) });
+  if (stop.aborted) return;
+  await Promise.all(apps.map((keeper) => keeper.start()));
+  if (!stop.aborted) await system.ready();
+}
+
+function claim(run: RunFolder, dataFolder: string): void {
+  const other = run.supervisorPid();
+  if (other !== null) {
+    throw new UsageError(
+      'ALREADY_RUNNING',
+      `millrace up already runs on ${dataFolder}, as pid ${other}. Stop it first, or give this one another MILLRACE_DATA and other ports.`,
+    );
+  }
+  run.claim({ pid: process.pid, identity: identityOf(process.pid) ?? '' });
+}
+
+async function refuseBusyPorts(parts: readonly Part[]): Promise<void> {
+  const checked = await Promise.all(
+    parts.map(async (part) => ({ part, busy: await isPortBusy(part.port) })),
+  );
+  const lines = checked
+    .filter(({ busy }) => busy)
+    .map(
+      ({ part }) =>
+        `Port ${part.port} of ${part.name} is in use by another program. Free it, or set ${part.portVariable} to another port.`,
+    );
+  if (lines.length > 0) throw new UsageError('PORT_BUSY', lines.join('\n'));
+}
+
+function noteGiven(
+  { given }: LocalSystem,
+  { run, tell }: { readonly run: RunFolder; readonly tell: (news: News) => void },
+): void {
+  for (const { part, address } of given) {
+    const record = { pid: null, identity: null, port: null, since: Date.now(), restarts: 0 };
+    run.write({ ...record, part, state: 'given' });
+    tell({ part, what: 'given', detail: address.replace(/(:\/\/[^:@/]*):[^@/]*@/, '$1:***@') });
+  }
+}
+
+function logFileOf({ dataFolder }: LocalSystem, part: Part): string {
+  const folder = join(dataFolder, 'log');
+  mkdirSync(folder, { recursive: true });
+  return join(folder, `${part.name}.log`);
+}
