@@ -34,6 +34,8 @@ export interface MockVenueOptions {
   readonly assets: Assets;
   /** Equal seeds give equal hashes. Default `mock`. */
   readonly seed?: string;
+  /** Default: an address that nobody has. */
+  readonly recipient?: string;
   /** Default 31337, that of a local chain. */
   readonly chainId?: number;
   /** Of each call. Default 20. */
@@ -48,6 +50,9 @@ const TICK_SPACING = 10;
 const LIQUIDITY = '20000000000000000000000';
 const BLOCK_MICROS = 12_000_000;
 const POOL_ID = 'WETH/USDC';
+/** Transactions whose hash alone is enough to answer for. */
+const REMEMBERED = 10_000;
+const NOBODY = `0x${'0'.repeat(39)}1`;
 
 interface MockTx {
   readonly order: SwapOrder;
@@ -57,27 +62,30 @@ interface MockTx {
 /**
  * A venue without a chain: every answer follows from the seed and the arguments.
  *
- * Limits: it remembers transactions as long as the process lives; after a restart it answers for a hash from
- * the transaction it is shown.
+ * Limits: it remembers the last 10,000 transactions of its process; for any other hash, after a restart for
+ * instance, it answers from the transaction it is shown.
  * Source: B-89.
  */
 export class MockVenue implements VenueAdapter {
   readonly venue = 'uniswap_v3';
   readonly chain: string;
+  readonly recipient: string;
   readonly #options: MockVenueOptions;
   readonly #latencyMs: number;
   readonly #executed = new Map<string, BuiltTx>();
+  #executions = 0;
   readonly #failed = new Map<FailingMethod, number>();
 
   constructor(options: MockVenueOptions) {
     this.#options = options;
     this.#latencyMs = options.latencyMs ?? 20;
+    this.recipient = options.recipient ?? NOBODY;
     this.chain = `mock-${this.#chainId}`;
   }
 
   /** Transactions that took effect. */
   get executions(): number {
-    return this.#executed.size;
+    return this.#executions;
   }
 
   get #chainId(): number {
@@ -101,7 +109,7 @@ export class MockVenue implements VenueAdapter {
     this.#failWhereInjected('submitTx');
     if (this.#hashOf(tx.raw) !== tx.txHash)
       throw new VenueError('TX_DROPPED', `transaction ${tx.txHash} was altered; build it again`);
-    this.#executed.set(tx.txHash, tx);
+    if (!this.#executed.has(tx.txHash)) this.#execute(tx);
     return tx.txHash;
   }
 
@@ -114,13 +122,16 @@ export class MockVenue implements VenueAdapter {
     throw timeout(txHash, timeoutS);
   }
 
-  async poolSnapshot(poolId: string, signal?: AbortSignal): Promise<PoolSnapshotPayload> {
+  async poolSnapshots(signal?: AbortSignal): Promise<readonly PoolSnapshotPayload[]> {
     await this.#take(signal);
-    if (poolId === POOL_ID) return this.#snapshot();
-    throw new VenueError(
-      'UNKNOWN_POOL',
-      `the mock has no pool ${poolId}, only ${POOL_ID}; ask for it`,
-    );
+    return [this.#snapshot()];
+  }
+
+  #execute(tx: BuiltTx): void {
+    this.#executions += 1;
+    this.#executed.set(tx.txHash, tx);
+    const [oldest] = this.#executed.keys();
+    if (this.#executed.size > REMEMBERED && oldest !== undefined) this.#executed.delete(oldest);
   }
 
   #snapshot(): PoolSnapshotPayload {
@@ -174,6 +185,11 @@ export class MockVenue implements VenueAdapter {
     this.#failed.set(method, failed + 1);
     throw new VenueError(failure.code, `${method} fails as the mock was told; call ${failed + 1}`);
   }
+}
+
+/** A venue for PLATFORM_MOCK_CHAIN, tests and demonstrations. */
+export function createMockVenue(options: MockVenueOptions): MockVenue {
+  return new MockVenue(options);
 }
 
 /** As the pool's contract: a swap that gives less than the least accepted is reverted. */

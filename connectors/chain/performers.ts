@@ -17,31 +17,38 @@ export interface SwapPerformers {
 }
 
 /**
- * The effects of a swap on one venue.
+ * The effects of a swap, on the venue that the plan names.
  *
  * Order: each is performed at least once; only `swap.submit` changes anything, and the same bytes execute once.
  * Source: B-57, B-58, B-61.
  */
-export function swapPerformers(
-  venue: VenueAdapter,
-  { recipient }: { readonly recipient: string },
-): SwapPerformers {
+export function swapPerformers(venues: ReadonlyMap<string, VenueAdapter>): SwapPerformers {
   return {
-    'swap.build': (args, signal) => {
-      const { venue: wanted, ...step } = args as SwapBuildArgs;
-      if (wanted !== venue.venue)
-        throw new VenueError(
-          'WRONG_CHAIN',
-          `the plan wants venue ${wanted}, this process trades on ${venue.venue}; start one for it`,
-        );
+    'swap.build': async (args, signal) => {
+      const step = args as SwapBuildArgs;
       const { base, quote, amountIn, minOut } = step;
+      const venue = venueOf(venues, step.venue);
+      const { recipient } = venue;
       const reference = `${step.planId}/step-${step.stepIndex}/attempt-${step.attempt}`;
       return venue.buildSwapTx({ base, quote, amountIn, minOut, recipient, reference }, signal);
     },
-    'swap.submit': (args, signal) => venue.submitTx((args as SwapSubmitArgs).tx, signal),
-    'swap.wait': (args, signal) => {
-      const { tx, timeoutS } = args as SwapWaitArgs;
-      return venue.waitReceipt(tx.txHash, timeoutS, { tx, signal });
+    'swap.submit': async (args, signal) => {
+      const { venue, tx } = args as SwapSubmitArgs;
+      return venueOf(venues, venue).submitTx(tx, signal);
+    },
+    'swap.wait': async (args, signal) => {
+      const { venue, tx, timeoutS } = args as SwapWaitArgs;
+      return venueOf(venues, venue).waitReceipt(tx.txHash, timeoutS, { tx, signal });
     },
   };
+}
+
+function venueOf(venues: ReadonlyMap<string, VenueAdapter>, name: string): VenueAdapter {
+  const venue = venues.get(name);
+  if (venue !== undefined) return venue;
+  const known = [...venues.keys()].join(', ');
+  throw new VenueError(
+    'WRONG_CHAIN',
+    `the plan wants venue ${name}, this process has ${known || 'none'}; start one that has it`,
+  );
 }

@@ -36,8 +36,11 @@ export interface WaitOptions {
  * Source: B-62.
  */
 export interface VenueAdapter {
+  /** As plans name it: `uniswap_v3`. */
   readonly venue: string;
   readonly chain: string;
+  /** Address on this chain that swaps pay out to; from the configuration. */
+  readonly recipient: string;
   priceQuote(request: QuoteRequest, signal?: AbortSignal): Promise<Quote>;
   /** Signs; nobody outside sees it. */
   buildSwapTx(order: SwapOrder, signal?: AbortSignal): Promise<BuiltTx>;
@@ -51,12 +54,12 @@ export interface VenueAdapter {
   submitTx(tx: BuiltTx, signal?: AbortSignal): Promise<string>;
   /** Throws: VenueError TX_TIMEOUT when there is no receipt within the time. */
   waitReceipt(txHash: string, timeoutS: number, options?: WaitOptions): Promise<TxReceipt>;
-  /** A pool now; its base is the pool's token0. Throws: VenueError UNKNOWN_POOL. */
-  poolSnapshot(poolId: string, signal?: AbortSignal): Promise<PoolSnapshotPayload>;
+  /** Every pool it knows, as of now. Shape: base is the pool's token0, quote its token1. */
+  poolSnapshots(signal?: AbortSignal): Promise<readonly PoolSnapshotPayload[]>;
 }
 
 export type VenueErrorCode =
-  'TX_REVERTED' | 'TX_TIMEOUT' | 'TX_DROPPED' | 'WRONG_CHAIN' | 'RPC_AWAY' | 'UNKNOWN_POOL';
+  'TX_REVERTED' | 'TX_TIMEOUT' | 'TX_DROPPED' | 'WRONG_CHAIN' | 'RPC_AWAY';
 
 export class VenueError extends Error {
   override readonly name = 'VenueError';

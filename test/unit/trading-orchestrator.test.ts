@@ -15,6 +15,7 @@ const STEP = {
 };
 const PLAN: PlanCreatedPayload = { planId: 'p', intentId: 'i', steps: [STEP] };
 const TX = { txHash: '0xabc', raw: '0xsigned' };
+const SUBMIT = { venue: 'uniswap_v3', tx: TX };
 const SECOND_FILL = { amountOut: '0.9', txHash: '0xdef' };
 const RECEIPT = { status: 1, txHash: '0xabc', amountOut: '2499.5' };
 
@@ -88,7 +89,13 @@ describe('orchestrator', () => {
       .when({ ok: true, id: 'step-0/attempt-1/build', name: 'swap.build', value: TX })
       .then({
         emit: [],
-        effects: [{ id: 'step-0/attempt-1/submit', name: 'swap.submit', args: { tx: TX } }],
+        effects: [
+          {
+            id: 'step-0/attempt-1/submit',
+            name: 'swap.submit',
+            args: { venue: 'uniswap_v3', tx: TX },
+          },
+        ],
       });
     const submitted = built
       .when({ ok: true, id: 'step-0/attempt-1/submit', name: 'swap.submit', value: '0xabc' })
@@ -100,7 +107,7 @@ describe('orchestrator', () => {
           {
             id: 'step-0/attempt-1/wait-1',
             name: 'swap.wait',
-            args: { tx: TX, timeoutS: 120 },
+            args: { venue: 'uniswap_v3', tx: TX, timeoutS: 120 },
           },
         ],
       });
@@ -199,7 +206,7 @@ describe('orchestrator', () => {
     const replies = [{ code: 'RPC_AWAY' }, { code: 'RPC_AWAY' }, { value: TX.txHash }];
     const { types, asked, events } = run({ ...GOOD, 'swap.submit': replies });
     const submitted = asked.filter(({ name }) => name === 'swap.submit');
-    expect(submitted.map(({ args }) => args)).toEqual([{ tx: TX }, { tx: TX }, { tx: TX }]);
+    expect(submitted.map(({ args }) => args)).toEqual([SUBMIT, SUBMIT, SUBMIT]);
     expect(asked.filter(({ name }) => name === 'swap.build')).toHaveLength(1);
     expect(types.at(-1)).toBe('exec.completed');
     expect(events[1]?.payload).toMatchObject({ attempt: 3, txHash: '0xabc' });

@@ -58,19 +58,21 @@ export function nextEffects(ledger: Ledger, notBefore?: Micros): readonly Effect
   const id = openEffectId(ledger);
   if (id === null) return [];
   const when = notBefore === undefined ? {} : { notBefore };
-  const { phase, tx } = ledger;
-  if (phase === 'building' || tx === null)
-    return [{ id, name: 'swap.build', args: buildArgs(ledger), ...when }];
+  const { planId, stepIndex, attempt, phase, tx } = ledger;
+  const { venue, base, quote, amount_in: amountIn, min_out: minOut } = currentStep(ledger);
+  if (phase === 'building' || tx === null) {
+    const swap = { venue, base, quote, amountIn, minOut };
+    const args: SwapBuildArgs = { planId, stepIndex, attempt, ...swap };
+    return [{ id, name: 'swap.build', args, ...when }];
+  }
   if (phase === 'submitting')
-    return [{ id, name: 'swap.submit', args: { tx } satisfies SwapSubmitArgs, ...when }];
-  const args: SwapWaitArgs = { tx, timeoutS: RECEIPT_TIMEOUT_S };
+    return [{ id, name: 'swap.submit', args: { venue, tx } satisfies SwapSubmitArgs, ...when }];
+  const args: SwapWaitArgs = { venue, tx, timeoutS: RECEIPT_TIMEOUT_S };
   return [{ id, name: 'swap.wait', args, ...when }];
 }
 
-function buildArgs({ planId, steps, stepIndex, attempt }: Ledger): SwapBuildArgs {
+function currentStep({ planId, steps, stepIndex }: Ledger): PlanStep {
   const step = steps[stepIndex];
-  if (step === undefined)
-    throw new RangeError(`plan ${planId} has no step ${stepIndex}; it has ${steps.length}`);
-  const { venue, base, quote, amount_in: amountIn, min_out: minOut } = step;
-  return { planId, stepIndex, attempt, venue, base, quote, amountIn, minOut };
+  if (step !== undefined) return step;
+  throw new RangeError(`plan ${planId} has no step ${stepIndex}; it has ${steps.length}`);
 }

@@ -25,10 +25,12 @@ export interface SwapBuildArgs {
 }
 
 export interface SwapSubmitArgs {
+  readonly venue: string;
   readonly tx: BuiltTx;
 }
 
 export interface SwapWaitArgs {
+  readonly venue: string;
   readonly tx: BuiltTx;
   readonly timeoutS: number;
 }
