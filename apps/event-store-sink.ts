@@ -1,5 +1,5 @@
 import { joinPayload } from '../avro/index.ts';
-import type { EventStore, StoredEvent } from '../connectors/postgres/index.ts';
+import { type EventStore, type StoredEvent, StoreError } from '../connectors/postgres/index.ts';
 import type { ReadModelWriter } from '../connectors/redis/index.ts';
 import { type Codec, CodecError } from '../engine/codec.ts';
 import type { EventRecord } from '../engine/event.ts';
@@ -43,11 +43,30 @@ export function eventStoreSink(options: EventStoreSinkOptions): SinkTarget {
     },
     async write(records: readonly FetchedRecord[], moves: readonly SinkMove[]): Promise<void> {
       const events = await storedEvents(records, options);
-      await store.append({ sink: SINK, moves, events });
+      await appendStorable(store, moves, events, log);
       const ids = events.map((event) => event.eventId);
       seen.seen(ids).catch((error: unknown) => log.info({ error }, 'seen hints not set'));
     },
   };
+}
+
+/** Events that Postgres can never hold (U+0000 in a text, say) are named and left out; their neighbours are stored. */
+async function appendStorable(
+  store: EventStore,
+  moves: readonly SinkMove[],
+  events: readonly StoredEvent[],
+  log: Log,
+): Promise<void> {
+  try {
+    await store.append({ sink: SINK, moves, events });
+  } catch (error) {
+    if (!(error instanceof StoreError) || error.code !== 'INVALID') throw error;
+    const refused = new Set(error.eventIds);
+    if (refused.size === 0) throw error;
+    log.error({ eventIds: error.eventIds }, error.message);
+    const rest = events.filter((event) => !refused.has(event.eventId));
+    await store.append({ sink: SINK, moves, events: rest });
+  }
 }
 
 async function storedEvents(

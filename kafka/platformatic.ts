@@ -1,0 +1,1 @@
+export { platformaticClient } from './platformatic/index.ts';

@@ -1,0 +1,192 @@
+import { Admin, ConfigResourceTypes } from '@platformatic/kafka';
+import {
+  type FetchPosition,
+  type KafkaAdmin,
+  type KafkaClientOptions,
+  KafkaError,
+  type TopicDescription,
+} from '../client.ts';
+import { toKafkaError } from '../errors.ts';
+
+const EARLIEST = -2n;
+const LATEST = -1n;
+
+export function kafkaAdmin(options: KafkaClientOptions): KafkaAdmin {
+  const admin = new Admin({
+    clientId: options.clientId,
+    bootstrapBrokers: [...options.brokers],
+    requestTimeout: options.requestTimeoutMs ?? 10_000,
+    connectTimeout: 3_000,
+    retries: 1,
+    retryDelay: 100,
+  });
+  return new PlatformaticAdmin(admin);
+}
+
+class PlatformaticAdmin implements KafkaAdmin {
+  readonly #admin: Admin;
+
+  constructor(admin: Admin) {
+    this.#admin = admin;
+  }
+
+  async describeTopics(names: readonly string[]): Promise<readonly TopicDescription[]> {
+    if (names.length === 0) return [];
+    return this.#run(`describing ${names.join(', ')}`, async () => {
+      const metadata = await this.#admin.metadata({ topics: [...names], forceUpdate: true });
+      const configs = await this.#configs(names);
+      return names.flatMap((name) => {
+        const topic = metadata.topics.get(name);
+        if (topic === undefined) return [];
+        const { id, partitions } = topic;
+        const replicationFactor = partitions[0]?.replicas.length ?? 0;
+        const own = configs.get(name) ?? {};
+        return [{ name, id, partitions: partitions.length, replicationFactor, configs: own }];
+      });
+    });
+  }
+
+  async createTopic(topic: Parameters<KafkaAdmin['createTopic']>[0]): Promise<void> {
+    const configs = Object.entries(topic.configs).map(([name, value]) => ({ name, value }));
+    await this.#run(`creating topic ${topic.name}`, () =>
+      this.#admin.createTopics({
+        topics: [topic.name],
+        partitions: topic.partitions,
+        replicas: topic.replicationFactor,
+        configs,
+      }),
+    );
+  }
+
+  async alterTopicConfigs(name: string, configs: Readonly<Record<string, string>>): Promise<void> {
+    const changes = Object.entries(configs).map(([key, value]) => ({
+      name: key,
+      configOperation: 0 as const,
+      value,
+    }));
+    await this.#run(`setting configs of topic ${name}`, () =>
+      this.#admin.incrementalAlterConfigs({
+        resources: [
+          { resourceType: ConfigResourceTypes.TOPIC, resourceName: name, configs: changes },
+        ],
+      }),
+    );
+  }
+
+  listTopics(): Promise<readonly string[]> {
+    return this.#run('listing topics', () => this.#admin.listTopics());
+  }
+
+  async deleteTopics(names: readonly string[]): Promise<void> {
+    if (names.length === 0) return;
+    const doing = `deleting ${names.join(', ')}`;
+    await this.#run(doing, () => this.#admin.deleteTopics({ topics: [...names] }));
+  }
+
+  async offsets(topic: string): Promise<readonly { start: number; end: number }[]> {
+    return this.#run(`asking for the offsets of ${topic}`, async () => {
+      const metadata = await this.#admin.metadata({ topics: [topic] });
+      const count = metadata.topics.get(topic)?.partitions.length ?? 0;
+      const [starts, ends] = await Promise.all([
+        this.#offsetsAt(topic, count, EARLIEST),
+        this.#offsetsAt(topic, count, LATEST),
+      ]);
+      return Array.from({ length: count }, (_, partition) => ({
+        start: starts.get(partition) ?? 0,
+        end: ends.get(partition) ?? 0,
+      }));
+    });
+  }
+
+  async deleteRecords(topic: string, partition: number, beforeOffset: number): Promise<void> {
+    if (beforeOffset < 0)
+      throw new KafkaError('INVALID_REQUEST', false, `Records of ${topic} go below an offset ≥ 0.`);
+    const partitions = [{ partition, offset: BigInt(beforeOffset) }];
+    await this.#run(`deleting records of ${topic}/${partition} below ${beforeOffset}`, () =>
+      this.#admin.deleteRecords({ topics: [{ name: topic, partitions }] }),
+    );
+  }
+
+  async listGroups(): Promise<readonly { id: string; state: string }[]> {
+    const groups = await this.#run('listing groups', () => this.#admin.listGroups());
+    return [...groups.values()].map(({ id, state }) => ({ id, state: String(state) }));
+  }
+
+  async groupOffsets(groupId: string): Promise<readonly FetchPosition[]> {
+    const groups = await this.#run(`reading the offsets of group ${groupId}`, () =>
+      this.#admin.listConsumerGroupOffsets({ groups: [groupId] }),
+    );
+    return groups.flatMap(({ topics }) =>
+      topics.flatMap(({ name: topic, partitions }) =>
+        partitions.map(({ partitionIndex: partition, committedOffset }) => ({
+          topic,
+          partition,
+          offset: Number(committedOffset),
+        })),
+      ),
+    );
+  }
+
+  async ping(timeoutMs: number): Promise<void> {
+    const late = Promise.withResolvers<never>();
+    const timer = setTimeout(() => {
+      late.reject(
+        new KafkaError('TIMEOUT', true, `The broker did not answer within ${timeoutMs} ms.`),
+      );
+    }, timeoutMs);
+    const answer = this.#run('asking the broker whether it is there', () =>
+      this.#admin.metadata({ topics: [], forceUpdate: true }),
+    );
+    try {
+      await Promise.race([answer, late.promise]);
+    } finally {
+      clearTimeout(timer);
+      answer.catch(() => {});
+    }
+  }
+
+  close(): Promise<void> {
+    return this.#admin.close();
+  }
+
+  async #configs(names: readonly string[]): Promise<Map<string, Record<string, string>>> {
+    const described = await this.#admin.describeConfigs({
+      resources: names.map((resourceName) => ({
+        resourceType: ConfigResourceTypes.TOPIC,
+        resourceName,
+        configurationKeys: null,
+      })),
+    });
+    return new Map(
+      described.map(({ resourceName, configs }) => [
+        resourceName,
+        Object.fromEntries(configs.map(({ name, value }) => [name, value ?? ''])),
+      ]),
+    );
+  }
+
+  async #offsetsAt(topic: string, count: number, timestamp: bigint): Promise<Map<number, number>> {
+    const partitions = Array.from({ length: count }, (_, partitionIndex) => ({
+      partitionIndex,
+      timestamp,
+    }));
+    const listed = await this.#admin.listOffsets({
+      topics: [{ name: topic, partitions }],
+      isolationLevel: 0,
+    });
+    return new Map(
+      listed.flatMap((each) =>
+        each.partitions.map(({ partitionIndex, offset }) => [partitionIndex, Number(offset)]),
+      ),
+    );
+  }
+
+  async #run<Result>(doing: string, call: () => Promise<Result>): Promise<Result> {
+    try {
+      return await call();
+    } catch (error) {
+      this.#admin.clearMetadata();
+      throw toKafkaError(error, doing);
+    }
+  }
+}
