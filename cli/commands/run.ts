@@ -1,4 +1,4 @@
-import { join } from 'node:path';
+import { join, resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs } from 'node:util';
 import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
@@ -21,12 +21,10 @@ export const command: Command = {
   run,
 };
 
-/** What apps/main.ts gives out. Settles when everything has been stopped in order. */
+/** What apps/main.ts gives out: both return when everything serves, and end the process themselves when told to stop. */
 interface AppsMain {
-  readonly runApps: (
-    names: readonly string[],
-    options?: { readonly topologyFile?: string },
-  ) => Promise<void>;
+  readonly runApps: (names: readonly string[]) => Promise<void>;
+  readonly runTopology?: (file: string) => Promise<void>;
 }
 
 async function run(args: readonly string[], _io: Io): Promise<ExitCode> {
@@ -35,11 +33,16 @@ async function run(args: readonly string[], _io: Io): Promise<ExitCode> {
     allowPositionals: true,
     options: { topology: { type: 'string' }, json: { type: 'boolean', default: false } },
   });
-  if (positionals.length === 0 && values.topology === undefined) {
-    throw new UsageError('WRONG_USE', `millrace run needs an app: ${APPS.join(', ')}.`);
+  const { topology: file } = values;
+  if ((positionals.length === 0) === (file === undefined)) {
+    throw new UsageError(
+      'WRONG_USE',
+      `millrace run needs either apps (${APPS.join(', ')}) or --topology <file>.`,
+    );
   }
   const module: AppsMain = await import(pathToFileURL(join(ROOT, 'apps', 'main.ts')).href);
-  if (values.topology === undefined) await module.runApps(positionals);
-  else await module.runApps(positionals, { topologyFile: values.topology });
+  if (file === undefined) await module.runApps(positionals);
+  else if (module.runTopology !== undefined) await module.runTopology(resolve(file));
+  else throw new UsageError('WRONG_USE', 'This version does not run topology files.');
   return 0;
 }

@@ -88,7 +88,7 @@ function localSystem(settings: StackSettings, options: UpOptions, io: Io): Local
     servers: SERVERS.filter((name) => isWanted(name) && !given.includes(name)).map(
       (name) => servers[name],
     ),
-    apply: () => (apps.length === 0 ? Promise.resolve() : applyAll(config)),
+    apply: apps.length === 0 ? null : () => applyAll(config),
     apps: apps.map((app) => appPart(app, { port: appPorts[app], env })),
     ready: () => announce({ settings, options, apps, io }),
   };

@@ -15,8 +15,8 @@ export interface LocalSystem {
   /** Servers that exist elsewhere. */
   readonly given: readonly { readonly part: string; readonly address: string }[];
   readonly servers: readonly Part[];
-  /** Topics, schemas and tables: what the apps need in the servers. */
-  readonly apply: () => Promise<void>;
+  /** Topics, schemas and tables: what the apps need in the servers. null: there are no apps. */
+  readonly apply: (() => Promise<void>) | null;
   readonly apps: readonly Part[];
   /** Everything answers. */
   readonly ready: () => Promise<void>;
@@ -79,9 +79,11 @@ async function keep(system: LocalSystem, { servers, apps, tell, stop }: Kept): P
 async function bringUp(system: LocalSystem, { servers, apps, tell, stop }: Kept): Promise<void> {
   await Promise.all(servers.map((keeper) => keeper.start()));
   if (stop.aborted) return;
-  const startedAt = performance.now();
-  await system.apply();
-  tell({ part: 'apply', what: 'done', ms: Math.round(performance.now() - startedAt) });
+  if (system.apply !== null) {
+    const startedAt = performance.now();
+    await system.apply();
+    tell({ part: 'apply', what: 'done', ms: Math.round(performance.now() - startedAt) });
+  }
   if (stop.aborted) return;
   await Promise.all(apps.map((keeper) => keeper.start()));
   if (!stop.aborted) await system.ready();
