@@ -1,24 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { createMockVenue, swapPerformers, type VenueAdapter } from '../connectors/chain/index.ts';
-import {
-  type BatchingPublisher,
-  createBatchingPublisher,
-  type IntentRules,
-} from '../gateway/index.ts';
+import { type BatchingPublisher, createBatchingPublisher, intentRules } from '../gateway/index.ts';
 import { partitionOf } from '../kafka/partitioner.ts';
 import {
   evaluateRisk,
   type OrchestratorOptions,
   parseAssets,
   type PlannerOptions,
-  priorityOf,
   type RiskLimits,
   selectRoute,
-  validateIntent,
 } from '../processors/trading/index.ts';
 import type { Config } from './config.ts';
 import { eventStoreSink } from './event-store-sink.ts';
 import type { Log } from './log.ts';
+import type { Metrics } from './metrics.ts';
 import { readModelProjector } from './read-model-projector.ts';
 import type { Services } from './service-connector.ts';
 
@@ -33,23 +28,26 @@ export class CoreComponents {
   readonly #config: Config;
   readonly #services: Services;
   readonly #log: Log;
+  readonly #metrics: Metrics;
   readonly #made = new Map<string, unknown>();
 
-  constructor(config: Config, services: Services, log: Log) {
+  constructor(config: Config, services: Services, log: Log, metrics: Metrics) {
     this.#config = config;
     this.#services = services;
     this.#log = log;
+    this.#metrics = metrics;
   }
 
   /** Puts events on the log: only types of the catalogue, each with its event_id as a header (B-34, B-35). */
   get eventStream(): BatchingPublisher {
     return this.#once('eventStream', () =>
       createBatchingPublisher({
-        producer: this.#services.kafka.producer(),
+        producer: this.#services.edgeKafka.producer(),
         codec: this.#services.codec,
         topicPrefix: this.#config.kafka.topicPrefix,
         partitions: this.#config.kafka.partitions,
         partitionOf,
+        observeSeconds: (seconds) => this.#metrics.publishSeconds.observe(seconds),
       }),
     );
   }
@@ -57,7 +55,10 @@ export class CoreComponents {
   /** What the gateway needs to know of intents: rules of their shape, and where to read them. */
   get intentManager() {
     return this.#once('intentManager', () => ({
-      rules: this.#intentRules(),
+      rules: intentRules({
+        assets: this.#assets,
+        maxNotionalUsd: this.#config.risk.maxNotionalUsd,
+      }),
       reads: this.#services.redis,
       histories: this.#services.pg,
     }));
@@ -121,14 +122,6 @@ export class CoreComponents {
 
   get #assets() {
     return this.#once('assets', () => parseAssets(JSON.parse(readFileSync(ASSETS, 'utf8'))));
-  }
-
-  #intentRules(): IntentRules {
-    const { maxNotionalUsd } = this.#config.risk;
-    return {
-      validate: (body) => validateIntent(body, this.#assets),
-      priority: (intent) => priorityOf(intent.notional_usd, maxNotionalUsd),
-    };
   }
 
   #once<Part>(name: string, make: () => Part): Part {

@@ -45,12 +45,12 @@ export async function runApps(names: readonly string[], env = process.env): Prom
     const log = createLog({ app: names.join('+'), instanceId, level });
     const connector = new ServiceConnector(config, `millrace-${names.join('-')}`, ALL_RECORDS);
     const services = await connector.connectAll();
-    const components = new CoreComponents(config, services, log);
+    const metrics = createMetrics();
+    const components = new CoreComponents(config, services, log, metrics);
     const die = (reason: Error): void => {
       log.fatal({ err: reason }, 'another process took this instance id');
       process.exit(3);
     };
-    const metrics = createMetrics();
     const context: AppContext = { config, log, metrics, services, components, die };
     const running: RunningApp[] = [];
     stopOnSignal(log, async () => {

@@ -10,6 +10,8 @@ import type { HealthChecks } from './service-server.ts';
 /** Handles of everything outside, open and checked. */
 export interface Services {
   readonly kafka: KafkaClient;
+  /** The same broker, for callers at the edge who will not wait as long as a task does. */
+  readonly edgeKafka: KafkaClient;
   readonly admin: KafkaAdmin;
   readonly names: TopicNames;
   readonly registry: SchemaRegistry;
@@ -32,6 +34,8 @@ export class ServiceError extends Error {
 }
 
 const CONNECT_MS = 10_000;
+/** Below the 5 s in which a caller of the gateway has an answer. */
+const EDGE_REQUEST_MS = 4_000;
 const PING_MS = 1_500;
 
 /**
@@ -64,7 +68,9 @@ export class ServiceConnector {
       return handle;
     };
     try {
-      const kafka = platformaticClient({ brokers: broker.brokers, clientId: this.#clientId });
+      const client = { brokers: broker.brokers, clientId: this.#clientId };
+      const kafka = platformaticClient(client);
+      const edgeKafka = platformaticClient({ ...client, requestTimeoutMs: EDGE_REQUEST_MS });
       const admin = keep(kafka.admin());
       await this.#pingBroker(admin);
       const codec = await this.#startCodec();
@@ -73,7 +79,7 @@ export class ServiceConnector {
       const redisWriter = keep(await ReadModelWriter.open(stores.redisUrl));
       const registry = new SchemaRegistry({ url: stores.registryUrl, timeoutMs: PING_MS });
       const names = new TopicNames(broker.topicPrefix);
-      return { kafka, admin, names, registry, codec, pg, redis, redisWriter, close };
+      return { kafka, edgeKafka, admin, names, registry, codec, pg, redis, redisWriter, close };
     } catch (error) {
       await close();
       throw error;

@@ -1,13 +1,15 @@
-import type { Actor, Context, Decision, EffectResult, Message } from './actor.ts';
+import type { Actor, EffectResult, Message } from './actor.ts';
 import { BatchBuilder } from './batch-builder.ts';
 import { type Codec, CodecError } from './codec.ts';
 import { derivedUuid, hashOf } from './derived-id.ts';
 import { EmitEncoder, type EncodedEmit } from './emit-encoder.ts';
-import { EngineError, type EngineErrorCode } from './errors.ts';
+import { type DecidedStep, DecisionMaker } from './decide.ts';
+import { EngineError } from './errors.ts';
 import { type EventRecord, HEADER, type Headers, type Micros } from './event.ts';
-import type { Batch, Input, ReferenceRead, Watermark } from './journal.ts';
+import type { Batch, Input, Watermark } from './journal.ts';
 import { isAfter } from './journal-reader.ts';
 import { LIMITS } from './limits.ts';
+import { causeOf, resultMessage, toMessage } from './message.ts';
 import { originOf } from './origin.ts';
 import {
   type Cause,
@@ -79,6 +81,7 @@ export class Task {
   readonly #options: TaskOptions;
   readonly #state: TaskState;
   readonly #encoder: EmitEncoder;
+  readonly #decisions: DecisionMaker;
   #batch: BatchBuilder;
   #skipped = 0;
 
@@ -86,6 +89,7 @@ export class Task {
     this.#options = options;
     this.#state = options.state;
     this.#encoder = new EmitEncoder(options);
+    this.#decisions = new DecisionMaker(options.topology, options.state, this.#encoder);
     this.#batch = new BatchBuilder(options.state);
   }
 
@@ -140,9 +144,13 @@ export class Task {
     if (actor === undefined || handler === undefined) return;
     const eventId = derivedUuid(hashOf(effect.cause.eventId, effect.actor, result.id));
     const input = this.#input('effect', effect.key, eventId, JSON.stringify(result));
-    const step = this.#decide(actor, effect.key, effect.cause, eventId, (state, context) =>
-      handler(state, result, context),
-    );
+    const step = this.#decisions.decide({
+      actor,
+      key: effect.key,
+      cause: effect.cause,
+      causeId: eventId,
+      handle: (state, context) => handler(state, result, context),
+    });
     if (step instanceof EngineError) {
       // There is no message to put aside: the result itself is what an operator has to see again.
       this.#park(actor.name, effect.key, step, resultMessage(effect, result, eventId));
@@ -150,7 +158,7 @@ export class Task {
       return;
     }
     this.#keep(actor, effect.key, effect.cause, step, input);
-    this.#runChain(step.emits, input);
+    this.#run(this.#chain(step.emits, input));
   }
 
   /** The batch so far, to be appended; null when there is nothing worth appending. */
@@ -262,10 +270,6 @@ export class Task {
     }
   }
 
-  #runChain(emits: readonly EncodedEmit[], input: Omit<Input, 'actor' | 'references'>): void {
-    this.#run(this.#chain(emits, input));
-  }
-
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
   #runOne(actor: Actor<any>, message: Message, input: Work['input'], queued: number): Work[] {
     const key = message.key;
@@ -284,9 +288,13 @@ export class Task {
             'park',
             `One input caused more than ${LIMITS.emitsPerInput} events; look for a loop in the topology.`,
           )
-        : this.#decide(actor, key, cause, message.eventId, (state, context) =>
-            handler === undefined ? {} : handler(state, message, context),
-          );
+        : this.#decisions.decide({
+            actor,
+            key,
+            cause,
+            causeId: message.eventId,
+            handle: (state, context) => handler?.(state, message, context) ?? {},
+          });
     if (step instanceof EngineError) {
       this.#park(actor.name, key, step, message);
       this.#batch.input({ ...input, actor: actor.name, references: [] });
@@ -308,63 +316,6 @@ export class Task {
       const consumers = this.#options.topology.consumers.get(message.type) ?? [];
       return consumers.map((actor) => ({ actor, message, input: link }));
     });
-  }
-
-  #decide(
-    // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
-    actor: Actor<any>,
-    key: string,
-    cause: Cause,
-    causeId: string,
-    // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
-    handle: (state: any, context: Context) => Decision<any>,
-  ): DecidedStep | EngineError {
-    try {
-      const reads: ReferenceRead[] = [];
-      const context = this.#context(actor.name, causeId, reads);
-      const decision = handle(this.#stateOf(actor, key), context);
-      const emits = this.#encoder.encode(actor, decision.emit ?? [], cause, causeId, this.#state);
-      const json = decision.state === undefined ? undefined : toJson(actor.name, decision.state);
-      const effects = decision.effects ?? [];
-      return { emits, json, effects, reads };
-    } catch (error) {
-      return asParkingError(actor.name, error);
-    }
-  }
-
-  #stateOf<State>(actor: Actor<State>, key: string): State {
-    const stored = this.#state.states.get(actor.name)?.get(key);
-    if (stored === undefined) return actor.state.initial();
-    const value = JSON.parse(stored.json) as State;
-    if (stored.version === actor.state.version) return value;
-    if (stored.version > actor.state.version || actor.state.upcast === undefined)
-      throw new EngineError(
-        'STATE_TOO_NEW',
-        'park',
-        `State of ${actor.name} for '${key}' has version ${stored.version}, this code knows ` +
-          `${actor.state.version}; deploy the newer code again.`,
-      );
-    return actor.state.upcast(stored.version, value);
-  }
-
-  #context(actor: string, causeId: string, reads: ReferenceRead[]): Context {
-    const { application, references: declared } = this.#options.topology;
-    const references = this.#state.references;
-    return {
-      time: this.#state.time,
-      application,
-      uuid: (label) => derivedUuid(hashOf(causeId, actor, label)),
-      reference: (name) => {
-        if (!declared.has(name)) throw unknownReference(actor, name, application);
-        return {
-          get: (id) => {
-            const found = references.get(name)?.get(id);
-            reads.push({ name, id, version: found?.version ?? null });
-            return found?.value;
-          },
-        };
-      },
-    };
   }
 
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
@@ -445,106 +396,5 @@ export class Task {
   }
 }
 
-interface DecidedStep {
-  readonly emits: readonly EncodedEmit[];
-  /** undefined: unchanged; null: deleted. */
-  readonly json: string | null | undefined;
-  readonly effects: NonNullable<Decision<unknown>['effects']>;
-  readonly reads: readonly ReferenceRead[];
-}
-
 const NONE: ReadonlySet<string> = new Set();
 const EMPTY = new Uint8Array();
-
-export function toMessage(event: EventRecord, key: string): Message {
-  const { envelope } = event;
-  return {
-    type: envelope.event_type,
-    eventId: envelope.event_id,
-    key,
-    correlationId: envelope.correlation_id,
-    causationId: envelope.causation_id,
-    sequence: envelope.sequence,
-    occurredAt: envelope.occurred_at,
-    payload: event.payload,
-    envelope,
-  };
-}
-
-function causeOf(message: Message): Cause {
-  return {
-    eventId: message.eventId,
-    correlationId: message.correlationId,
-    sequence: message.sequence,
-    priority: message.envelope.priority,
-    traceId: message.envelope.trace_id,
-  };
-}
-
-function resultMessage(effect: OpenEffect, result: EffectResult, eventId: string): Message {
-  const { cause } = effect;
-  return {
-    type: `effect:${result.name}`,
-    eventId,
-    key: effect.key,
-    correlationId: cause.correlationId,
-    causationId: cause.eventId,
-    sequence: cause.sequence,
-    occurredAt: 0,
-    payload: { result, effect },
-    envelope: {
-      event_id: eventId,
-      family: 'SYSTEM',
-      event_type: `effect:${result.name}`,
-      event_version: 1,
-      occurred_at: 0,
-      correlation_id: cause.correlationId,
-      causation_id: cause.eventId,
-      sequence: cause.sequence,
-      producer: effect.actor,
-      priority: cause.priority,
-      trace_id: cause.traceId,
-    },
-  };
-}
-
-function toJson(actor: string, state: unknown): string | null {
-  if (state === null) return null;
-  try {
-    const json = JSON.stringify(state);
-    if (json.length <= LIMITS.inputBytes) return json;
-  } catch (cause) {
-    throw new EngineError(
-      'STATE_INVALID',
-      'park',
-      `State of ${actor} is not JSON-safe; store bigint and Date values as text.`,
-      { cause },
-    );
-  }
-  throw new EngineError(
-    'STATE_INVALID',
-    'park',
-    `State of ${actor} is larger than ${LIMITS.inputBytes} bytes; keep less per key.`,
-  );
-}
-
-function unknownReference(actor: string, name: string, application: string): EngineError {
-  return new EngineError(
-    'UNKNOWN_REFERENCE',
-    'park',
-    `${actor} reads reference '${name}', which topology ${application} does not declare; add it to ` +
-      `'references'.`,
-  );
-}
-
-function asParkingError(actor: string, error: unknown): EngineError {
-  if (error instanceof EngineError) return error;
-  const code: EngineErrorCode = error instanceof CodecError ? 'EMIT_INVALID' : 'HANDLER_THREW';
-  const reason = error instanceof Error ? error.message : String(error);
-  return new EngineError(
-    code,
-    'park',
-    `${actor} failed: ${reason}. Its key is parked; fix the code, then release it.`,
-    { cause: error },
-  );
-}

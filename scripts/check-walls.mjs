@@ -39,8 +39,8 @@ export const WALLS = {
 
 /** A Kafka client library → the files that may import it: its adapter, and the raw twin that bench compares with. */
 export const CLIENT_LIBRARIES = {
-  '@platformatic/kafka': /^(kafka\/platformatic(-[a-z-]+)?\.ts$|bench\/)/,
-  kafkajs: /^(kafka\/kafkajs(-[a-z-]+)?\.ts$|bench\/)/,
+  '@platformatic/kafka': /^(kafka\/platformatic(\.ts$|\/)|bench\/)/,
+  kafkajs: /^(kafka\/kafkajs(\.ts$|\/)|bench\/)/,
 };
 
 const packageOf = (source) =>

@@ -6,7 +6,7 @@ import {
   KafkaError,
   type TopicDescription,
 } from '../client.ts';
-import { toKafkaError } from '../errors.ts';
+import { toKafkaError } from './errors.ts';
 
 const EARLIEST = -2n;
 const LATEST = -1n;

@@ -7,7 +7,7 @@ import type {
   GroupOptions,
   KafkaClientOptions,
 } from '../client.ts';
-import { codeOf, errorsWithin, toKafkaError } from '../errors.ts';
+import { codeOf, errorsWithin, toKafkaError } from './errors.ts';
 import { Backoff, pause } from '../wait.ts';
 
 /*
@@ -186,7 +186,7 @@ async function disconnect(consumer: Consumer, how: 'leave' | 'stay'): Promise<vo
   try {
     if (how === 'stay') {
       consumer.memberId = null;
-      await consumer.leaveGroup();
+      await (consumer.leaveGroup(true) as unknown as Promise<void>);
     }
     await consumer.close(true);
   } catch {

@@ -1,6 +1,6 @@
 import { Producer, protocolErrorsCodesById, stringSerializer } from '@platformatic/kafka';
 import type { KafkaClientOptions, PlainProducer, RecordToSend, SendResult } from '../client.ts';
-import { codeOf, errorsWithin, isRefusal } from '../errors.ts';
+import { codeOf, errorsWithin, isRefusal } from './errors.ts';
 
 /** The part of a Produce answer that says what became of each partition. */
 interface ProduceResponse {

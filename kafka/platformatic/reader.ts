@@ -6,7 +6,7 @@ import type {
   KafkaClientOptions,
   PartitionReader,
 } from '../client.ts';
-import { errorsWithin, toKafkaError } from '../errors.ts';
+import { errorsWithin, toKafkaError } from './errors.ts';
 import { nameOf } from './producer.ts';
 
 type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;

@@ -60,7 +60,7 @@ describe('folder walls', () => {
     ['processors/trading/risk/a.ts', 'decimal.js'],
     ['topologies/a.ts', '../processors/trading/index.ts'],
     ['kafka/platformatic.ts', '@platformatic/kafka'],
-    ['kafka/platformatic-admin.ts', '@platformatic/kafka'],
+    ['kafka/platformatic/admin.ts', '@platformatic/kafka'],
     ['connectors/redis/a.ts', './client.ts'],
     ['connectors/redis/a.ts', '../../kafka/client.ts'],
     ['gateway/a.ts', 'node:http'],

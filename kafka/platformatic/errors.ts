@@ -1,5 +1,5 @@
 import { GenericError, MultipleErrors, NetworkError, TimeoutError } from '@platformatic/kafka';
-import { KafkaError } from './client.ts';
+import { KafkaError } from '../client.ts';
 
 /** Certainly not in the log (J3a); *_AUTHORIZATION_FAILED are matched by `isRefusal`. */
 const REFUSALS: ReadonlySet<string> = new Set([

@@ -1,0 +1,136 @@
+import type { Actor, Context, Decision, EffectRequest } from './actor.ts';
+import { CodecError } from './codec.ts';
+import { derivedUuid, hashOf } from './derived-id.ts';
+import type { EmitEncoder, EncodedEmit } from './emit-encoder.ts';
+import { EngineError } from './errors.ts';
+import type { ReferenceRead } from './journal.ts';
+import { LIMITS } from './limits.ts';
+import type { Cause, TaskState } from './task-state.ts';
+import type { Topology } from './topology.ts';
+
+/** A decision that can stand: checked, encoded, not yet taken over. */
+export interface DecidedStep {
+  readonly emits: readonly EncodedEmit[];
+  /** undefined: unchanged; null: deleted. */
+  readonly json: string | null | undefined;
+  readonly effects: readonly EffectRequest[];
+  readonly reads: readonly ReferenceRead[];
+}
+
+/** What a handler is called for: one actor, one key, one cause. */
+export interface DecisionCall {
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
+  readonly actor: Actor<any>;
+  readonly key: string;
+  readonly cause: Cause;
+  /** What derived ids descend from: the id of the input. */
+  readonly causeId: string;
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
+  handle(state: any, context: Context): Decision<any>;
+}
+
+/**
+ * Calls handlers and makes of their decisions what the journal can hold. Nothing is changed here: a decision
+ * stands whole or not at all (J3d).
+ */
+export class DecisionMaker {
+  readonly #topology: Topology;
+  readonly #state: TaskState;
+  readonly #encoder: EmitEncoder;
+
+  constructor(topology: Topology, state: TaskState, encoder: EmitEncoder) {
+    this.#topology = topology;
+    this.#state = state;
+    this.#encoder = encoder;
+  }
+
+  /** The error, if any, parks the key. */
+  decide({ actor, key, cause, causeId, handle }: DecisionCall): DecidedStep | EngineError {
+    try {
+      const reads: ReferenceRead[] = [];
+      const context = this.#context(actor.name, causeId, reads);
+      const decision = handle(this.#stateOf(actor, key), context);
+      const emits = this.#encoder.encode(actor, decision.emit ?? [], cause, causeId, this.#state);
+      const json = decision.state === undefined ? undefined : toJson(actor.name, decision.state);
+      return { emits, json, effects: decision.effects ?? [], reads };
+    } catch (error) {
+      return asParkingError(actor.name, error);
+    }
+  }
+
+  #stateOf<State>(actor: Actor<State>, key: string): State {
+    const stored = this.#state.states.get(actor.name)?.get(key);
+    if (stored === undefined) return actor.state.initial();
+    const value = JSON.parse(stored.json) as State;
+    if (stored.version === actor.state.version) return value;
+    if (stored.version > actor.state.version || actor.state.upcast === undefined)
+      throw new EngineError(
+        'STATE_TOO_NEW',
+        'park',
+        `State of ${actor.name} for '${key}' has version ${stored.version}, this code knows ` +
+          `${actor.state.version}; deploy the newer code again.`,
+      );
+    return actor.state.upcast(stored.version, value);
+  }
+
+  #context(actor: string, causeId: string, reads: ReferenceRead[]): Context {
+    const { application, references: declared } = this.#topology;
+    const references = this.#state.references;
+    return {
+      time: this.#state.time,
+      application,
+      uuid: (label) => derivedUuid(hashOf(causeId, actor, label)),
+      reference: (name) => {
+        if (!declared.has(name)) throw unknownReference(actor, name, application);
+        return {
+          get: (id) => {
+            const found = references.get(name)?.get(id);
+            reads.push({ name, id, version: found?.version ?? null });
+            return found?.value;
+          },
+        };
+      },
+    };
+  }
+}
+
+function toJson(actor: string, state: unknown): string | null {
+  if (state === null) return null;
+  try {
+    const json = JSON.stringify(state);
+    if (json.length <= LIMITS.inputBytes) return json;
+  } catch (cause) {
+    throw new EngineError(
+      'STATE_INVALID',
+      'park',
+      `State of ${actor} is not JSON-safe; store bigint and Date values as text.`,
+      { cause },
+    );
+  }
+  throw new EngineError(
+    'STATE_INVALID',
+    'park',
+    `State of ${actor} is larger than ${LIMITS.inputBytes} bytes; keep less per key.`,
+  );
+}
+
+function unknownReference(actor: string, name: string, application: string): EngineError {
+  return new EngineError(
+    'UNKNOWN_REFERENCE',
+    'park',
+    `${actor} reads reference '${name}', which topology ${application} does not declare; add it to ` +
+      `'references'.`,
+  );
+}
+
+function asParkingError(actor: string, error: unknown): EngineError {
+  if (error instanceof EngineError) return error;
+  const code = error instanceof CodecError ? 'EMIT_INVALID' : 'HANDLER_THREW';
+  const reason = error instanceof Error ? error.message : String(error);
+  return new EngineError(
+    code,
+    'park',
+    `${actor} failed: ${reason}. Its key is parked; fix the code, then release it.`,
+    { cause: error },
+  );
+}

@@ -1,0 +1,60 @@
+import type { EffectResult, Message } from './actor.ts';
+import type { EventRecord } from './event.ts';
+import type { Cause, OpenEffect } from './task-state.ts';
+
+/** An event as an actor sees it. */
+export function toMessage(event: EventRecord, key: string): Message {
+  const { envelope } = event;
+  return {
+    type: envelope.event_type,
+    eventId: envelope.event_id,
+    key,
+    correlationId: envelope.correlation_id,
+    causationId: envelope.causation_id,
+    sequence: envelope.sequence,
+    occurredAt: envelope.occurred_at,
+    payload: event.payload,
+    envelope,
+  };
+}
+
+/** What the emits of a message's handler descend from. */
+export function causeOf(message: Message): Cause {
+  return {
+    eventId: message.eventId,
+    correlationId: message.correlationId,
+    sequence: message.sequence,
+    priority: message.envelope.priority,
+    traceId: message.envelope.trace_id,
+  };
+}
+
+/** An effect's result as a message, so that it can be parked like one. */
+export function resultMessage(effect: OpenEffect, result: EffectResult, eventId: string): Message {
+  const { cause, key } = effect;
+  const { correlationId, eventId: causationId, sequence, priority, traceId } = cause;
+  const type = `effect:${result.name}`;
+  return {
+    type,
+    eventId,
+    key,
+    correlationId,
+    causationId,
+    sequence,
+    occurredAt: 0,
+    payload: { result, effect },
+    envelope: {
+      event_id: eventId,
+      family: 'SYSTEM',
+      event_type: type,
+      event_version: 1,
+      occurred_at: 0,
+      correlation_id: correlationId,
+      causation_id: causationId,
+      sequence,
+      producer: effect.actor,
+      priority,
+      trace_id: traceId,
+    },
+  };
+}
