@@ -129,6 +129,23 @@ describe('the supervisor', () => {
     await done;
   });
 
+  it('leaves stopped what was stopped by hand, while another part dies and lives again', async () => {
+    const parts = await system({ servers: [await stub('server')], apps: [await stub('app')] });
+    const done = start(parts);
+    const run = new RunFolder(data);
+    await until('app runs', () => run.read('app')?.state === 'running');
+    run.markStopped('app');
+    await until('app is stopped', () => run.read('app')?.state === 'stopped');
+    process.kill(run.read('server')?.pid ?? 0, 'SIGKILL');
+    await until('server died', () => run.read('server')?.state === 'waiting');
+    await until('server runs again', () => run.read('server')?.state === 'running');
+    expect(run.read('app')).toMatchObject({ state: 'stopped', pid: null, restarts: 0 });
+    run.clearStopped('app');
+    await until('app runs again', () => run.read('app')?.state === 'running');
+    stop.abort();
+    await done;
+  });
+
   it('can be stopped in the middle of a start', async () => {
     const slow = await stub('slow');
     const done = start(await system({ servers: [{ ...slow, probe: async () => false }] }));
