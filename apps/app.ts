@@ -2,7 +2,7 @@ import { hostname } from 'node:os';
 import type { Topology } from '../engine/topology.ts';
 import { type ApplicationOptions, ApplicationRunner } from '../kafka/application-runner.ts';
 import { partitionOf } from '../kafka/partitioner.ts';
-import type { AppName, Config } from './config.ts';
+import type { Config } from './config.ts';
 import type { CoreComponents } from './core-components.ts';
 import { engineObserver } from './engine-observer.ts';
 import type { Log } from './log.ts';
@@ -22,7 +22,8 @@ export interface AppContext {
 }
 
 export interface RunningApp {
-  readonly name: AppName;
+  /** App name, or the application of a topology file. */
+  readonly name: string;
   readonly port: number;
   /** Finishes what is under way, bounded, and ends. */
   stop(): Promise<void>;

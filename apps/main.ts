@@ -1,6 +1,6 @@
 import { CATALOGUE_RECORDS, journalRecords, type TopicRecord } from '../avro/index.ts';
 import type { AppContext, RunningApp, StartApp } from './app.ts';
-import { type AppName, ConfigError, loadConfig } from './config.ts';
+import { type AppName, type Config, ConfigError, loadConfig } from './config.ts';
 import { startCoordinator } from './coordinator.ts';
 import { CoreComponents } from './core-components.ts';
 import { startGateway } from './gateway.ts';
@@ -8,6 +8,7 @@ import { createLog, type Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { startOrchestrator } from './orchestrator.ts';
 import { ServiceConnector } from './service-connector.ts';
+import { loadTopologyFile, startTopologyFile, type TopologyFile } from './topology-file.ts';
 import { startTrading } from './trading.ts';
 
 /** Every app of this repository; all others name theirs from here. */
@@ -29,47 +30,64 @@ export const ALL_RECORDS: readonly TopicRecord[] = [
 /** How long a process takes to end; past it, it ends all the same. */
 const STOP_MS = 10_000;
 
+export interface RunOptions {
+  /** Runs the topology of this file instead of apps. */
+  readonly topologyFile?: string;
+  readonly env?: NodeJS.ProcessEnv;
+}
+
 /**
- * Runs apps in this process until SIGTERM or SIGINT, then finishes what is under way. Sets the exit code: 0
- * stopped, 2 wrong use, bad configuration or nothing reachable.
+ * Runs apps in this process until SIGTERM or SIGINT, then finishes what is under way. Ends the process with
+ * 0 stopped, 1 something broke, 2 wrong use, bad configuration or nothing reachable, 3 another process took
+ * its place.
  */
-export async function runApps(names: readonly string[], env = process.env): Promise<void> {
+export async function runApps(names: readonly string[], options: RunOptions = {}): Promise<void> {
   const unknown = names.filter((name) => !Object.hasOwn(APPS, name));
-  if (unknown.length > 0 || names.length === 0) {
+  const { topologyFile, env = process.env } = options;
+  if (unknown.length > 0 || (names.length === 0 && topologyFile === undefined)) {
     const known = Object.keys(APPS).join(', ');
     return fail(`Unknown app: ${unknown.join(', ') || '(none given)'}. Known are ${known}.`);
   }
   try {
     const config = loadConfig(env);
-    const { instanceId, logLevel: level } = config.service;
-    const log = createLog({ app: names.join('+'), instanceId, level });
-    const connector = new ServiceConnector(config, `millrace-${names.join('-')}`, ALL_RECORDS);
-    const services = await connector.connectAll();
-    const metrics = createMetrics();
-    const components = new CoreComponents(config, services, log, metrics);
-    const die = (reason: Error): void => {
-      log.fatal({ err: reason }, 'another process took this instance id');
-      process.exit(3);
-    };
-    const context: AppContext = { config, log, metrics, services, components, die };
-    const running: RunningApp[] = [];
-    stopOnSignal(log, async () => {
-      await Promise.all(running.map((app) => app.stop()));
-      await components.close();
-      await services.close();
-    });
-    for (const name of names) {
-      const app = await APPS[name as AppName](context);
-      running.push(app);
-      log.info({ port: app.port }, `${app.name} serves`);
-    }
+    const file = topologyFile === undefined ? null : await loadTopologyFile(topologyFile);
+    const label = file?.topology.application ?? names.join('+');
+    await runAll(config, label, file, names as readonly AppName[]);
   } catch (error) {
     if (error instanceof ConfigError) return fail(error.message);
     const code = (error as { code?: unknown }).code;
-    const message = error instanceof Error ? error.message : String(error);
-    if (typeof code === 'string') return fail(message);
+    if (typeof code === 'string' && error instanceof Error) return fail(error.message);
     throw error;
   }
+}
+
+async function runAll(
+  config: Config,
+  label: string,
+  file: TopologyFile | null,
+  names: readonly AppName[],
+): Promise<void> {
+  const { instanceId, logLevel: level } = config.service;
+  const log = createLog({ app: label, instanceId, level });
+  const records = file?.records ?? ALL_RECORDS;
+  const connector = new ServiceConnector(config, `millrace-${label}`, records, file?.schemas);
+  const services = await connector.connectAll();
+  const metrics = createMetrics();
+  const components = new CoreComponents(config, services, log, metrics);
+  const die = (reason: Error): void => {
+    log.fatal({ err: reason }, 'another process took this instance id');
+    process.exit(3);
+  };
+  const context: AppContext = { config, log, metrics, services, components, die };
+  const running: RunningApp[] = [];
+  stopOnSignal(log, async () => {
+    await Promise.all(running.map((app) => app.stop()));
+    await components.close();
+    await services.close();
+  });
+  if (file !== null) running.push(await startTopologyFile(context, file));
+  for (const name of names) running.push(await APPS[name](context));
+  for (const { name, port } of running) log.info({ port }, `${name} serves`);
 }
 
 function stopOnSignal(log: Log, stop: () => Promise<void>): void {

@@ -1,4 +1,4 @@
-import { AvroCodec, SchemaRegistry, type TopicRecord } from '../avro/index.ts';
+import { AvroCodec, SchemaRegistry, type Schemas, type TopicRecord } from '../avro/index.ts';
 import { EventStore } from '../connectors/postgres/index.ts';
 import { ReadModelReader, ReadModelWriter } from '../connectors/redis/index.ts';
 import type { KafkaAdmin, KafkaClient } from '../kafka/client.ts';
@@ -49,12 +49,19 @@ export class ServiceConnector {
   readonly #config: Config;
   readonly #clientId: string;
   readonly #records: readonly TopicRecord[];
+  readonly #schemas: Schemas | undefined;
 
-  /** `records`: what the process puts on topics; registered before anything runs. */
-  constructor(config: Config, clientId: string, records: readonly TopicRecord[]) {
+  /** `records`: what the process puts on topics; registered before anything runs. `schemas`: if not avro/'s. */
+  constructor(
+    config: Config,
+    clientId: string,
+    records: readonly TopicRecord[],
+    schemas?: Schemas,
+  ) {
     this.#config = config;
     this.#clientId = clientId;
     this.#records = records;
+    this.#schemas = schemas;
   }
 
   async connectAll(): Promise<Services> {
@@ -102,7 +109,13 @@ export class ServiceConnector {
     const { registryUrl } = this.#config.stores;
     const { topicPrefix } = this.#config.kafka;
     try {
-      return await AvroCodec.start({ registryUrl, topicPrefix, subjects: this.#records });
+      const schemas = this.#schemas === undefined ? {} : { schemas: this.#schemas };
+      return await AvroCodec.start({
+        registryUrl,
+        topicPrefix,
+        subjects: this.#records,
+        ...schemas,
+      });
     } catch (cause) {
       if ((cause as { code?: string }).code !== 'REGISTRY_AWAY') throw cause;
       const message =

@@ -28,7 +28,7 @@ export { checkSubject, registerSubject } from './register.ts';
 export type { SubjectState } from './register.ts';
 export { RegistryError, SchemaRegistry } from './registry.ts';
 export type { Compatibility, RegistryErrorCode, RegistryOptions } from './registry.ts';
-export { loadSchemas } from './schemas.ts';
+export { eventSchema, extendSchemas, loadSchemas } from './schemas.ts';
 export type { NamedSchema, Schema, Schemas } from './schemas.ts';
 export { joinPayload, splitPayload } from './payload.ts';
 export type { SplitPayload } from './payload.ts';

@@ -49,6 +49,36 @@ export function loadSchemas(folder: string = FOLDER): Schemas {
       family: path.split(/[\\/]/)[0] ?? '',
       schema: JSON.parse(readFileSync(join(folder, path), 'utf8')) as NamedSchema,
     }));
+  return schemasOf(files);
+}
+
+/** Schemas of a program of one's own, on top of others: they may refer to these by full name. */
+export function extendSchemas(base: Schemas, extra: readonly NamedSchema[]): Schemas {
+  return schemasOf([...base.files, ...extra.map((schema) => ({ family: 'own', schema }))]);
+}
+
+/** The record of an event: envelope, the payload's fields, unknown keys, bytes received. */
+export function eventSchema(options: {
+  readonly namespace: string;
+  readonly name: string;
+  readonly fields: readonly SchemaField[];
+}): NamedSchema {
+  const { namespace, name, fields } = options;
+  const payload: NamedSchema = { type: 'record', namespace, name: `${name}Payload`, fields };
+  return {
+    type: 'record',
+    namespace,
+    name,
+    fields: [
+      { name: 'envelope', type: 'millrace.envelope.v1.EventEnvelope' },
+      { name: 'payload', type: payload },
+      { name: 'payload_extra', type: { type: 'map', values: 'string' }, default: {} },
+      { name: 'raw', type: ['null', 'bytes'], default: null },
+    ],
+  };
+}
+
+function schemasOf(files: Schemas['files']): Schemas {
   const byName = new Map(files.map(({ schema }) => [fullNameOf(schema), schema]));
   return {
     files,

@@ -109,7 +109,7 @@ export class TaskRunner {
 
   async #live(): Promise<void> {
     const { log, topology } = this.#surroundings;
-    const backoff = new Backoff(100, 5_000);
+    const backoff = new Backoff(100, 2_000);
     while (!this.#ended.signal.aborted) {
       this.#status = 'running';
       const startedAt = performance.now();

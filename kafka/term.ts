@@ -130,6 +130,7 @@ export class Term implements SourceSubscriber {
 
   /** Takes no more input; resolves when everything handled is confirmed and published. */
   async drain(): Promise<void> {
+    if (this.status !== 'running') return;
     this.#draining = true;
     this.#queue = [];
     this.#taken = 0;

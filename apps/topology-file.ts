@@ -1,0 +1,92 @@
+import { resolve } from 'node:path';
+import { pathToFileURL } from 'node:url';
+import {
+  extendSchemas,
+  journalRecords,
+  loadSchemas,
+  type NamedSchema,
+  type TopicRecord,
+} from '../avro/index.ts';
+import { buildTopology, type Topology, type TopologyDefinition } from '../engine/topology.ts';
+import type { EffectPerformer } from '../kafka/effect-runner.ts';
+import { applyTopics } from '../kafka/topics.ts';
+import { topicsOf } from '../topologies/topics.ts';
+import { type AppContext, type RunningApp, startApplication, taskCheck } from './app.ts';
+import { healthChecks } from './service-connector.ts';
+import { serve } from './service-server.ts';
+
+/**
+ * A topology that somebody wrote in a file of theirs: what the module exports.
+ *
+ * Shape: `topology` (a TopologyDefinition), `schemas` (Avro records of its events and read models, as objects;
+ * `eventSchema` makes them), `performers` (of its effects; optional).
+ */
+export interface TopologyFile {
+  readonly topology: Topology;
+  readonly records: readonly TopicRecord[];
+  readonly schemas: ReturnType<typeof extendSchemas>;
+  readonly performers: Readonly<Record<string, EffectPerformer>>;
+}
+
+export class TopologyFileError extends Error {
+  override readonly name = 'TopologyFileError';
+  readonly code = 'TOPOLOGY_FILE';
+}
+
+/** Throws: TopologyFileError; EngineError TOPOLOGY_INVALID with every problem of the graph. */
+export async function loadTopologyFile(path: string): Promise<TopologyFile> {
+  const module = await importFile(path);
+  const definition = module['topology'] as TopologyDefinition | undefined;
+  if (definition === undefined)
+    throw new TopologyFileError(
+      `${path} exports no 'topology'; see examples/accounts.ts for what such a file looks like.`,
+    );
+  const topology = buildTopology(definition);
+  const own = (module['schemas'] ?? []) as readonly NamedSchema[];
+  const described = [...definition.events, ...(definition.readModels ?? [])];
+  const records = [
+    ...described.map(({ topic, record }) => ({ topic, record })),
+    ...journalRecords(topology.application),
+  ];
+  return {
+    topology,
+    records,
+    schemas: extendSchemas(loadSchemas(), own),
+    performers: (module['performers'] ?? {}) as Readonly<Record<string, EffectPerformer>>,
+  };
+}
+
+async function importFile(path: string): Promise<Record<string, unknown>> {
+  try {
+    return (await import(pathToFileURL(resolve(path)).href)) as Record<string, unknown>;
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message : String(cause);
+    throw new TopologyFileError(`${path} cannot be loaded: ${reason}`, { cause });
+  }
+}
+
+/** Creates the topics that are missing and runs the application, with health and metrics on any free port. */
+export async function startTopologyFile(
+  context: AppContext,
+  file: TopologyFile,
+): Promise<RunningApp> {
+  const { config, services, metrics, log } = context;
+  const { partitions } = config.kafka;
+  await applyTopics(services.admin, topicsOf([file.topology]), {
+    partitions,
+    replicationFactor: 1,
+    names: services.names,
+  });
+  const runner = startApplication(context, file.topology, { performers: file.performers });
+  const checks = { ...healthChecks(services, ['kafka', 'schema_registry']), ...taskCheck(runner) };
+  const { host } = config.service;
+  const server = await serve({ app: 'trading', host, port: 0, checks, metrics, log });
+  return {
+    name: file.topology.application,
+    port: server.port,
+    stop: async () => {
+      await runner.stop('stay');
+      await server.close();
+    },
+  };
+}
