@@ -1,23 +1,14 @@
-import { readFileSync } from 'node:fs';
 import { createMockVenue, swapPerformers, type VenueAdapter } from '../connectors/chain/index.ts';
 import { type BatchingPublisher, createBatchingPublisher, intentRules } from '../gateway/index.ts';
 import { partitionOf } from '../kafka/partitioner.ts';
-import {
-  evaluateRisk,
-  type OrchestratorOptions,
-  parseAssets,
-  type PlannerOptions,
-  type RiskLimits,
-  selectRoute,
-} from '../processors/trading/index.ts';
+import { evaluateRisk, type PlannerOptions, type RiskLimits } from '../processors/trading/index.ts';
 import type { Config } from './config.ts';
 import { eventStoreSink } from './event-store-sink.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { readModelProjector } from './read-model-projector.ts';
 import type { Services } from './service-connector.ts';
-
-const ASSETS = new URL('../config/assets.json', import.meta.url);
+import { loadAssets, orchestratorOptions, plannerOptions } from './topologies.ts';
 
 /**
  * The parts of the trading family, each made once, when it is first asked for.
@@ -76,17 +67,15 @@ export class CoreComponents {
 
   get executionPlanner(): { readonly options: PlannerOptions } {
     return this.#once('executionPlanner', () => {
-      const { rustEngineEnabled, poolSnapshotMaxAgeMs } = this.#config.planning;
-      const { engine, warning } = selectRoute({ rustEngineEnabled, rustEngine: null });
+      const { options, warning } = plannerOptions(this.#config, this.#assets);
       if (warning !== null) this.#log.warn({}, warning);
-      return { options: { assets: this.#assets, maxSnapshotAgeMs: poolSnapshotMaxAgeMs, engine } };
+      return { options };
     });
   }
 
   get executionOrchestrator() {
     return this.#once('executionOrchestrator', () => {
-      const { maxAttempts, retryDelaysMs } = this.#config.execution;
-      const options: OrchestratorOptions = { maxAttempts, retryDelaysMs };
+      const options = orchestratorOptions(this.#config);
       return { options, performers: swapPerformers(this.venueManager.venues) };
     });
   }
@@ -121,7 +110,7 @@ export class CoreComponents {
   }
 
   get #assets() {
-    return this.#once('assets', () => parseAssets(JSON.parse(readFileSync(ASSETS, 'utf8'))));
+    return this.#once('assets', loadAssets);
   }
 
   #once<Part>(name: string, make: () => Part): Part {

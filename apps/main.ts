@@ -1,4 +1,3 @@
-import { CATALOGUE_RECORDS, journalRecords, type TopicRecord } from '../avro/index.ts';
 import type { AppContext, RunningApp, StartApp } from './app.ts';
 import { type AppName, type Config, ConfigError, loadConfig } from './config.ts';
 import { startCoordinator } from './coordinator.ts';
@@ -7,6 +6,7 @@ import { startGateway } from './gateway.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
 import { startOrchestrator } from './orchestrator.ts';
+import { ALL_RECORDS } from './records.ts';
 import { ServiceConnector } from './service-connector.ts';
 import { loadTopologyFile, startTopologyFile, type TopologyFile } from './topology-file.ts';
 import { startTrading } from './trading.ts';
@@ -18,14 +18,6 @@ export const APPS: Readonly<Record<AppName, StartApp>> = {
   orchestrator: startOrchestrator,
   coordinator: startCoordinator,
 };
-
-export const APPLICATIONS = ['planner.workers', 'orchestrator.workers', 'state-coordinator'];
-
-/** Everything that apps put on topics. */
-export const ALL_RECORDS: readonly TopicRecord[] = [
-  ...CATALOGUE_RECORDS,
-  ...APPLICATIONS.flatMap(journalRecords),
-];
 
 /** How long a process takes to end; past it, it ends all the same. */
 const STOP_MS = 10_000;

@@ -1,0 +1,53 @@
+import { AvroCodec } from '../avro/index.ts';
+import { migrate } from '../connectors/postgres/index.ts';
+import { platformaticClient } from '../kafka/platformatic.ts';
+import { applyTopics, planTopics, type TopicPlan, type TopicSettings } from '../kafka/topics.ts';
+import { TopicNames } from '../kafka/topic-names.ts';
+import { topicsOf } from '../topologies/topics.ts';
+import type { Config } from './config.ts';
+import { ALL_RECORDS } from './records.ts';
+import { allTopologies } from './topologies.ts';
+
+/** What had to be done so that the apps can start. */
+export interface ApplyReport {
+  readonly topicsCreated: readonly string[];
+  readonly migrationsApplied: readonly string[];
+  readonly warnings: readonly string[];
+}
+
+/**
+ * Makes topics, schemas and tables what this version needs: applies what is missing, refuses what differs.
+ *
+ * Throws: TopicsDifferError, RegistryError INCOMPATIBLE, MigrationError (all stop); KafkaError.
+ */
+export async function applyAll(config: Config): Promise<ApplyReport> {
+  const { registryUrl, databaseUrl } = config.stores;
+  const { topicPrefix } = config.kafka;
+  const [plan, migrations] = await Promise.all([
+    withTopics(config, applyTopics),
+    migrate(databaseUrl),
+    AvroCodec.start({ registryUrl, topicPrefix, subjects: ALL_RECORDS }),
+  ]);
+  return {
+    topicsCreated: plan.create.map(({ name }) => topicPrefix + name),
+    migrationsApplied: migrations.applied,
+    warnings: migrations.warnings,
+  };
+}
+
+/** The difference between the broker and what this version needs. Throws: KafkaError. */
+export function planAll(config: Config): Promise<TopicPlan> {
+  return withTopics(config, planTopics);
+}
+
+async function withTopics(config: Config, run: typeof planTopics): Promise<TopicPlan> {
+  const { brokers, topicPrefix, partitions } = config.kafka;
+  const admin = platformaticClient({ brokers, clientId: 'millrace-apply' }).admin();
+  const names = new TopicNames(topicPrefix);
+  const settings: TopicSettings = { partitions, replicationFactor: 1, names };
+  try {
+    return await run(admin, topicsOf(allTopologies(config)), settings);
+  } finally {
+    await admin.close();
+  }
+}

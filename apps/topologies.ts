@@ -1,0 +1,45 @@
+import { readFileSync } from 'node:fs';
+import type { Topology } from '../engine/topology.ts';
+import {
+  type Assets,
+  type OrchestratorOptions,
+  parseAssets,
+  type PlannerOptions,
+  selectRoute,
+} from '../processors/trading/index.ts';
+import { coordinatorTopology } from '../topologies/coordinator.ts';
+import { orchestratorTopology } from '../topologies/orchestrator.ts';
+import { tradingTopology } from '../topologies/trading.ts';
+import type { Config } from './config.ts';
+
+const ASSETS = new URL('../config/assets.json', import.meta.url);
+
+/** Throws: AssetsError (stop). */
+export function loadAssets(): Assets {
+  return parseAssets(JSON.parse(readFileSync(ASSETS, 'utf8')));
+}
+
+/** `warning`: what is not as configured; null when all is. */
+export function plannerOptions(
+  config: Config,
+  assets: Assets,
+): { readonly options: PlannerOptions; readonly warning: string | null } {
+  const { rustEngineEnabled, poolSnapshotMaxAgeMs } = config.planning;
+  const { engine, warning } = selectRoute({ rustEngineEnabled, rustEngine: null });
+  return { options: { assets, maxSnapshotAgeMs: poolSnapshotMaxAgeMs, engine }, warning };
+}
+
+export function orchestratorOptions(config: Config): OrchestratorOptions {
+  const { maxAttempts, retryDelaysMs } = config.execution;
+  return { maxAttempts, retryDelaysMs };
+}
+
+/** The topologies of all apps, as this configuration makes them. */
+export function allTopologies(config: Config): readonly Topology[] {
+  const { options } = plannerOptions(config, loadAssets());
+  return [
+    tradingTopology({ limits: config.risk, planner: options }),
+    orchestratorTopology(orchestratorOptions(config)),
+    coordinatorTopology(),
+  ];
+}

@@ -1,0 +1,137 @@
+import { type KafkaAdmin, KafkaError, type TopicDescription } from './client.ts';
+import type { TopicNames } from './topic-names.ts';
+
+/** What a topic is for; its settings follow from that. */
+export type TopicKind = 'event' | 'journal' | 'read-model' | 'reference' | 'dead-letter';
+
+export interface DesiredTopic {
+  /** Logical, without TOPIC_PREFIX. */
+  readonly name: string;
+  readonly kind: TopicKind;
+}
+
+export interface TopicSettings {
+  /** Fixed for the life of an application: a key's partition follows from it. */
+  readonly partitions: number;
+  readonly replicationFactor: number;
+  readonly names: TopicNames;
+}
+
+export interface TopicDifference {
+  /** Physical name. */
+  readonly topic: string;
+  /** `partitions`, or a setting's name. */
+  readonly what: string;
+  readonly have: string;
+  readonly want: string;
+}
+
+export interface TopicPlan {
+  readonly create: readonly DesiredTopic[];
+  readonly same: readonly DesiredTopic[];
+  readonly differs: readonly TopicDifference[];
+}
+
+export class TopicsDifferError extends Error {
+  override readonly name = 'TopicsDifferError';
+  readonly code = 'TOPICS_DIFFER';
+  readonly reaction = 'stop';
+  readonly differences: readonly TopicDifference[];
+  constructor(differences: readonly TopicDifference[]) {
+    const list = differences.map(
+      ({ topic, what, have, want }) => `- ${topic}: ${what} is ${have}, wanted ${want}`,
+    );
+    super(
+      `Topics differ from what this version needs; nothing was changed:\n${list.join('\n')}\n` +
+        `Set them by hand where that is safe. The number of partitions is fixed for the life of an ` +
+        `application: set PARTITIONS to what the topics have.`,
+    );
+    this.differences = differences;
+  }
+}
+
+const FOR_EVER = { 'retention.ms': '-1', 'retention.bytes': '-1' };
+
+/** Settings by kind; what is not listed is left to the broker. Source: J9, J10; K-08; B-111. */
+export const TOPIC_CONFIGS: Readonly<Record<TopicKind, Readonly<Record<string, string>>>> = {
+  event: { 'cleanup.policy': 'delete', ...FOR_EVER },
+  'dead-letter': { 'cleanup.policy': 'delete', ...FOR_EVER },
+  journal: {
+    'cleanup.policy': 'delete',
+    ...FOR_EVER,
+    'segment.bytes': String(64 * 1024 * 1024),
+    'max.message.bytes': String(16 * 1024 * 1024),
+  },
+  'read-model': { 'cleanup.policy': 'compact' },
+  reference: { 'cleanup.policy': 'delete', 'retention.ms': String(3_600_000) },
+};
+
+/** What would have to be done for the topics to be as desired. Throws: KafkaError. */
+export async function planTopics(
+  admin: KafkaAdmin,
+  desired: readonly DesiredTopic[],
+  settings: TopicSettings,
+): Promise<TopicPlan> {
+  const existing = new Set(await admin.listTopics());
+  const physical = (topic: DesiredTopic): string => settings.names.physical(topic.name);
+  const present = desired.filter((topic) => existing.has(physical(topic)));
+  const described = new Map(
+    (await admin.describeTopics(present.map(physical))).map((topic) => [topic.name, topic]),
+  );
+  const compared = present.map((topic) => ({
+    topic,
+    differences: differencesOf(topic, described.get(physical(topic)), settings.partitions),
+  }));
+  return {
+    create: desired.filter((topic) => !existing.has(physical(topic))),
+    same: compared.filter(({ differences }) => differences.length === 0).map(({ topic }) => topic),
+    differs: compared.flatMap(({ differences }) => differences),
+  };
+}
+
+/**
+ * Creates what is missing. Changes nothing that exists; two processes may do so at once.
+ *
+ * Throws: TopicsDifferError (stop) before anything is created; KafkaError.
+ */
+export async function applyTopics(
+  admin: KafkaAdmin,
+  desired: readonly DesiredTopic[],
+  settings: TopicSettings,
+): Promise<TopicPlan> {
+  const plan = await planTopics(admin, desired, settings);
+  if (plan.differs.length > 0) throw new TopicsDifferError(plan.differs);
+  const { partitions, replicationFactor, names } = settings;
+  await Promise.all(
+    plan.create.map(async ({ name, kind }) => {
+      const configs = TOPIC_CONFIGS[kind];
+      try {
+        await admin.createTopic({
+          name: names.physical(name),
+          partitions,
+          replicationFactor,
+          configs,
+        });
+      } catch (error) {
+        if (!(error instanceof KafkaError) || error.code !== 'TOPIC_ALREADY_EXISTS') throw error;
+      }
+    }),
+  );
+  return plan;
+}
+
+function differencesOf(
+  desired: DesiredTopic,
+  found: TopicDescription | undefined,
+  partitions: number,
+): TopicDifference[] {
+  if (found === undefined) return [];
+  const differences: TopicDifference[] = [];
+  const compare = (what: string, have: string, want: string): void => {
+    if (have !== want) differences.push({ topic: found.name, what, have, want });
+  };
+  compare('partitions', String(found.partitions), String(partitions));
+  for (const [name, want] of Object.entries(TOPIC_CONFIGS[desired.kind]))
+    compare(name, found.configs[name] ?? '(unknown)', want);
+  return differences;
+}
