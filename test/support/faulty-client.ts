@@ -1,0 +1,39 @@
+import type { KafkaClient, PlainProducer, RecordToSend, SendResult } from '../../kafka/client.ts';
+
+type Send = PlainProducer['send'];
+
+/** What stands between a test's application and its broker; each may be changed while it runs. */
+export interface Faults {
+  /** Stands in for `send`; call `send` to let the records through. */
+  produce?: (records: readonly RecordToSend[], send: Send) => ReturnType<Send>;
+}
+
+/** A client whose producers go through `faults`. */
+export function faultyClient(client: KafkaClient, faults: Faults): KafkaClient {
+  return {
+    ...client,
+    reader: () => client.reader(),
+    admin: () => client.admin(),
+    joinGroup: (options) => client.joinGroup(options),
+    producer: () => {
+      const producer = client.producer();
+      const send: Send = (records) => producer.send(records);
+      return {
+        send: (records) => faults.produce?.(records, send) ?? send(records),
+        close: () => producer.close(),
+      };
+    },
+  };
+}
+
+/** The answer to a request whose fate nobody knows. */
+export function unknownResults(records: readonly RecordToSend[]): readonly SendResult[] {
+  const partitions = new Map(records.map((each) => [`${each.topic}/${each.partition}`, each]));
+  return [...partitions.values()].map(({ topic, partition }) => ({
+    topic,
+    partition,
+    result: 'unknown',
+    code: 'TIMEOUT',
+    cause: null,
+  }));
+}

@@ -1,0 +1,164 @@
+import {
+  type FetchedPartition,
+  type FetchedRecord,
+  type FetchPosition,
+  type GroupMembership,
+  type GroupOptions,
+  type KafkaAdmin,
+  type KafkaClient,
+  KafkaError,
+  type PartitionReader,
+  type PlainProducer,
+  type RecordToSend,
+  type SendResult,
+} from '../kafka/client.ts';
+import { MemoryGroup } from './memory-group.ts';
+import { MemoryTopic } from './memory-topic.ts';
+
+/** Kafka's default limit of one record batch. */
+const BATCH_BYTES = 1024 * 1024;
+
+/**
+ * An in-memory twin of the Kafka client port: one broker, everything acknowledged at once and kept as long as
+ * the object lives. Topics must be created first, as on a broker that creates none by itself.
+ *
+ * Order: what a `send` appended is visible to every `fetch` that begins after it.
+ */
+export class MemoryKafka implements KafkaClient {
+  readonly #topics = new Map<string, MemoryTopic>();
+  readonly #groups = new Map<string, MemoryGroup>();
+  readonly #pollers = new Set<() => void>();
+  #topicsMade = 0;
+
+  producer(): PlainProducer {
+    return {
+      send: (records) => Promise.resolve(this.#append(records)),
+      close: () => Promise.resolve(),
+    };
+  }
+
+  reader(): PartitionReader {
+    let closed = false;
+    return {
+      fetch: async (positions, { maxWaitMs }) => {
+        if (closed) throw new KafkaError('CLOSED', false, 'The reader was closed.');
+        if (!positions.some((position) => this.#hasNews(position))) await this.#news(maxWaitMs);
+        return positions.map((position) => this.#read(position));
+      },
+      close: () => {
+        closed = true;
+        return Promise.resolve();
+      },
+    };
+  }
+
+  joinGroup(options: GroupOptions): GroupMembership {
+    let group = this.#groups.get(options.groupId);
+    if (group === undefined) {
+      group = new MemoryGroup(() => this.#topic(options.topic).logs.length);
+      this.#groups.set(options.groupId, group);
+    }
+    return group.join(options);
+  }
+
+  admin(): KafkaAdmin {
+    const done = Promise.resolve();
+    return {
+      describeTopics: (names) =>
+        Promise.resolve(names.flatMap((name) => this.#topics.get(name)?.description ?? [])),
+      createTopic: async ({ name, partitions, configs }) => this.#create(name, partitions, configs),
+      alterTopicConfigs: async (name, configs) => {
+        this.#topic(name).configs = { ...this.#topic(name).configs, ...configs };
+      },
+      listTopics: () => Promise.resolve([...this.#topics.keys()]),
+      deleteTopics: async (names) => names.forEach((name) => this.#topics.delete(name)),
+      offsets: async (topic) =>
+        (this.#topics.get(topic)?.logs ?? []).map(({ start, end }) => ({ start, end })),
+      deleteRecords: async (topic, partition, before) => this.#log(topic, partition)?.trim(before),
+      listGroups: async () => [...this.#groups.keys()].map((id) => ({ id, state: 'STABLE' })),
+      groupOffsets: async (groupId) => this.#groups.get(groupId)?.offsets ?? [],
+      ping: () => done,
+      close: () => done,
+    };
+  }
+
+  #create(name: string, partitions: number, configs: Readonly<Record<string, string>>): void {
+    if (this.#topics.has(name))
+      throw new KafkaError('TOPIC_ALREADY_EXISTS', false, `Topic ${name} exists already.`);
+    this.#topics.set(name, new MemoryTopic(name, `id-${++this.#topicsMade}`, partitions, configs));
+  }
+
+  #append(records: readonly RecordToSend[]): readonly SendResult[] {
+    const byPartition = Map.groupBy(records, ({ topic, partition }) => `${topic}/${partition}`);
+    const results = [...byPartition.values()].map((own): SendResult => {
+      const [{ topic, partition }] = own as [RecordToSend];
+      const log = this.#log(topic, partition);
+      if (log === undefined)
+        return { topic, partition, result: 'unknown', code: UNKNOWN_TOPIC, cause: null };
+      const most = Number(this.#topic(topic).configs['max.message.bytes'] ?? BATCH_BYTES);
+      if (own.reduce((sum, record) => sum + sizeOf(record), 0) > most)
+        return { topic, partition, result: 'refused', code: 'MESSAGE_TOO_LARGE' };
+      return { topic, partition, result: 'confirmed', baseOffset: log.append(own) };
+    });
+    for (const wake of this.#pollers) wake();
+    return results;
+  }
+
+  #read(position: FetchPosition): FetchedPartition {
+    const { topic, partition, offset } = position;
+    const log = this.#log(topic, partition);
+    if (log === undefined) return failed(position, UNKNOWN_TOPIC, 0, 0);
+    const { start, end } = log;
+    if (offset < start || offset > end) return failed(position, 'OFFSET_OUT_OF_RANGE', start, end);
+    const records: readonly FetchedRecord[] = log.from(offset);
+    const topicId = this.#topic(topic).id;
+    const nextOffset = offset + records.length;
+    const bounds = { highWatermark: end, logStartOffset: start };
+    return { topic, topicId, partition, records, nextOffset, ...bounds, error: null };
+  }
+
+  #hasNews({ topic, partition, offset }: FetchPosition): boolean {
+    return this.#log(topic, partition)?.end !== offset;
+  }
+
+  #news(maxWaitMs: number): Promise<void> {
+    return new Promise((resolve) => {
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.#pollers.delete(wake);
+        resolve();
+      };
+      const timer = setTimeout(wake, maxWaitMs);
+      this.#pollers.add(wake);
+    });
+  }
+
+  #topic(name: string): MemoryTopic {
+    const topic = this.#topics.get(name);
+    if (topic === undefined)
+      throw new KafkaError(UNKNOWN_TOPIC, true, `There is no topic ${name}; create it first.`);
+    return topic;
+  }
+
+  #log(topic: string, partition: number) {
+    return this.#topics.get(topic)?.logs[partition];
+  }
+}
+
+const UNKNOWN_TOPIC = 'UNKNOWN_TOPIC_OR_PARTITION';
+
+function failed(
+  { topic, partition, offset }: FetchPosition,
+  error: string,
+  logStartOffset: number,
+  highWatermark: number,
+): FetchedPartition {
+  const nothing = { topicId: '', records: [], nextOffset: offset };
+  return { topic, partition, ...nothing, highWatermark, logStartOffset, error };
+}
+
+function sizeOf({ key, value, headers }: RecordToSend): number {
+  let bytes = 16 + (key?.byteLength ?? 0) + (value?.byteLength ?? 0);
+  for (const [name, text] of Object.entries(headers)) bytes += name.length + text.length + 4;
+  return bytes;
+}
