@@ -9,6 +9,9 @@ import { TopologyDriver, type TopologyDriverOptions } from '../../testing/topolo
  * handlers that throw. adder: count.add → count.total; watcher: count.total → rm.count.
  */
 
+/** How long after `fail: 'later'` its effect is due. */
+export const LATER_MICROS = 3_000_000;
+
 interface AddPayload {
   readonly amount: number;
   readonly fail?: string;
@@ -28,6 +31,18 @@ export const adder = actor<{ total: number }>({
       if (fail === 'invalid') return { emit: [event('count.total', { total: 'many' })] };
       if (fail === 'undeclared') return { emit: [event('count.add', { amount: 1 })] };
       if (fail === 'dead') return { emit: [deadLetter(message, 'UNWANTED', 'told to')] };
+      if (fail === 'quiet') return {};
+      if (fail === 'later')
+        return {
+          effects: [
+            {
+              id: 'double',
+              name: 'count.double',
+              args: { amount },
+              notBefore: context.time + LATER_MICROS,
+            },
+          ],
+        };
       if (fail === 'effect')
         return { effects: [{ id: 'double', name: 'count.double', args: { amount } }] };
       const factor =
