@@ -60,6 +60,7 @@ export class ApplicationRunner {
   readonly #surroundings: TaskSurroundings;
   readonly #group: GroupMembership;
   readonly #commits: NodeJS.Timeout;
+  #stopping = false;
 
   constructor(options: ApplicationOptions) {
     this.#options = options;
@@ -108,6 +109,7 @@ export class ApplicationRunner {
    * `stay` when coming back: the tasks wait for the same instance id.
    */
   async stop(how: 'leave' | 'stay'): Promise<void> {
+    this.#stopping = true;
     clearInterval(this.#commits);
     await this.#options.onOwned?.([]);
     await Promise.all([...this.#tasks.values()].map((task) => task.stop()));
@@ -124,6 +126,7 @@ export class ApplicationRunner {
   }
 
   async #assign(assignment: GroupAssignment): Promise<void> {
+    if (this.#stopping) return;
     const { log, topology } = this.#options;
     const { partitions, generation } = assignment;
     log.info({ application: topology.application, partitions, generation }, 'tasks assigned');

@@ -1,4 +1,5 @@
 import type { EffectResult } from '../engine/actor.ts';
+import type { Micros } from '../engine/event.ts';
 import { effectKey, type OpenEffect } from '../engine/task-state.ts';
 import { pause } from './wait.ts';
 
@@ -15,8 +16,13 @@ export interface EffectRunnerOptions {
   /** Effects of one task in flight at once. */
   readonly concurrency: number;
   readonly signal: AbortSignal;
+  /** What `notBefore` is compared with. */
+  readonly clock: () => Micros;
   onResult(effect: OpenEffect, result: EffectResult): void;
 }
+
+/** A timer that is set for longer fires at once. */
+const LONGEST_PAUSE_MS = 2 ** 31 - 1;
 
 /** Performs journaled effects of one term: confirmed before they start, each at most once at a time. */
 export class EffectRunner {
@@ -33,14 +39,21 @@ export class EffectRunner {
     const id = effectKey(effect.actor, effect.key, effect.request.id);
     if (this.#open.has(id)) return;
     this.#open.add(id);
-    const delayMs = (effect.request.notBefore ?? 0) / 1000 - Date.now();
-    if (delayMs > 0) void this.#startLater(effect, delayMs);
+    if (this.#delayMs(effect) > 0) void this.#startLater(effect);
     else this.#enqueue(effect);
   }
 
-  async #startLater(effect: OpenEffect, delayMs: number): Promise<void> {
-    await pause(delayMs, this.#options.signal);
-    if (!this.#options.signal.aborted) this.#enqueue(effect);
+  async #startLater(effect: OpenEffect): Promise<void> {
+    const { signal } = this.#options;
+    for (let left = this.#delayMs(effect); left > 0 && !signal.aborted;) {
+      await pause(Math.min(left, LONGEST_PAUSE_MS), signal);
+      left = this.#delayMs(effect);
+    }
+    if (!signal.aborted) this.#enqueue(effect);
+  }
+
+  #delayMs(effect: OpenEffect): number {
+    return ((effect.request.notBefore ?? 0) - this.#options.clock()) / 1000;
   }
 
   #enqueue(effect: OpenEffect): void {

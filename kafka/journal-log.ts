@@ -1,4 +1,4 @@
-import type { Codec } from '../engine/codec.ts';
+import { type Codec, CodecError } from '../engine/codec.ts';
 import { EngineError } from '../engine/errors.ts';
 import { type Batch, type Fence, JOURNAL_RECORD, type JournalEntry } from '../engine/journal.ts';
 import type { FetchedRecord, PartitionReader, PlainProducer } from './client.ts';
@@ -55,7 +55,11 @@ export class JournalLog {
     return offset;
   }
 
-  /** Decodes one record of the journal. Throws: EngineError JOURNAL_UNREADABLE (stop). */
+  /**
+   * Decodes one record of the journal.
+   *
+   * Throws: EngineError JOURNAL_UNREADABLE (stop); CodecError REGISTRY_AWAY (retake).
+   */
   async decode(record: FetchedRecord): Promise<JournalEntry> {
     const { codec } = this.#options;
     try {
@@ -63,6 +67,7 @@ export class JournalLog {
       if (!codec.knows(record.value)) await codec.learn(record.value);
       return entryOf(codec.decode(record.value));
     } catch (cause) {
+      if (cause instanceof CodecError && cause.code === 'REGISTRY_AWAY') throw cause;
       throw new EngineError(
         'JOURNAL_UNREADABLE',
         'stop',

@@ -22,9 +22,13 @@ export interface PublisherOptions {
   onPublished(seconds: number): void;
 }
 
-/** Records of one request: bounds its size together with the emits' own limit of 900 KiB. */
+/** Records of one request and one output. */
 const RECORDS_PER_REQUEST = 2_000;
-const BYTES_PER_REQUEST = 1024 * 1024;
+/**
+ * Bytes of one request and one output, a larger single record apart: the broker's limit of 1 MiB
+ * (max.message.bytes) is one of the record batch, and what it refuses stops the task.
+ */
+const BYTES_PER_REQUEST = 1000 * 1000;
 /** Emits that may wait before the task stops taking input. */
 const BACKLOG = 10_000;
 
@@ -40,10 +44,11 @@ export class Publisher {
   readonly #backoff = new Backoff(50, 2_000);
   readonly #changed = new Wake();
   #waiting = 0;
-  #running = false;
+  #running: Promise<void> | null = null;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
+    options.signal.addEventListener('abort', () => this.#changed.signal(), { once: true });
   }
 
   get isFull(): boolean {
@@ -61,7 +66,7 @@ export class Publisher {
       else queue.push({ n, emit });
     }
     this.#waiting += emits.length;
-    if (!this.#running && this.#waiting > 0) void this.#run();
+    if (this.#running === null && this.#waiting > 0) this.#running = this.#run();
   }
 
   /** Resolves when fewer than the backlog's limit wait, or the term ends. */
@@ -74,9 +79,12 @@ export class Publisher {
     while (this.#waiting > 0 && !this.#options.signal.aborted) await this.#changed.wait();
   }
 
+  /** Resolves when no request is under way; after the term's end none follows. */
+  async ended(): Promise<void> {
+    await this.#running;
+  }
+
   async #run(): Promise<void> {
-    this.#running = true;
-    this.#options.signal.addEventListener('abort', () => this.#changed.signal(), { once: true });
     while (this.#waiting > 0 && !this.#options.signal.aborted) {
       const sent = this.#nextRequest();
       const startedAt = performance.now();
@@ -93,21 +101,20 @@ export class Publisher {
         await pause(this.#backoff.next(), this.#options.signal);
       }
     }
-    this.#running = false;
+    this.#running = null;
   }
 
   #nextRequest(): Map<string, Pending[]> {
     const request = new Map<string, Pending[]>();
-    let records = 0;
-    let bytes = 0;
     for (const [topic, queue] of this.#queues) {
+      const most = Math.min(queue.length, RECORDS_PER_REQUEST);
+      let bytes = 0;
       let count = 0;
-      while (count < queue.length && records < RECORDS_PER_REQUEST && bytes < BYTES_PER_REQUEST) {
-        bytes += (queue[count] as Pending).emit.value?.byteLength ?? 0;
-        records += 1;
-        count += 1;
+      for (; count < most; count++) {
+        bytes += sizeOf((queue[count] as Pending).emit);
+        if (count > 0 && bytes > BYTES_PER_REQUEST) break;
       }
-      if (count > 0) request.set(topic, queue.slice(0, count));
+      request.set(topic, queue.slice(0, count));
     }
     return request;
   }
@@ -141,6 +148,14 @@ export class Publisher {
     const { partition, key, value, headers } = emit;
     return { topic: this.#options.names.physical(emit.topic), partition, key, value, headers };
   }
+}
+
+/** Upper bound of a record's bytes in its batch, lengths and deltas included. */
+function sizeOf({ key, value, headers }: JournaledEmit): number {
+  let bytes = 40 + (key?.byteLength ?? 0) + (value?.byteLength ?? 0);
+  for (const name in headers)
+    bytes += 10 + Buffer.byteLength(name) + Buffer.byteLength(headers[name] ?? '');
+  return bytes;
 }
 
 function refused(result: Extract<SendResult, { result: 'refused' }>): EngineError {

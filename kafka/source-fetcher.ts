@@ -84,7 +84,8 @@ export class SourceFetcher {
       try {
         const fetched = await this.#reader.fetch(wanted, { maxWaitMs: MAX_WAIT_MS });
         this.#lastSuccessAt = performance.now();
-        const failed = fetched.filter((partition) => !this.#deliver(partition));
+        const asked = new Set(wanted);
+        const failed = fetched.filter((partition) => !this.#deliver(partition, asked));
         if (failed.length === 0) backoff.reset();
         else await pause(backoff.next(), this.#stop.signal);
       } catch (error) {
@@ -96,9 +97,10 @@ export class SourceFetcher {
   }
 
   /** False when the partition has to be asked for again after a pause. */
-  #deliver(fetched: FetchedPartition): boolean {
+  #deliver(fetched: FetchedPartition, asked: ReadonlySet<Source>): boolean {
     const source = this.#sources.get(`${fetched.topic}/${fetched.partition}`);
-    if (source === undefined) return true;
+    // Opened anew since it was asked for: this answer begins where the one before it had come to.
+    if (source === undefined || !asked.has(source)) return true;
     if (fetched.error === 'OFFSET_OUT_OF_RANGE') {
       const next = source.subscriber.outOfRange(
         fetched.topic,

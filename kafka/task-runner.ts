@@ -125,6 +125,8 @@ export class TaskRunner {
         log.error(fields, `task stopped: ${error.code}`);
         return;
       }
+      // Another owner may have worked with another graph since: look again.
+      this.#mode = 'normal';
       this.#status = 'waiting';
       log.warn(fields, 'term ended; the task is taken again');
       if (performance.now() - startedAt > 30_000) backoff.reset();

@@ -93,6 +93,7 @@ export class Term implements SourceSubscriber {
       performers: surroundings.performers,
       concurrency: surroundings.effectConcurrency,
       signal,
+      clock: surroundings.clock,
       onResult: (effect, result) => {
         this.#results.push({ effect, result });
         this.#wake.signal();
@@ -123,6 +124,8 @@ export class Term implements SourceSubscriber {
       signal.removeEventListener('abort', stop);
       for (const topic of this.#in.topology.sources)
         this.#in.fetcher.close(this.#in.names.physical(topic), this.#partition);
+      // A request still under way could land behind what the next term publishes again.
+      await this.#publisher.ended();
       this.status = 'stopped';
     }
     return this.#failure;
@@ -193,6 +196,8 @@ export class Term implements SourceSubscriber {
       this.#confirmed.set(position.topic, position);
     if (this.#mode !== 'drain')
       for (const effect of journal.state.effects.values()) this.#effects.start(effect);
+    // What is published again has to come back too, so it must stand before the ends are looked up.
+    else await this.#publisher.drained();
     await this.#openSources(journal);
     observer.parkedKeys(this.#partition, journal.state.parked.size);
     this.status = 'running';
@@ -258,7 +263,8 @@ export class Term implements SourceSubscriber {
   }
 
   async #takeRecords(task: Task): Promise<void> {
-    const { codec } = this.#in;
+    const { codec, fetcher } = this.#in;
+    const wasFull = this.isFull();
     while (this.#taken < this.#queue.length && !task.isFull) {
       const record = this.#queue[this.#taken] as SourceRecord;
       if (record.value !== null && !codec.knows(record.value)) await this.#learn(record.value);
@@ -266,11 +272,10 @@ export class Term implements SourceSubscriber {
       task.take(record);
       this.#taken += 1;
     }
+    if (wasFull && !this.isFull()) fetcher.resume();
     if (this.#taken < this.#queue.length / 2) return;
-    const wasFull = this.isFull();
     this.#queue = this.#queue.slice(this.#taken);
     this.#taken = 0;
-    if (wasFull) this.#in.fetcher.resume();
   }
 
   /** An unknown schema id waits for the registry; an id that the registry does not have becomes a dead letter. */

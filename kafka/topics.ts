@@ -55,7 +55,12 @@ const FOR_EVER = { 'retention.ms': '-1', 'retention.bytes': '-1' };
 /** Settings by kind; what is not listed is left to the broker. Source: J9, J10; K-08; B-111. */
 export const TOPIC_CONFIGS: Readonly<Record<TopicKind, Readonly<Record<string, string>>>> = {
   event: { 'cleanup.policy': 'delete', ...FOR_EVER },
-  'dead-letter': { 'cleanup.policy': 'delete', ...FOR_EVER },
+  // A dead letter is the record as it came, of up to 1 MiB, and the headers that say why it is there.
+  'dead-letter': {
+    'cleanup.policy': 'delete',
+    ...FOR_EVER,
+    'max.message.bytes': String(2 * 1024 * 1024),
+  },
   journal: {
     'cleanup.policy': 'delete',
     ...FOR_EVER,
