@@ -95,6 +95,7 @@ export class CoreComponents {
   get stateCoordinator() {
     return this.#once('stateCoordinator', () => {
       const { pg: store, redisWriter, codec } = this.#services;
+      if (redisWriter === null) throw new Error('only the coordinator may write the stores');
       return {
         sinks: [
           eventStoreSink({ store, seen: redisWriter, codec, log: this.#log }),

@@ -62,7 +62,10 @@ async function runAll(
   const { instanceId, logLevel: level } = config.service;
   const log = createLog({ app: label, instanceId, level });
   const records = file?.records ?? ALL_RECORDS;
-  const connector = new ServiceConnector(config, `millrace-${label}`, records, file?.schemas);
+  const connector = new ServiceConnector(config, `millrace-${label}`, records, {
+    writesStores: names.includes('coordinator'),
+    ...(file === null ? {} : { schemas: file.schemas }),
+  });
   const services = await connector.connectAll();
   const metrics = createMetrics();
   const components = new CoreComponents(config, services, log, metrics);

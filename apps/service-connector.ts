@@ -16,10 +16,14 @@ export interface Services {
   readonly names: TopicNames;
   readonly registry: SchemaRegistry;
   readonly codec: AvroCodec;
-  /** Opens lazily and comes back by itself: a store that is away holds up only who needs it. */
+  /**
+   * Opens lazily and comes back by itself: a store that is away holds up only who needs it. Read-only in
+   * every process but the coordinator's.
+   */
   readonly pg: EventStore;
   readonly redis: ReadModelReader;
-  readonly redisWriter: ReadModelWriter;
+  /** Null in every process but the coordinator's, the single writer (B-13). */
+  readonly redisWriter: ReadModelWriter | null;
   close(): Promise<void>;
 }
 
@@ -31,6 +35,13 @@ export class ServiceError extends Error {
     super(message, options);
     this.code = code;
   }
+}
+
+export interface ConnectorOptions {
+  /** Default: those of avro/schemas/. */
+  readonly schemas?: Schemas;
+  /** True for the coordinator only. Default: false. */
+  readonly writesStores?: boolean;
 }
 
 const CONNECT_MS = 10_000;
@@ -49,19 +60,19 @@ export class ServiceConnector {
   readonly #config: Config;
   readonly #clientId: string;
   readonly #records: readonly TopicRecord[];
-  readonly #schemas: Schemas | undefined;
+  readonly #options: ConnectorOptions;
 
-  /** `records`: what the process puts on topics; registered before anything runs. `schemas`: if not avro/'s. */
+  /** `records`: what the process puts on topics; registered before anything runs. */
   constructor(
     config: Config,
     clientId: string,
     records: readonly TopicRecord[],
-    schemas?: Schemas,
+    options: ConnectorOptions = {},
   ) {
     this.#config = config;
     this.#clientId = clientId;
     this.#records = records;
-    this.#schemas = schemas;
+    this.#options = options;
   }
 
   async connectAll(): Promise<Services> {
@@ -81,9 +92,10 @@ export class ServiceConnector {
       const admin = keep(kafka.admin());
       await this.#pingBroker(admin);
       const codec = await this.#startCodec();
-      const pg = keep(new EventStore(stores.databaseUrl));
+      const { writesStores = false } = this.#options;
+      const pg = keep(new EventStore(stores.databaseUrl, writesStores ? 'writes' : 'reads'));
       const redis = keep(await ReadModelReader.open(stores.redisUrl));
-      const redisWriter = keep(await ReadModelWriter.open(stores.redisUrl));
+      const redisWriter = writesStores ? keep(await ReadModelWriter.open(stores.redisUrl)) : null;
       const registry = new SchemaRegistry({ url: stores.registryUrl, timeoutMs: PING_MS });
       const names = new TopicNames(broker.topicPrefix);
       return { kafka, edgeKafka, admin, names, registry, codec, pg, redis, redisWriter, close };
@@ -109,7 +121,7 @@ export class ServiceConnector {
     const { registryUrl } = this.#config.stores;
     const { topicPrefix } = this.#config.kafka;
     try {
-      const schemas = this.#schemas === undefined ? {} : { schemas: this.#schemas };
+      const schemas = this.#options.schemas === undefined ? {} : { schemas: this.#options.schemas };
       return await AvroCodec.start({
         registryUrl,
         topicPrefix,

@@ -53,8 +53,10 @@ export interface AppendBatch {
 export class EventStore {
   readonly #pool: pg.Pool;
 
-  constructor(connectionString: string) {
-    this.#pool = new pg.Pool({ ...POOL, connectionString });
+  /** `reads`: Postgres itself refuses whatever this store would write (B-13, B-40). */
+  constructor(connectionString: string, access: 'writes' | 'reads' = 'writes') {
+    const options = access === 'reads' ? { options: '-c default_transaction_read_only=on' } : {};
+    this.#pool = new pg.Pool({ ...POOL, ...options, connectionString });
     // An idle connection that breaks is taken out of the pool; the next statement opens another.
     this.#pool.on('error', ignore);
   }

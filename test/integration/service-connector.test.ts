@@ -4,6 +4,8 @@ import { loadConfig } from '../../apps/config.ts';
 import { CoreComponents } from '../../apps/core-components.ts';
 import { createLog } from '../../apps/log.ts';
 import { createMetrics } from '../../apps/metrics.ts';
+import { migrate } from '../../connectors/postgres/index.ts';
+import { createDatabase } from './own-servers.ts';
 import { healthChecks, ServiceConnector, ServiceError } from '../../apps/service-connector.ts';
 
 /** A port on which nobody answers. */
@@ -33,6 +35,18 @@ describe('ServiceConnector', () => {
     expect(services.codec.idOf('intents', records[0]?.record ?? '')).toBeGreaterThan(0);
   });
 
+  it('B-40 B-13 gives a process that is not the coordinator no way to write a store', async () => {
+    const database = await createDatabase('reads');
+    await migrate(database.url);
+    const config = loadConfig({ ...env, DATABASE_URL: database.url });
+    const services = await new ServiceConnector(config, 'connector', records).connectAll();
+    closing.push(() => services.close(), database.drop);
+    expect(services.redisWriter).toBeNull();
+    const partitions = [{ topic: 'intents', partition: 0 }];
+    const written = services.pg.ensurePositions('somebody', partitions);
+    await expect(written).rejects.toThrow(/read-only transaction/);
+  });
+
   it('B-15 names the broker that does not answer, and leaves nothing open', async () => {
     const broker = `127.0.0.1:${await deadPort()}`;
     const config = loadConfig({ ...env, KAFKA_BROKERS: broker });
@@ -54,7 +68,9 @@ describe('ServiceConnector', () => {
 describe('CoreComponents', () => {
   it('B-16 makes each of the seven once', async () => {
     const config = loadConfig(env);
-    const services = await new ServiceConnector(config, 'components', records).connectAll();
+    const services = await new ServiceConnector(config, 'components', records, {
+      writesStores: true,
+    }).connectAll();
     const log = createLog({ app: 'test', instanceId: '1', level: 'silent' });
     const components = new CoreComponents(config, services, log, createMetrics());
     closing.push(async () => {
