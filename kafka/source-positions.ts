@@ -6,6 +6,8 @@ import type { TaskSurroundings } from './task-runner.ts';
 export interface OpenedSources {
   /** Logical source topic → offset to read from. */
   readonly offsets: ReadonlyMap<string, number>;
+  /** Logical source topic → its topic id: under another id the offsets mean nothing. */
+  readonly topicIds: ReadonlyMap<string, string>;
   /** Ends of outputs that this task has never written to, to be journaled before its first emit there (J5). */
   readonly watermarks: readonly Watermark[];
 }
@@ -48,7 +50,7 @@ export async function openSources(
       return { topic, partition, offset: end, n: 0, index: -1 };
     }),
   );
-  return { offsets: new Map(offsets), watermarks };
+  return { offsets: new Map(offsets), topicIds: ids, watermarks };
 }
 
 async function boundsOf(surroundings: TaskSurroundings, topic: string, partition: number) {

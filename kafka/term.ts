@@ -48,6 +48,7 @@ export class Term implements SourceSubscriber {
   readonly #publisher: Publisher;
   readonly #effects: EffectRunner;
   readonly #results: Settled[] = [];
+  #topicIds: ReadonlyMap<string, string> = new Map();
   #queue: SourceRecord[] = [];
   #taken = 0;
   #failure: unknown = null;
@@ -145,6 +146,7 @@ export class Term implements SourceSubscriber {
   deliver(topic: string, topicId: string, records: readonly FetchedRecord[]): void {
     if (this.#draining) return;
     const logical = this.#in.names.logical(topic);
+    if (topicId !== this.#topicIds.get(logical)) return this.#end(lookAgain(topic));
     for (const record of records)
       if (this.#mode !== 'drain' || this.#drainEnds.takes(logical, record.offset))
         this.#queue.push({ ...record, topic: logical, topicId });
@@ -165,7 +167,11 @@ export class Term implements SourceSubscriber {
 
   outOfRange(topic: string, offset: number, logStart: number): number | null {
     const logical = this.#in.names.logical(topic);
-    if (this.#in.topology.lossySources.has(logical)) return logStart;
+    if (this.#in.topology.lossySources.has(logical)) {
+      if (logStart > offset) return logStart;
+      this.#end(lookAgain(topic));
+      return null;
+    }
     this.#end(
       new EngineError(
         'DATA_LOSS',
@@ -206,6 +212,7 @@ export class Term implements SourceSubscriber {
   async #openSources(journal: JournalReader): Promise<void> {
     const { topology, names, fetcher, admin } = this.#in;
     const opened = await openSources(this.#in, this.#partition, journal.state);
+    this.#topicIds = opened.topicIds;
     for (const watermark of opened.watermarks) this.#task?.noteWatermark(watermark);
     const isInternal = (topic: string): boolean => topology.sinks.includes(topic);
     for (const [topic, offset] of opened.offsets) {
@@ -350,4 +357,13 @@ export class Term implements SourceSubscriber {
     this.#ended.abort();
     this.#wake.signal();
   }
+}
+
+/** Ends a term under which a source was made anew: the next one compares the journaled position with it (J4). */
+function lookAgain(topic: string): EngineError {
+  return new EngineError(
+    'DATA_LOSS',
+    'retake',
+    `Topic ${topic} is not the one this term began to read; its positions are checked again.`,
+  );
 }
