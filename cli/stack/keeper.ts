@@ -30,7 +30,7 @@ export class Keeper {
   readonly #tell: (news: News) => void;
   #ending = false;
   #restarts = 0;
-  #starting: Promise<Running | null> = Promise.resolve(null);
+  /** From the first start to the end: as long as there may be a process. */
   #loop: Promise<void> = Promise.resolve();
 
   constructor(
@@ -48,18 +48,20 @@ export class Keeper {
   }
 
   /** Settles when the part answers. Throws: PartError when its first start failed; then it is not kept. */
-  async start(): Promise<void> {
+  start(): Promise<void> {
     const startedAt = performance.now();
-    this.#starting = this.#bringUp(READY_TIMEOUT_MS);
-    const running = await this.#starting;
-    if (running !== null) this.#tellReady(startedAt);
-    this.#loop = this.#keep(running, startedAt);
+    const first = this.#bringUp(READY_TIMEOUT_MS);
+    const keep = (running: Running | null): Promise<void> => {
+      if (running !== null) this.#tellReady(startedAt);
+      return this.#keep(running, startedAt);
+    };
+    this.#loop = first.then(keep, () => undefined);
+    return first.then(() => undefined);
   }
 
   /** Settles when the process has ended and nothing of the part is left. */
   async end(): Promise<void> {
     this.#ending = true;
-    await this.#starting.catch(() => null);
     await this.#loop;
     this.#run.forget(this.part.name);
   }
@@ -68,7 +70,8 @@ export class Keeper {
     let running = first;
     let startedAt = firstStartedAt;
     let pauseMs = 0;
-    while (!this.#ending) {
+    // Whatever has a process is watched, also when the end is already wanted: only that ends it.
+    for (;;) {
       const ending = running === null ? null : await this.#watch(running);
       if (this.#ending) return;
       if (this.#isUnwanted()) {
@@ -83,9 +86,8 @@ export class Keeper {
         await this.#while(() => performance.now() < until && !this.#isUnwanted());
         this.#restarts += 1;
       }
-      if (this.#isUnwanted()) continue;
       startedAt = performance.now();
-      running = await this.#bringUpAgain(startedAt);
+      running = this.#isUnwanted() ? null : await this.#bringUpAgain(startedAt);
     }
   }
 

@@ -101,6 +101,8 @@ async function unprivileged(data: string): Promise<string[]> {
     `--reuid=${uid}`,
     `--regid=${gid}`,
     '--clear-groups',
+    // Without this, access(2) would not count the capability.
+    '--securebits=+no_setuid_fixup',
     '--inh-caps=+dac_override',
     '--ambient-caps=+dac_override',
   ];

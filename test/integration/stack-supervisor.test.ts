@@ -3,10 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { isHealthy } from '../../cli/stack/app-part.ts';
+import { Keeper } from '../../cli/stack/keeper.ts';
 import type { News } from '../../cli/stack/news.ts';
 import type { Part } from '../../cli/stack/part.ts';
 import { freePort } from '../../cli/stack/ports.ts';
-import { isAlive, RunFolder } from '../../cli/stack/run-folder.ts';
+import { isAlive, RunFolder, type PartRecord } from '../../cli/stack/run-folder.ts';
 import { supervise, type LocalSystem } from '../../cli/stack/supervisor.ts';
 import { until } from '../support/millrace.ts';
 
@@ -145,6 +146,33 @@ describe('the supervisor', () => {
     stop.abort();
     await done;
   });
+
+  it.each([0, 1, 2, 3, 4, 5, 6, 7, 8])(
+    'leaves no process when the end is wanted %d turns after it became ready',
+    async (turns) => {
+      const app = await stub('app');
+      const run = new RunFolder(data);
+      const logFile = join(data, 'app.log');
+      let record: PartRecord | null = null;
+      const atOnce = Promise.resolve();
+      const ended = new Promise<void>((resolve, reject) => {
+        const endSoon = async (): Promise<void> => {
+          for (let turn = 0; turn < turns; turn += 1) await atOnce;
+          await keeper.end();
+        };
+        const finish = async (): Promise<void> => {
+          record = run.read('app');
+          endSoon().then(resolve, reject);
+        };
+        const options = { run, logFile, tell: () => undefined };
+        const keeper = new Keeper({ ...app, finish }, options);
+        keeper.start().catch(reject);
+      });
+      await ended;
+      expect(record).not.toBeNull();
+      expect(record !== null && isAlive(record)).toBe(false);
+    },
+  );
 
   it('can be stopped in the middle of a start', async () => {
     const slow = await stub('slow');
