@@ -1,0 +1,22 @@
+import type { Batch } from '../../engine/journal.ts';
+
+/** A batch of a journal with nothing in it but what is given. */
+export function emptyBatch(fence: number, n: number, extra: Partial<Batch> = {}): Batch {
+  return {
+    fence,
+    n,
+    time: n,
+    inputs: [],
+    positions: [],
+    marks: [],
+    states: [],
+    emits: [],
+    seen: [],
+    timers: [],
+    parked: [],
+    effects: [],
+    references: [],
+    watermarks: [],
+    ...extra,
+  };
+}
