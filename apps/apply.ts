@@ -24,7 +24,7 @@ export async function applyAll(config: Config): Promise<ApplyReport> {
   const { registryUrl, databaseUrl } = config.stores;
   const { topicPrefix } = config.kafka;
   const [plan, migrations] = await Promise.all([
-    withTopics(config, applyTopics),
+    applyTopicsOf(config),
     migrate(databaseUrl),
     AvroCodec.start({ registryUrl, topicPrefix, subjects: ALL_RECORDS }),
   ]);
@@ -38,6 +38,11 @@ export async function applyAll(config: Config): Promise<ApplyReport> {
 /** The difference between the broker and what this version needs. Throws: KafkaError. */
 export function planAll(config: Config): Promise<TopicPlan> {
   return withTopics(config, planTopics);
+}
+
+/** Creates the topics that are missing. Throws: TopicsDifferError (stop); KafkaError. */
+export function applyTopicsOf(config: Config): Promise<TopicPlan> {
+  return withTopics(config, applyTopics);
 }
 
 async function withTopics(config: Config, run: typeof planTopics): Promise<TopicPlan> {

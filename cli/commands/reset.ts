@@ -31,7 +31,7 @@ async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   });
   const folder = dataFolderOf(io.env);
   const runFolder = new RunFolder(folder);
-  const pid = runFolder.supervisorPid();
+  const pid = runFolder.supervisor()?.pid ?? null;
   if (pid !== null) {
     throw new UsageError(
       'ALREADY_RUNNING',

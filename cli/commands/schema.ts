@@ -1,9 +1,8 @@
 import { parseArgs } from 'node:util';
 import { loadConfig } from '../../apps/config.ts';
+import { ALL_RECORDS } from '../../apps/records.ts';
 import {
-  CATALOGUE_RECORDS,
   checkSubject,
-  journalRecords,
   loadSchemas,
   registerSubject,
   RegistryError,
@@ -12,9 +11,6 @@ import {
 } from '../../avro/index.ts';
 import type { SubjectState } from '../../avro/index.ts';
 import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
-
-/** Those whose journals have subjects: every application of the engine. */
-const APPLICATIONS = ['planner.workers', 'orchestrator.workers', 'state-coordinator'] as const;
 
 interface Row {
   readonly subject: string;
@@ -64,7 +60,7 @@ async function rows(act: Act, io: Io): Promise<readonly Row[]> {
   const registry = new SchemaRegistry({ url: stores.registryUrl });
   const schemas = loadSchemas();
   const found: Row[] = [];
-  for (const record of [...CATALOGUE_RECORDS, ...APPLICATIONS.flatMap(journalRecords)]) {
+  for (const record of ALL_RECORDS) {
     const schema = JSON.stringify(schemas.get(record.record));
     found.push(await act(registry, subjectOf(record, kafka.topicPrefix), schema));
   }

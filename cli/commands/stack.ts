@@ -61,7 +61,7 @@ async function change(
     const record = run.read(part);
     return record?.state === wanted && (wanted === 'stopped' || isAlive(record));
   };
-  while (!isDone() && performance.now() - startedAt < WAIT_MS && run.supervisorPid() !== null) {
+  while (!isDone() && performance.now() - startedAt < WAIT_MS && run.supervisor() !== null) {
     await pause(LOOK_EVERY_MS);
   }
   const ms = Math.round(performance.now() - startedAt);
@@ -74,7 +74,7 @@ function tell({ part, state, ms, done }: Outcome): string {
 }
 
 function refuseUnknown(run: RunFolder, part: string): void {
-  if (run.supervisorPid() === null) {
+  if (run.supervisor() === null) {
     throw new UsageError(
       'NOT_RUNNING',
       `No millrace up runs on ${run.folder}. Start it, or set MILLRACE_DATA to the folder it runs on.`,
@@ -103,7 +103,7 @@ function status(
   run: RunFolder,
   { json, io }: { readonly json: boolean; readonly io: Io },
 ): ExitCode {
-  const supervisor = run.supervisorPid();
+  const supervisor = run.supervisor()?.pid ?? null;
   const order: readonly string[] = [...SERVERS, ...APPS];
   const lines = [...run.readAll()]
     .sort((one, other) => order.indexOf(one.part) - order.indexOf(other.part))

@@ -32,6 +32,8 @@ export const command: Command = {
   run,
 };
 
+const ORPHAN_CHECK_MS = 250;
+
 interface UpOptions {
   readonly only: readonly string[];
   readonly firstIntent: boolean;
@@ -47,11 +49,21 @@ async function run(args: readonly string[], io: Io): Promise<ExitCode> {
     stop.abort();
   };
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, onSignal);
+  const watch = whenOrphaned(io, onSignal);
   await supervise(localSystem(settings, options, io), {
     stop: stop.signal,
     tell: (news: News) => say(options, io, { text: formatNews(news), json: news }),
-  });
+  }).finally(() => clearInterval(watch));
   return 0;
+}
+
+/** Under npm, the end of npm is the end of this, however npm was ended. By itself it may outlive its parent. */
+function whenOrphaned(io: Io, act: () => void): NodeJS.Timeout | undefined {
+  if (io.env['npm_lifecycle_event'] !== 'start') return undefined;
+  const parent = process.ppid;
+  return setInterval(() => {
+    if (process.ppid !== parent) act();
+  }, ORPHAN_CHECK_MS);
 }
 
 function parse(args: readonly string[]): UpOptions {
