@@ -6,43 +6,33 @@ import {
   KafkaError,
   type TopicDescription,
 } from '../client.ts';
-import { toKafkaError } from './errors.ts';
+import { boundsOf, connectionOptions, findTopics } from './cluster.ts';
+import { toKafkaError, UNKNOWN_TOPIC } from './errors.ts';
 
-const EARLIEST = -2n;
-const LATEST = -1n;
-
-export function kafkaAdmin(options: KafkaClientOptions): KafkaAdmin {
-  const admin = new Admin({
-    clientId: options.clientId,
-    bootstrapBrokers: [...options.brokers],
-    requestTimeout: options.requestTimeoutMs ?? 10_000,
-    connectTimeout: 3_000,
-    retries: 1,
-    retryDelay: 100,
-  });
-  return new PlatformaticAdmin(admin);
-}
-
-class PlatformaticAdmin implements KafkaAdmin {
+export class PlatformaticAdmin implements KafkaAdmin {
   readonly #admin: Admin;
 
-  constructor(admin: Admin) {
-    this.#admin = admin;
+  constructor(options: KafkaClientOptions) {
+    this.#admin = new Admin({ ...connectionOptions(options), retries: 1, retryDelay: 100 });
   }
 
   async describeTopics(names: readonly string[]): Promise<readonly TopicDescription[]> {
     if (names.length === 0) return [];
     return this.#run(`describing ${names.join(', ')}`, async () => {
-      const metadata = await this.#admin.metadata({ topics: [...names], forceUpdate: true });
-      const configs = await this.#configs(names);
-      return names.flatMap((name) => {
-        const topic = metadata.topics.get(name);
-        if (topic === undefined) return [];
-        const { id, partitions } = topic;
-        const replicationFactor = partitions[0]?.replicas.length ?? 0;
-        const own = configs.get(name) ?? {};
-        return [{ name, id, partitions: partitions.length, replicationFactor, configs: own }];
+      const found = await findTopics(this.#admin, names, { afresh: true });
+      const known = [...found].flatMap(([name, topic]) => {
+        if (!(topic instanceof KafkaError)) return [{ name, ...topic }];
+        if (topic.code === UNKNOWN_TOPIC) return [];
+        throw topic;
       });
+      const configs = await this.#configs(known.map(({ name }) => name));
+      return known.map(({ name, id, partitions }) => ({
+        name,
+        id,
+        partitions: partitions.length,
+        replicationFactor: partitions[0]?.replicas.length ?? 0,
+        configs: configs.get(name) ?? {},
+      }));
     });
   }
 
@@ -85,16 +75,11 @@ class PlatformaticAdmin implements KafkaAdmin {
 
   async offsets(topic: string): Promise<readonly { start: number; end: number }[]> {
     return this.#run(`asking for the offsets of ${topic}`, async () => {
-      const metadata = await this.#admin.metadata({ topics: [topic] });
-      const count = metadata.topics.get(topic)?.partitions.length ?? 0;
-      const [starts, ends] = await Promise.all([
-        this.#offsetsAt(topic, count, EARLIEST),
-        this.#offsetsAt(topic, count, LATEST),
-      ]);
-      return Array.from({ length: count }, (_, partition) => ({
-        start: starts.get(partition) ?? 0,
-        end: ends.get(partition) ?? 0,
-      }));
+      const found = (await findTopics(this.#admin, [topic])).get(topic);
+      if (!found || found instanceof KafkaError)
+        throw found ?? new KafkaError(UNKNOWN_TOPIC, true, topic);
+      const bounds = await boundsOf(this.#admin, topic, [...found.partitions.keys()]);
+      return found.partitions.map((_, partition) => bounds.get(partition) ?? { start: 0, end: 0 });
     });
   }
 
@@ -150,6 +135,7 @@ class PlatformaticAdmin implements KafkaAdmin {
   }
 
   async #configs(names: readonly string[]): Promise<Map<string, Record<string, string>>> {
+    if (names.length === 0) return new Map();
     const described = await this.#admin.describeConfigs({
       resources: names.map((resourceName) => ({
         resourceType: ConfigResourceTypes.TOPIC,
@@ -162,22 +148,6 @@ class PlatformaticAdmin implements KafkaAdmin {
         resourceName,
         Object.fromEntries(configs.map(({ name, value }) => [name, value ?? ''])),
       ]),
-    );
-  }
-
-  async #offsetsAt(topic: string, count: number, timestamp: bigint): Promise<Map<number, number>> {
-    const partitions = Array.from({ length: count }, (_, partitionIndex) => ({
-      partitionIndex,
-      timestamp,
-    }));
-    const listed = await this.#admin.listOffsets({
-      topics: [{ name: topic, partitions }],
-      isolationLevel: 0,
-    });
-    return new Map(
-      listed.flatMap((each) =>
-        each.partitions.map(({ partitionIndex, offset }) => [partitionIndex, Number(offset)]),
-      ),
     );
   }
 

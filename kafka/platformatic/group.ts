@@ -1,24 +1,34 @@
 import { Consumer } from '@platformatic/kafka';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
-import type {
-  FetchPosition,
-  GroupAssignment,
-  GroupMembership,
-  GroupOptions,
-  KafkaClientOptions,
+import {
+  type FetchPosition,
+  type GroupAssignment,
+  type GroupMembership,
+  type GroupOptions,
+  KafkaError,
+  type KafkaClientOptions,
 } from '../client.ts';
-import { codeOf, errorsWithin, toKafkaError } from './errors.ts';
 import { Backoff, pause } from '../wait.ts';
+import { connectionOptions } from './cluster.ts';
+import { codeOf, isFenced, toKafkaError } from './errors.ts';
 
 /*
  * Invariants:
  * 1. onAssigned and onRevoked run one at a time, in the order of what they report.
  * 2. A lost membership is sought again, by a fresh consumer, until `close`; every pause is bounded.
- * 3. FENCED_INSTANCE_ID is told once and ends everything: the client itself would join again and duel with
- *    the newer member for ever (F10), so it is heard on the diagnostics channel, before the client acts.
+ * 3. Of two members with one instance id exactly the newer lives (F10). FENCED_INSTANCE_ID is told once and ends
+ *    everything. The library would join again and fence the newer one in turn: so it is heard on the diagnostics
+ *    channel, before the library acts; the library makes no second attempt of its own (retries 0); and a fresh
+ *    consumer joins under the member id held before, which the broker refuses when a newer member has come.
  */
 
 const HEARTBEAT_ERROR = 'tracing:plt:kafka:consumer:heartbeat:error';
+/** A member is given this long to come back to a rebalance; the broker's answer to a join may take as long. */
+const REBALANCE_TIMEOUT_MS = 10_000;
+/** The coordinator moves without an error that would make the library look it up again. */
+const METADATA_MAX_AGE_MS = 30_000;
+const FIRST_PAUSE_MS = 200;
+const LONGEST_PAUSE_MS = 5_000;
 
 interface JoinPayload {
   readonly memberId: string;
@@ -26,14 +36,18 @@ interface JoinPayload {
   readonly assignments?: readonly { readonly topic: string; readonly partitions: number[] }[];
 }
 
-export class Membership implements GroupMembership {
+export class PlatformaticMembership implements GroupMembership {
   readonly #client: KafkaClientOptions;
   readonly #options: GroupOptions;
   readonly #closed = new AbortController();
+  readonly #backoff = new Backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
   readonly #life: Promise<void>;
   #consumer: Consumer | null = null;
+  #memberId: string | null = null;
   #joined = false;
+  /** When the last heartbeat that succeeded was sent. */
   #heartbeatAt = Number.NEGATIVE_INFINITY;
+  #how: 'leave' | 'stay' = 'stay';
   #calls: Promise<void> = Promise.resolve();
 
   constructor(client: KafkaClientOptions, options: GroupOptions) {
@@ -53,14 +67,16 @@ export class Membership implements GroupMembership {
   async commit(
     offsets: readonly (FetchPosition & { readonly leaderEpoch: number })[],
   ): Promise<Error | null> {
-    if (this.#consumer === null || !this.#joined) return new Error('not a member of the group');
+    const { groupId } = this.#options;
+    if (this.#consumer === null || !this.#joined)
+      return new KafkaError('UNKNOWN_MEMBER_ID', true, `Not a member of group ${groupId} now.`);
     try {
       await this.#consumer.commit({
         offsets: offsets.map((each) => ({ ...each, offset: BigInt(each.offset) })),
       });
       return null;
     } catch (error) {
-      return toKafkaError(error, `committing offsets of ${this.#options.groupId}`);
+      return toKafkaError(error, `committing offsets of ${groupId}`);
     }
   }
 
@@ -71,76 +87,85 @@ export class Membership implements GroupMembership {
     await this.#calls;
   }
 
-  #how: 'leave' | 'stay' = 'stay';
-
   async #live(): Promise<void> {
-    const backoff = new Backoff(200, 5_000);
     while (!this.#closed.signal.aborted) {
-      const startedAt = performance.now();
       const consumer = this.#newConsumer();
       this.#consumer = consumer;
-      await this.#member(consumer);
+      await this.#beMember(consumer);
       const wasMember = this.#joined;
       this.#joined = false;
       await disconnect(consumer, this.#closed.signal.aborted ? this.#how : 'stay');
       if (wasMember) this.#call(() => this.#options.onRevoked());
-      if (performance.now() - startedAt > 30_000) backoff.reset();
-      await pause(backoff.next(), this.#closed.signal);
+      await pause(this.#backoff.next(), this.#closed.signal);
     }
   }
 
   /** Joins and stays a member; resolves when the membership is lost or given up. */
-  async #member(consumer: Consumer): Promise<void> {
-    const over = Promise.withResolvers<void>();
-    const end = (): void => over.resolve();
-    const onFenced = (message: unknown): void => {
-      const { client, error } = message as { readonly client?: unknown; readonly error?: Error };
-      if (client !== consumer || error === undefined || !isFenced(error)) return;
-      this.#fence(error);
-      end();
-    };
+  async #beMember(consumer: Consumer): Promise<void> {
+    const over = Promise.withResolvers<unknown>();
+    const end = (): void => over.resolve(null);
+    const stopListening = this.#listen(consumer, over.resolve);
     this.#closed.signal.addEventListener('abort', end, { once: true });
-    subscribe(HEARTBEAT_ERROR, onFenced);
-    consumer.on('consumer:group:join', (payload) => this.#onJoin(payload as JoinPayload));
-    consumer.on('consumer:heartbeat:end', () => (this.#heartbeatAt = performance.now()));
-    consumer.on('consumer:heartbeat:stalled', end);
-    // A rejoin inside the client that failed for good.
-    (consumer as unknown as NodeJS.EventEmitter).on('error', end);
-    try {
-      const { sessionTimeoutMs, heartbeatIntervalMs } = this.#options;
-      await consumer.joinGroup({
+    const { sessionTimeoutMs, heartbeatIntervalMs } = this.#options;
+    consumer
+      .joinGroup({
         sessionTimeout: sessionTimeoutMs,
         heartbeatInterval: heartbeatIntervalMs,
-        rebalanceTimeout: Math.max(sessionTimeoutMs, 10_000),
-      });
-      await over.promise;
-    } catch (error) {
-      if (isFenced(error)) this.#fence(error as Error);
-    } finally {
-      unsubscribe(HEARTBEAT_ERROR, onFenced);
-      this.#closed.signal.removeEventListener('abort', end);
-    }
+        rebalanceTimeout: Math.max(sessionTimeoutMs, REBALANCE_TIMEOUT_MS),
+      })
+      .catch(over.resolve);
+    const error = await over.promise;
+    stopListening();
+    this.#closed.signal.removeEventListener('abort', end);
+    if (isFenced(error)) this.#fence(consumer, error as Error);
+    // The group has forgotten the member: it comes back as a new one.
+    else if (error !== null && codeOf(error) === 'UNKNOWN_MEMBER_ID') this.#memberId = null;
+  }
+
+  #listen(consumer: Consumer, over: (error: unknown) => void): () => void {
+    let sentAt = performance.now();
+    const onHeartbeatError = (message: unknown): void => {
+      const { client, error } = message as { readonly client?: unknown; readonly error?: Error };
+      if (client !== consumer || error === undefined || !isFenced(error)) return;
+      this.#fence(consumer, error);
+      over(error);
+    };
+    subscribe(HEARTBEAT_ERROR, onHeartbeatError);
+    consumer.on('consumer:heartbeat:start', () => (sentAt = performance.now()));
+    consumer.on('consumer:heartbeat:end', () => (this.#heartbeatAt = sentAt));
+    consumer.on('consumer:heartbeat:stalled', ({ lastError }) => over(lastError ?? null));
+    consumer.on('consumer:group:rebalance', () => this.#onRebalance());
+    consumer.on('consumer:group:join', (payload) => this.#onJoin(payload as JoinPayload));
+    // The library joins again by itself after a rebalance; this is how it says that it could not.
+    (consumer as unknown as NodeJS.EventEmitter).on('error', over);
+    return () => unsubscribe(HEARTBEAT_ERROR, onHeartbeatError);
   }
 
   #newConsumer(): Consumer {
     const { groupId, instanceId, topic, sessionTimeoutMs, heartbeatIntervalMs } = this.#options;
+    const rebalanceTimeout = Math.max(sessionTimeoutMs, REBALANCE_TIMEOUT_MS);
     const consumer = new Consumer({
-      clientId: this.#client.clientId,
+      ...connectionOptions(this.#client),
+      metadataMaxAge: METADATA_MAX_AGE_MS,
       groupId,
       groupInstanceId: instanceId,
-      bootstrapBrokers: [...this.#client.brokers],
-      // JoinGroup waits for the other members: longer than any other request.
-      requestTimeout: Math.max(sessionTimeoutMs, 10_000) + 5_000,
-      connectTimeout: 3_000,
+      requestTimeout: rebalanceTimeout + 5_000,
       sessionTimeout: sessionTimeoutMs,
       heartbeatInterval: heartbeatIntervalMs,
-      rebalanceTimeout: Math.max(sessionTimeoutMs, 10_000),
+      // Unheard for so long, the broker has given the member up: no use in waiting for a rebalance.
+      heartbeatStallTimeout: sessionTimeoutMs,
+      rebalanceTimeout,
       autocommit: false,
-      retries: 2,
-      retryDelay: 200,
     });
+    consumer.memberId = this.#memberId;
     consumer.topics.track(topic);
     return consumer;
+  }
+
+  #onRebalance(): void {
+    if (!this.#joined || this.#closed.signal.aborted) return;
+    this.#joined = false;
+    this.#call(() => this.#options.onRevoked());
   }
 
   #onJoin({ memberId, generationId, assignments }: JoinPayload): void {
@@ -151,8 +176,10 @@ export class Membership implements GroupMembership {
       generation: generationId ?? -1,
       memberId,
     };
+    this.#memberId = memberId;
     this.#joined = true;
     this.#heartbeatAt = performance.now();
+    this.#backoff.reset();
     this.#call(() => this.#options.onAssigned(assignment));
   }
 
@@ -165,29 +192,27 @@ export class Membership implements GroupMembership {
     });
   }
 
-  #fence(error: Error): void {
+  #fence(consumer: Consumer, error: Error): void {
     if (this.#closed.signal.aborted) return;
+    abandon(consumer);
     this.#closed.abort();
     this.#options.onFenced(error);
   }
 }
 
-function isFenced(error: unknown): boolean {
-  return (
-    codeOf(error) === 'FENCED_INSTANCE_ID' ||
-    errorsWithin(error).some(
-      (each) => (each as { readonly apiId?: unknown }).apiId === 'FENCED_INSTANCE_ID',
-    )
-  );
+/**
+ * Ends the membership on this side only, at once: the library sends LeaveGroup only for a member id, and a
+ * consumer that is no member any more neither heartbeats nor joins.
+ */
+function abandon(consumer: Consumer): void {
+  consumer.memberId = null;
+  (consumer.leaveGroup(true) as unknown as Promise<void>).catch(() => {});
 }
 
-/** `stay`: no LeaveGroup, so that a static member finds its place again. The client leaves only with a member id. */
+/** `stay`: no LeaveGroup, so that a static member finds its place again. */
 async function disconnect(consumer: Consumer, how: 'leave' | 'stay'): Promise<void> {
+  if (how === 'stay') abandon(consumer);
   try {
-    if (how === 'stay') {
-      consumer.memberId = null;
-      await (consumer.leaveGroup(true) as unknown as Promise<void>);
-    }
     await consumer.close(true);
   } catch {
     // The broker is away or the group has forgotten us: there is nobody to leave, and nothing is held.

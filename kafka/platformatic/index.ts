@@ -1,8 +1,8 @@
 import type { KafkaClient, KafkaClientOptions } from '../client.ts';
-import { kafkaAdmin } from './admin.ts';
-import { Membership } from './group.ts';
-import { plainProducer } from './producer.ts';
-import { partitionReader } from './reader.ts';
+import { PlatformaticAdmin } from './admin.ts';
+import { PlatformaticMembership } from './group.ts';
+import { PlatformaticProducer } from './producer.ts';
+import { PlatformaticReader } from './reader.ts';
 
 /**
  * The Kafka client port on @platformatic/kafka. Every producer, reader and member has connections of its own.
@@ -11,9 +11,9 @@ import { partitionReader } from './reader.ts';
  */
 export function platformaticClient(options: KafkaClientOptions): KafkaClient {
   return {
-    producer: () => plainProducer(options),
-    reader: () => partitionReader(options),
-    joinGroup: (group) => new Membership(options, group),
-    admin: () => kafkaAdmin(options),
+    producer: () => new PlatformaticProducer(options),
+    reader: () => new PlatformaticReader(options),
+    joinGroup: (group) => new PlatformaticMembership(options, group),
+    admin: () => new PlatformaticAdmin(options),
   };
 }

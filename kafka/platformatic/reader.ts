@@ -1,120 +1,220 @@
-import { Consumer } from '@platformatic/kafka';
-import type {
-  FetchedPartition,
-  FetchedRecord,
-  FetchPosition,
-  KafkaClientOptions,
-  PartitionReader,
+import { Admin, type API, type Broker, type fetchV17, kGetApi } from '@platformatic/kafka';
+import {
+  type FetchedPartition,
+  type FetchPosition,
+  KafkaError,
+  type KafkaClientOptions,
+  type PartitionReader,
 } from '../client.ts';
-import { errorsWithin, toKafkaError } from './errors.ts';
-import { nameOf } from './producer.ts';
+import {
+  boundsOf,
+  connectionOptions,
+  findTopics,
+  type FoundTopic,
+  requestTimeoutOf,
+} from './cluster.ts';
+import { errorsWithin, toKafkaError, UNKNOWN_TOPIC } from './errors.ts';
+import { type FetchAnswer, type PartitionAnswer, notFetched, toFetched } from './fetched.ts';
+import { Lanes } from './lanes.ts';
 
-type FetchResponse = Awaited<ReturnType<Consumer['fetch']>>;
-type ResponsePartition = FetchResponse['responses'][number]['partitions'][number];
+/*
+ * The library's own Consumer.fetch keeps one fetch session a broker: two requests at once break it, one that
+ * answers an error breaks it, and partitions without news are missing from its answers. So requests are made
+ * here, each outside of any session and on a connection that it has for itself.
+ */
+
+type FetchRequest = Parameters<typeof fetchV17.createRequest>;
+type FetchApi = API<FetchRequest, FetchAnswer>;
+
+interface FetchLimits {
+  readonly maxWaitMs: number;
+  readonly maxBytes?: number;
+}
 
 const MAX_BYTES = 8 * 1024 * 1024;
 const PARTITION_BYTES = 1024 * 1024;
-/** Bit of a batch's attributes: its records are markers of the broker. */
-const IS_CONTROL = 0x20;
+const READ_UNCOMMITTED = 0;
+/** The session epoch that asks for no session. */
+const NO_SESSION = -1;
+/** Up to this version a Fetch names its topics; later ones give their ids. */
+const LAST_VERSION_BY_NAME = 12;
+
+/** What an answer says that a look-up may cure. OFFSET_OUT_OF_RANGE is none of them. */
+const STALE: ReadonlySet<string> = new Set([
+  UNKNOWN_TOPIC,
+  'UNKNOWN_TOPIC_ID',
+  'INCONSISTENT_TOPIC_ID',
+  'NOT_LEADER_OR_FOLLOWER',
+  'LEADER_NOT_AVAILABLE',
+  'FENCED_LEADER_EPOCH',
+  'UNKNOWN_LEADER_EPOCH',
+  'KAFKA_STORAGE_ERROR',
+]);
+
+interface LeaderAnswer {
+  readonly fetched: readonly FetchedPartition[];
+  /** The leader could not be asked. */
+  readonly failure: KafkaError | null;
+}
+
+/** A position with the place where it is to be read. */
+interface Place {
+  readonly position: FetchPosition;
+  readonly topicId: string;
+  readonly leader: number;
+  readonly broker: Broker;
+}
 
 /**
- * Fetches partitions by topic id, without a group, read_uncommitted. What a session did not answer anew is
- * left out of the result; what the broker refuses comes back by name, never as a jump (J4).
+ * Fetches partitions by topic id, without a group, read_uncommitted. One result for each position asked; what
+ * the broker refuses comes back by name, never as a jump (J4).
+ *
+ * Limits: `maxWaitMs` up to half of the request time-out; 16 fetches at once, further ones wait.
  */
-export function partitionReader(options: KafkaClientOptions): PartitionReader {
-  const consumer = new Consumer({
-    clientId: options.clientId,
-    groupId: `${options.clientId}-reads-without-a-group`,
-    bootstrapBrokers: [...options.brokers],
-    requestTimeout: options.requestTimeoutMs ?? 10_000,
-    connectTimeout: 3_000,
-    autocommit: false,
-    isolationLevel: 0,
-    retries: 0,
-    maxWaitTime: 500,
-    minBytes: 1,
-    maxBytes: MAX_BYTES,
-  });
-  const fetchFrom = async (
-    node: number,
+export class PlatformaticReader implements PartitionReader {
+  readonly #cluster: Admin;
+  readonly #lanes: Lanes;
+  readonly #maxWaitMs: number;
+  #turn = 0;
+
+  constructor(options: KafkaClientOptions) {
+    this.#cluster = new Admin(connectionOptions(options));
+    this.#lanes = new Lanes(options);
+    this.#maxWaitMs = Math.floor(requestTimeoutOf(options) / 2);
+  }
+
+  async fetch(
     positions: readonly FetchPosition[],
-    ids: ReadonlyMap<string, string>,
-    limits: { readonly maxWaitMs: number; readonly maxBytes?: number },
-  ): Promise<FetchResponse> => {
-    try {
-      return await consumer.fetch({
-        node,
-        topics: requestTopics(positions, ids),
-        maxWaitTime: limits.maxWaitMs,
-        minBytes: 1,
-        maxBytes: limits.maxBytes ?? MAX_BYTES,
-        isolationLevel: 0,
-      });
-    } catch (error) {
-      consumer.clearMetadata();
-      const answered = answerWithin(error);
-      if (answered !== null) return answered;
-      throw toKafkaError(error, `fetching ${positions.length} partitions`);
+    limits: FetchLimits,
+  ): Promise<readonly FetchedPartition[]> {
+    if (positions.length === 0) return [];
+    const topics = [...new Set(positions.map(({ topic }) => topic))];
+    const found = await findTopics(this.#cluster, topics);
+    const brokers = this.#cluster.currentMetadata?.brokers ?? new Map<number, Broker>();
+    const lost: FetchedPartition[] = [];
+    const places: Place[] = [];
+    for (const position of this.#rotated(positions)) {
+      const placed = place(found, brokers, position);
+      if ('leader' in placed) places.push(placed);
+      else lost.push(placed);
     }
-  };
-  return {
-    async fetch(positions, limits) {
-      if (positions.length === 0) return [];
-      const topics = [...new Set(positions.map(({ topic }) => topic))];
-      for (const topic of topics) if (!consumer.topics.has(topic)) consumer.topics.track(topic);
-      const metadata = await metadataOf(consumer, topics);
-      const ids = new Map(topics.map((topic) => [topic, metadata.topics.get(topic)?.id ?? '']));
-      const names = new Map([...ids].map(([topic, id]) => [id, topic]));
-      const byNode = groupByLeader(positions, metadata);
-      const responses = await Promise.all(
-        [...byNode].map(([node, own]) => fetchFrom(node, own, ids, limits)),
-      );
-      const asked = new Map(positions.map((each) => [`${each.topic}/${each.partition}`, each]));
-      return responses.flatMap(({ responses: topicsAnswered }) =>
-        topicsAnswered.flatMap(({ topicId, partitions }) => {
-          const topic = names.get(topicId);
-          return partitions.flatMap((partition) => {
-            const position = asked.get(`${topic}/${partition.partitionIndex}`);
-            if (topic === undefined || position === undefined) return [];
-            return [toFetched(topic, topicId, partition, position.offset)];
-          });
-        }),
-      );
-    },
-    close: () => consumer.close(true),
-  };
-}
+    if (lost.length > 0) this.#cluster.clearMetadata();
+    const byLeader = Map.groupBy(places, ({ leader }) => leader);
+    const answers = await Promise.all(
+      [...byLeader.values()].map((own) => this.#fetchFrom(own, limits)),
+    );
+    return Promise.all([...lost, ...merged(answers)].map((each) => this.#withBounds(each)));
+  }
 
-type Metadata = Awaited<ReturnType<Consumer['metadata']>>;
+  async close(): Promise<void> {
+    await Promise.all([this.#lanes.close(), this.#cluster.close()]);
+  }
 
-async function metadataOf(consumer: Consumer, topics: string[]): Promise<Metadata> {
-  try {
-    return await consumer.metadata({ topics });
-  } catch (error) {
-    throw toKafkaError(error, `asking where ${topics.join(', ')} are`);
+  /** A broker answers in the order asked, and the first that has something always gets a whole batch. */
+  #rotated(positions: readonly FetchPosition[]): readonly FetchPosition[] {
+    const first = this.#turn++ % positions.length;
+    return [...positions.slice(first), ...positions.slice(0, first)];
+  }
+
+  /** A broker that answers OFFSET_OUT_OF_RANGE does not say what the range is. */
+  async #withBounds(fetched: FetchedPartition): Promise<FetchedPartition> {
+    if (fetched.error !== 'OFFSET_OUT_OF_RANGE') return fetched;
+    const { topic, partition } = fetched;
+    try {
+      const bounds = (await boundsOf(this.#cluster, topic, [partition])).get(partition);
+      return { ...fetched, logStartOffset: bounds?.start ?? -1, highWatermark: bounds?.end ?? -1 };
+    } catch (error) {
+      throw toKafkaError(error, `asking for the bounds of ${topic}/${partition}`);
+    }
+  }
+
+  async #fetchFrom(places: readonly Place[], limits: FetchLimits): Promise<LeaderAnswer> {
+    try {
+      const answered = await this.#request(places, limits);
+      const fetched = places.map(({ position, topicId }) => {
+        const answer = answered(topicId, position.partition);
+        if (answer === undefined) return notFetched(position, topicId, 'UNKNOWN_SERVER_ERROR');
+        return toFetched(position, topicId, answer);
+      });
+      if (fetched.some(({ error }) => error !== null && STALE.has(error)))
+        this.#cluster.clearMetadata();
+      return { fetched, failure: null };
+    } catch (cause) {
+      this.#cluster.clearMetadata();
+      const failure = toKafkaError(cause, `fetching from broker ${places[0]?.leader}`);
+      const fetched = places.map((each) => notFetched(each.position, each.topicId, failure.code));
+      return { fetched, failure };
+    }
+  }
+
+  async #request(places: readonly Place[], limits: FetchLimits) {
+    const api = await this.#api();
+    const byName = api.version <= LAST_VERSION_BY_NAME;
+    const nameIn = ({ topicId, position }: Place): string => (byName ? position.topic : topicId);
+    const names = new Map(places.map((each) => [nameIn(each), each.topicId]));
+    const response = await this.#lanes.use(async (lane) => {
+      const connection = await lane.get((places[0] as Place).broker);
+      return answerOrThrow(
+        api.async(
+          connection,
+          Math.min(limits.maxWaitMs, this.#maxWaitMs),
+          1,
+          limits.maxBytes ?? MAX_BYTES,
+          READ_UNCOMMITTED,
+          0,
+          NO_SESSION,
+          requestTopics(places, nameIn),
+          [],
+          '',
+        ),
+      );
+    });
+    const answers = new Map(
+      response.responses.flatMap(({ topicId, partitions }) =>
+        partitions.map((each) => [`${names.get(topicId)}/${each.partitionIndex}`, each] as const),
+      ),
+    );
+    return (topicId: string, partition: number): PartitionAnswer | undefined =>
+      answers.get(`${topicId}/${partition}`);
+  }
+
+  #api(): Promise<FetchApi> {
+    return new Promise((resolve, reject) =>
+      this.#cluster[kGetApi]<FetchRequest, FetchAnswer>('Fetch', (error, api) =>
+        api === undefined ? reject(error) : resolve(api),
+      ),
+    );
   }
 }
 
-function groupByLeader(
-  positions: readonly FetchPosition[],
-  metadata: Metadata,
-): Map<number, FetchPosition[]> {
-  const byNode = new Map<number, FetchPosition[]>();
-  for (const position of positions) {
-    const leader = metadata.topics.get(position.topic)?.partitions[position.partition]?.leader;
-    if (leader === undefined || leader < 0) continue;
-    const own = byNode.get(leader);
-    if (own === undefined) byNode.set(leader, [position]);
-    else own.push(position);
-  }
-  return byNode;
+/** One leader away leaves the others readable; all of them away is an error of the call. */
+function merged(answers: readonly LeaderAnswer[]): readonly FetchedPartition[] {
+  const [first] = answers;
+  if (first?.failure && answers.every(({ failure }) => failure !== null)) throw first.failure;
+  return answers.flatMap(({ fetched }) => fetched);
 }
 
-function requestTopics(positions: readonly FetchPosition[], ids: ReadonlyMap<string, string>) {
-  const byTopic = Map.groupBy(positions, ({ topic }) => topic);
-  return [...byTopic].map(([topic, partitions]) => ({
-    topicId: ids.get(topic) ?? '',
-    partitions: partitions.map(({ partition, offset }) => ({
+/** Where to read a position, or why it cannot be read. */
+function place(
+  found: ReadonlyMap<string, FoundTopic>,
+  brokers: ReadonlyMap<number, Broker>,
+  position: FetchPosition,
+): Place | FetchedPartition {
+  const topic = found.get(position.topic);
+  if (topic === undefined || topic instanceof KafkaError)
+    return notFetched(position, '', topic?.code ?? UNKNOWN_TOPIC);
+  const partition = topic.partitions[position.partition];
+  if (partition === undefined) return notFetched(position, topic.id, UNKNOWN_TOPIC);
+  const { leader } = partition;
+  const broker = brokers.get(leader);
+  if (broker === undefined) return notFetched(position, topic.id, 'LEADER_NOT_AVAILABLE');
+  return { position, topicId: topic.id, leader, broker };
+}
+
+function requestTopics(places: readonly Place[], nameIn: (place: Place) => string) {
+  return [...Map.groupBy(places, nameIn)].map(([topicId, own]) => ({
+    topicId,
+    partitions: own.map(({ position: { partition, offset } }) => ({
       partition,
       currentLeaderEpoch: -1,
       fetchOffset: BigInt(offset),
@@ -124,60 +224,15 @@ function requestTopics(positions: readonly FetchPosition[], ids: ReadonlyMap<str
   }));
 }
 
-function toFetched(
-  topic: string,
-  topicId: string,
-  partition: ResponsePartition,
-  offset: number,
-): FetchedPartition {
-  const records: FetchedRecord[] = [];
-  let nextOffset = offset;
-  for (const batch of partition.records ?? []) {
-    const base = Number(batch.firstOffset);
-    nextOffset = Math.max(nextOffset, base + batch.lastOffsetDelta + 1);
-    if ((batch.attributes & IS_CONTROL) !== 0) continue;
-    for (const record of batch.records) {
-      const at = base + record.offsetDelta;
-      // A batch is answered whole: what stands below the asked offset was not asked for.
-      if (at < offset) continue;
-      records.push({
-        topic,
-        partition: partition.partitionIndex,
-        offset: at,
-        leaderEpoch: batch.partitionLeaderEpoch,
-        timestampMs: Number(batch.firstTimestamp + record.timestampDelta),
-        key: record.key,
-        value: record.value,
-        headers: headersOf(record.headers),
-      });
+/** The library throws an answer that carries errors of partitions, answer included. */
+async function answerOrThrow(answer: Promise<FetchAnswer>): Promise<FetchAnswer> {
+  try {
+    return await answer;
+  } catch (error) {
+    for (const each of errorsWithin(error)) {
+      const { response } = each as { readonly response?: FetchAnswer };
+      if (response !== undefined && response.errorCode === 0) return response;
     }
+    throw error;
   }
-  const failed = partition.errorCode !== 0;
-  return {
-    topic,
-    topicId,
-    partition: partition.partitionIndex,
-    records,
-    nextOffset,
-    highWatermark: Number(partition.highWatermark),
-    logStartOffset: Number(partition.logStartOffset),
-    error: failed ? nameOf(partition.errorCode) : null,
-  };
-}
-
-function headersOf(entries: readonly (readonly [Buffer | null, Buffer | null])[]) {
-  const headers: Record<string, string> = {};
-  for (const [name, value] of entries)
-    if (name !== null && value !== null) headers[name.toString('utf8')] = value.toString('utf8');
-  return headers;
-}
-
-/** A fetch answer that carries errors of partitions is thrown by the client, answer included. */
-function answerWithin(error: unknown): FetchResponse | null {
-  for (const each of errorsWithin(error)) {
-    const { response } = each as { readonly response?: FetchResponse };
-    if (response !== undefined && Array.isArray(response.responses) && response.errorCode === 0)
-      return response;
-  }
-  return null;
 }

@@ -1,0 +1,105 @@
+import type {
+  Admin,
+  ClusterMetadata,
+  ClusterTopicMetadata,
+  MetadataOptions,
+} from '@platformatic/kafka';
+import { KafkaError, type KafkaClientOptions } from '../client.ts';
+import { lookUpError, toKafkaError, UNKNOWN_TOPIC } from './errors.ts';
+
+/** Only an error makes the adapter ask anew: the library's 5 s would put a look-up before a send at any time. */
+const METADATA_MAX_AGE_MS = 365 * 24 * 3_600_000;
+
+/** What every client of the library is given. */
+export function connectionOptions(options: KafkaClientOptions) {
+  return {
+    clientId: options.clientId,
+    bootstrapBrokers: [...options.brokers],
+    requestTimeout: requestTimeoutOf(options),
+    connectTimeout: 3_000,
+    metadataMaxAge: METADATA_MAX_AGE_MS,
+    autocreateTopics: false,
+    retries: 0,
+  };
+}
+
+export function requestTimeoutOf(options: KafkaClientOptions): number {
+  return options.requestTimeoutMs ?? 10_000;
+}
+
+/** The part of the library's clients that knows the cluster. */
+export interface MetadataSource {
+  readonly currentMetadata: ClusterMetadata | undefined;
+  metadata(options: MetadataOptions): Promise<ClusterMetadata>;
+  clearMetadata(): void;
+}
+
+export type FoundTopic = ClusterTopicMetadata | KafkaError;
+
+/**
+ * What the cluster says of each topic, from memory where it was asked before. One unknown or forbidden topic
+ * fails the library's whole call, so after such an answer each is asked for alone.
+ *
+ * Throws: KafkaError when the cluster cannot be asked.
+ */
+export async function findTopics(
+  client: MetadataSource,
+  topics: readonly string[],
+  how: { readonly afresh?: boolean } = {},
+): Promise<ReadonlyMap<string, FoundTopic>> {
+  try {
+    const options = { topics: [...topics], ...(how.afresh === true ? { forceUpdate: true } : {}) };
+    const found = (await client.metadata(options)).topics;
+    return new Map(topics.map((topic) => [topic, found.get(topic) ?? unknownTopic(topic)]));
+  } catch (cause) {
+    const error = lookUpError(cause, topics);
+    if (error === null) throw toKafkaError(cause, `looking up ${topics.join(', ')}`);
+    if (topics.length === 1) return new Map([[topics[0] as string, error]]);
+    const each = await Promise.all(topics.map((topic) => findTopics(client, [topic], how)));
+    return new Map(each.flatMap((found) => [...found]));
+  }
+}
+
+/** True when every topic can be looked up without asking. */
+export function areKnown(client: MetadataSource, topics: readonly string[]): boolean {
+  return topics.every((topic) => client.currentMetadata?.topics.has(topic) === true);
+}
+
+function unknownTopic(topic: string): KafkaError {
+  return new KafkaError(UNKNOWN_TOPIC, true, `There is no topic ${topic} that could be used.`);
+}
+
+const EARLIEST = -2n;
+const LATEST = -1n;
+
+/** Start and end (high watermark) of partitions of a topic. Throws: the library's errors. */
+export async function boundsOf(
+  admin: Admin,
+  topic: string,
+  partitions: readonly number[],
+): Promise<ReadonlyMap<number, { readonly start: number; readonly end: number }>> {
+  const [starts, ends] = await Promise.all(
+    [EARLIEST, LATEST].map((timestamp) => offsetsAt(admin, topic, partitions, timestamp)),
+  );
+  return new Map(
+    partitions.map((partition) => {
+      const [start, end] = [starts?.get(partition) ?? 0, ends?.get(partition) ?? 0];
+      return [partition, { start, end }];
+    }),
+  );
+}
+
+async function offsetsAt(
+  admin: Admin,
+  topic: string,
+  partitions: readonly number[],
+  timestamp: bigint,
+): Promise<ReadonlyMap<number, number>> {
+  const asked = partitions.map((partitionIndex) => ({ partitionIndex, timestamp }));
+  const listed = await admin.listOffsets({
+    topics: [{ name: topic, partitions: asked }],
+    isolationLevel: 0,
+  });
+  const answers = listed.flatMap((each) => each.partitions);
+  return new Map(answers.map(({ partitionIndex, offset }) => [partitionIndex, Number(offset)]));
+}
