@@ -1,4 +1,5 @@
 import type { EngineFixture } from './engine-fixture.ts';
+import { eventually } from './eventually.ts';
 
 interface Envelope {
   readonly event_id: string;
@@ -28,8 +29,8 @@ export async function expectedCounts(fixture: EngineFixture): Promise<Counted> {
     const key = envelope.correlation_id;
     if (seen.has(`${key}|${envelope.event_id}`)) continue;
     seen.add(`${key}|${envelope.event_id}`);
-    const before = totals.get(key) ?? [];
-    totals.set(key, [...before, [envelope.event_id, (before.at(-1)?.[1] ?? 0) + payload.amount]]);
+    const before = totals.get(key)?.at(-1)?.[1] ?? 0;
+    append(totals, key, [envelope.event_id, before + payload.amount]);
   }
   const last = (key: string): number => totals.get(key)?.at(-1)?.[1] ?? 0;
   const keys = [...totals.keys()];
@@ -48,8 +49,7 @@ export async function actualCounts(fixture: EngineFixture): Promise<Counted> {
   const totals = new Map<string, [string, number][]>();
   for (const { decoded } of await fixture.readOnce('totals')) {
     const { envelope, payload } = decoded as CountRecord;
-    const before = totals.get(envelope.correlation_id) ?? [];
-    totals.set(envelope.correlation_id, [...before, [envelope.causation_id, payload.total]]);
+    append(totals, envelope.correlation_id, [envelope.causation_id, payload.total]);
   }
   const readModel = new Map<string, number>();
   for (const { key, decoded } of await fixture.read('rm.count'))
@@ -65,4 +65,26 @@ export async function actualCounts(fixture: EngineFixture): Promise<Counted> {
 /** Records that stand on a topic more than once, by their origin. */
 export async function repeated(fixture: EngineFixture, topic: string): Promise<number> {
   return (await fixture.read(topic)).length - (await fixture.readOnce(topic)).length;
+}
+
+/** Lets the application finish what there is, outputs included, and stops it. */
+export async function settled(fixture: EngineFixture, deadlineMs?: number): Promise<void> {
+  const run = await fixture.running();
+  const additions = count((await expectedCounts(fixture)).totals);
+  await eventually(
+    `${additions} additions have their totals`,
+    async () => count((await actualCounts(fixture)).totals) >= additions,
+    deadlineMs,
+  );
+  await run.stop();
+}
+
+function count(totals: Counted['totals']): number {
+  return [...totals.values()].reduce((sum, each) => sum + each.length, 0);
+}
+
+function append<Value>(map: Map<string, Value[]>, key: string, value: Value): void {
+  const values = map.get(key);
+  if (values === undefined) map.set(key, [value]);
+  else values.push(value);
 }
