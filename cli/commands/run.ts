@@ -1,8 +1,6 @@
-import { join, resolve } from 'node:path';
-import { pathToFileURL } from 'node:url';
+import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
-import { ROOT } from '../stack/programs.ts';
 import { APPS } from '../stack/settings.ts';
 
 const USAGE = `
@@ -21,12 +19,6 @@ export const command: Command = {
   run,
 };
 
-/** What apps/main.ts gives out: both return when everything serves, and end the process themselves when told to stop. */
-interface AppsMain {
-  readonly runApps: (names: readonly string[]) => Promise<void>;
-  readonly runTopology?: (file: string) => Promise<void>;
-}
-
 async function run(args: readonly string[], _io: Io): Promise<ExitCode> {
   const { values, positionals } = parseArgs({
     args: [...args],
@@ -40,9 +32,9 @@ async function run(args: readonly string[], _io: Io): Promise<ExitCode> {
       `millrace run needs either apps (${APPS.join(', ')}) or --topology <file>.`,
     );
   }
-  const module: AppsMain = await import(pathToFileURL(join(ROOT, 'apps', 'main.ts')).href);
-  if (file === undefined) await module.runApps(positionals);
-  else if (module.runTopology !== undefined) await module.runTopology(resolve(file));
-  else throw new UsageError('WRONG_USE', 'This version does not run topology files.');
+  // Loaded only now: --help needs none of it.
+  const { runApps } = await import('../../apps/main.ts');
+  if (file === undefined) await runApps(positionals);
+  else await runApps([], { topologyFile: resolve(file) });
   return 0;
 }
