@@ -1,0 +1,134 @@
+import { spawn } from 'node:child_process';
+import { join } from 'node:path';
+import { afterAll, describe, expect, it } from 'vitest';
+import { loadTopologyFile } from '../../apps/topology-file.ts';
+import { AvroCodec, eventHeaders } from '../../avro/index.ts';
+import type { EventRecord } from '../../engine/event.ts';
+import type { FetchedRecord, KafkaClient } from '../../kafka/client.ts';
+import { partitionOf } from '../../kafka/partitioner.ts';
+import { platformaticClient } from '../../kafka/platformatic.ts';
+
+const ROOT = join(import.meta.dirname, '..', '..');
+const FILE = join(ROOT, 'examples', 'accounts.ts');
+const PREFIX = `topology-file-${process.pid}.`;
+const PARTITIONS = 4;
+const ends: (() => Promise<unknown> | void)[] = [];
+
+afterAll(async () => {
+  for (const end of ends.reverse()) await end();
+});
+
+/** `millrace run --topology`, in a process of its own; resolves when its tasks run. */
+async function runFile(): Promise<void> {
+  const child = spawn(process.execPath, [join(ROOT, 'cli', 'main.ts'), 'run', '--topology', FILE], {
+    env: { ...process.env, TOPIC_PREFIX: PREFIX },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const exited = new Promise((resolve) => child.once('exit', resolve));
+  ends.push(async () => {
+    child.kill('SIGTERM');
+    await exited;
+  });
+  let output = '';
+  const serves = new Promise<number>((resolve, reject) => {
+    child.stdout.on('data', (chunk: Buffer) => {
+      output += chunk.toString();
+      const port = /"port":(\d+),"msg":"example.accounts serves"/.exec(output)?.[1];
+      if (port !== undefined) resolve(Number(port));
+    });
+    void exited.then(() => reject(new Error(`it ended by itself: ${output}`)));
+  });
+  const url = `http://127.0.0.1:${await serves}/health`;
+  await eventually(async () => (await fetch(url)).status === 200);
+}
+
+async function eventually(condition: () => Promise<boolean>): Promise<void> {
+  const deadline = performance.now() + 20_000;
+  while (!(await condition())) {
+    if (performance.now() > deadline) throw new Error('the condition never held');
+    await new Promise((resolve) => setTimeout(resolve, 50));
+  }
+}
+
+function posted(account: string, id: string, cents: number): EventRecord {
+  return {
+    envelope: {
+      event_id: id,
+      family: 'SYSTEM',
+      event_type: 'account.posted',
+      event_version: 1,
+      occurred_at: 1,
+      correlation_id: account,
+      causation_id: null,
+      sequence: null,
+      producer: 'test',
+      priority: 'normal',
+      trace_id: null,
+    },
+    payload: { cents },
+    payload_extra: {},
+    raw: null,
+  };
+}
+
+async function readAll(kafka: KafkaClient, topic: string): Promise<readonly FetchedRecord[]> {
+  const reader = kafka.reader();
+  const positions = Array.from({ length: PARTITIONS }, (_, partition) => ({
+    topic: PREFIX + topic,
+    partition,
+    offset: 0,
+  }));
+  const fetched = await reader.fetch(positions, { maxWaitMs: 500 });
+  await reader.close();
+  return fetched.flatMap(({ records }) => records);
+}
+
+describe('a topology in a file of its own', () => {
+  it('runs beside the system: its topics are made, its events handled, its read model kept', async () => {
+    const { records, schemas } = await loadTopologyFile(FILE);
+    const registryUrl = process.env['SCHEMA_REGISTRY_URL'] ?? '';
+    const options = { registryUrl, topicPrefix: PREFIX, subjects: records, schemas };
+    const codec = await AvroCodec.start(options);
+    await runFile();
+    const brokers = (process.env['KAFKA_BROKERS'] ?? '').split(',');
+    const kafka = platformaticClient({ brokers, clientId: 'accounts' });
+    const producer = kafka.producer();
+    ends.push(() => producer.close());
+    const post = async (account: string, id: string, cents: number): Promise<void> => {
+      const event = posted(account, id, cents);
+      const key = Buffer.from(account);
+      const value = codec.encode('accounts', 'examples.accounts.v1.Posted', event);
+      const headers = eventHeaders(event.envelope);
+      const partition = partitionOf(key, PARTITIONS);
+      const topic = `${PREFIX}accounts`;
+      const [result] = await producer.send([{ topic, partition, key, value, headers }]);
+      expect(result?.result).toBe('confirmed');
+    };
+    await post('a', '1', 500);
+    await post('b', '2', 50);
+    await post('a', '3', -700);
+    await post('a', '3', -700);
+    await post('b', '4', 1);
+    const balances = async (): Promise<Record<string, unknown>> => {
+      const all = await readAll(kafka, 'rm.account');
+      return Object.fromEntries(
+        all.map(({ key, value }) => [
+          Buffer.from(key ?? []).toString(),
+          codec.decode(value ?? Buffer.alloc(0)).value,
+        ]),
+      );
+    };
+    await eventually(async () => JSON.stringify(await balances()).includes('51'));
+    expect(await balances()).toEqual({ a: { cents: -200 }, b: { cents: 51 } });
+    const alarms = (await readAll(kafka, 'accounts'))
+      .filter(({ headers }) => headers['event_type'] === 'account.overdrawn')
+      .map(({ headers }) => headers['causation_id']);
+    expect(alarms).toEqual(['3']);
+  });
+
+  it('says what is wrong with a file', async () => {
+    await expect(loadTopologyFile('nowhere.ts')).rejects.toThrow('nowhere.ts cannot be loaded');
+    const config = join(ROOT, 'vitest.config.ts');
+    await expect(loadTopologyFile(config)).rejects.toThrow(/exports no 'topology'/);
+  });
+});
