@@ -53,6 +53,7 @@ export class PlatformaticProducer implements PlainProducer {
       repeatOnStaleMetadata: false,
       serializers: { headerKey: stringSerializer, headerValue: stringSerializer },
     });
+    forbidResending(this.#producer);
   }
 
   async send(records: readonly RecordToSend[]): Promise<readonly SendResult[]> {
@@ -113,6 +114,22 @@ export class PlatformaticProducer implements PlainProducer {
   }
 }
 
+/**
+ * Told OUT_OF_ORDER_SEQUENCE_NUMBER or UNKNOWN_PRODUCER_ID, the library asks for a producer id and sends the same
+ * records again, without idempotence too. Without an id it cannot; the first answer is lost to us, not its meaning.
+ */
+function forbidResending(producer: LibraryProducer): void {
+  const refuse = (_options: unknown, callback: (error: Error) => void): void =>
+    callback(
+      new KafkaError(
+        'UNKNOWN_PRODUCER_ID',
+        true,
+        'The broker spoke of a producer id; this producer has none.',
+      ),
+    );
+  producer.initIdempotentProducer = refuse as typeof producer.initIdempotentProducer;
+}
+
 /** Why a record cannot be sent; null: it can. The library would move it to another partition instead. */
 function problemOf(
   found: Awaited<ReturnType<typeof findTopics>>,
@@ -124,12 +141,14 @@ function problemOf(
   return new KafkaError(UNKNOWN_TOPIC, true, `There is no partition ${topic}/${partition}.`);
 }
 
-/** Certainly not sent. Refused where the cluster has said no; unknown where it may say yes in a moment. */
+/**
+ * Certainly not sent, but refused only by the closed list of J3a: a topic that is not there may be there in a
+ * moment, and a refusal stops a task for good.
+ */
 function notSent(record: RecordToSend, problem: KafkaError | null): SendResult {
   const { topic, partition } = record;
   const code = problem?.code ?? UNKNOWN_TOPIC;
-  const refused = code === UNKNOWN_TOPIC || problem?.canRetry === false;
-  return refused ? { topic, partition, result: 'refused', code } : unknown(record, problem);
+  return isRefusal(code) ? { topic, partition, result: 'refused', code } : unknown(record, problem);
 }
 
 function unknown({ topic, partition }: RecordToSend, cause: unknown): SendResult {

@@ -261,17 +261,17 @@ export function producerFaults(withRig: WithRig): void {
     [7, 'REQUEST_TIMED_OUT'],
     [19, 'NOT_ENOUGH_REPLICAS'],
     [20, 'NOT_ENOUGH_REPLICAS_AFTER_APPEND'],
-    [45, 'OUT_OF_ORDER_SEQUENCE_NUMBER'],
-    [59, 'UNKNOWN_PRODUCER_ID'],
+    [45, null],
+    [59, null],
   ] as const)
     it(
-      `J3b keeps the order and sends nothing twice after ${code} with a second call waiting`,
+      `J3b keeps the order and sends nothing twice after error ${error} with a second call waiting`,
       withRig(async (rig) => {
         for (const appended of [false, true]) {
           const { topic, send, sent } = await faulty(rig, 'batch-1', { error, appended });
           await send('batch-0');
           const results = await Promise.all([send('batch-1'), send('batch-2'), send('batch-3')]);
-          expect(results[0]).toMatchObject({ result: 'unknown', code });
+          expect(results[0]).toMatchObject({ result: 'unknown', ...(code && { code }) });
           expect(results[0]).not.toHaveProperty('baseOffset');
           expect(results.slice(1).map((each) => each?.result)).toEqual(['confirmed', 'confirmed']);
           expect(sent()).toBe(1);
