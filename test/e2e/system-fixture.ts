@@ -1,0 +1,230 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { Redis } from 'ioredis';
+import { applyAll } from '../../apps/apply.ts';
+import { type AppName, type Config, loadConfig, PORT_VARIABLE } from '../../apps/config.ts';
+import { isHealthy } from '../../cli/stack/app-part.ts';
+import { endChild, launch, type Running, signalGroup, untilReady } from '../../cli/stack/launch.ts';
+import type { Part } from '../../cli/stack/part.ts';
+import { freePorts } from '../../cli/stack/ports.ts';
+import { ROOT } from '../../cli/stack/programs.ts';
+import { TopicNames } from '../../kafka/topic-names.ts';
+import { createDatabase, type OwnDatabase } from '../integration/own-servers.ts';
+
+export const APP_NAMES: readonly AppName[] = ['gateway', 'trading', 'orchestrator', 'coordinator'];
+
+type Env = Readonly<Record<string, string>>;
+
+export interface SystemOptions {
+  /** Added to the environment of the apps, and of what `run` runs. */
+  readonly env?: Env;
+  /** One process an app, so that one can be killed. Default: all four in one. */
+  readonly separate?: boolean;
+}
+
+export interface Outcome {
+  readonly code: number | null;
+  readonly out: string;
+  readonly err: string;
+}
+
+/** A running system of a test's own: topics, consumer groups, database and ports that nobody else has. */
+export interface System {
+  /** Of the gateway. */
+  readonly url: string;
+  readonly ports: Readonly<Record<AppName, number>>;
+  /** The whole environment of its processes. */
+  readonly env: NodeJS.ProcessEnv;
+  readonly config: Config;
+  readonly names: TopicNames;
+  readonly database: OwnDatabase;
+  readonly redisUrl: string;
+  /** Kills the process of an app with SIGKILL; with all apps in one process, that one. */
+  kill(app: AppName): Promise<void>;
+  /** Starts an app again that was killed; settles when it is healthy. */
+  start(app: AppName): Promise<void>;
+  /** Runs a file of the repository in this environment to its end: `cli/main.ts demo …`. */
+  run(file: string, ...args: readonly string[]): Promise<Outcome>;
+  /** What the process of an app has logged so far. */
+  log(app: AppName): Promise<string>;
+  stop(): Promise<void>;
+}
+
+interface Process {
+  readonly part: Part;
+  readonly logFile: string;
+  running: Running | null;
+}
+
+/**
+ * Creates what the apps need on the servers of the test run, starts the apps, and settles when all are healthy.
+ *
+ * Throws: PartError with the log's end when an app does not come up.
+ */
+export async function startSystem(purpose: string, options: SystemOptions = {}): Promise<System> {
+  const database = await createDatabase(purpose.replaceAll(/\W/g, '_'));
+  const folder = await mkdtemp(join(tmpdir(), `millrace-${purpose}-`));
+  const ports = await appPorts();
+  const redis = await claimRedis();
+  const env = environment({ purpose, database, redis, ports, own: options.env ?? {} });
+  const config = loadConfig(env);
+  const processes = processesOf({ ports, env, folder, separate: options.separate ?? false });
+  const of = (app: AppName): Process => {
+    const found = processes.get(app);
+    if (found === undefined) throw new Error(`${app} is no app of this system`);
+    return found;
+  };
+  const distinct = [...new Set(processes.values())];
+  const stop = async (): Promise<void> => {
+    await Promise.all(distinct.map(end));
+    await database.drop();
+    await redis.release();
+    await rm(folder, { recursive: true, force: true });
+  };
+  try {
+    await applyAll(config);
+    await Promise.all(distinct.map(begin));
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+  return {
+    url: `http://127.0.0.1:${ports.gateway}`,
+    ports,
+    env,
+    config,
+    names: new TopicNames(config.kafka.topicPrefix),
+    database,
+    redisUrl: config.stores.redisUrl,
+    kill: (app) => kill(of(app)),
+    start: (app) => begin(of(app)),
+    run: (file, ...args) => run(file, args, env),
+    log: (app) => readFile(of(app).logFile, 'utf8'),
+    stop,
+  };
+}
+
+interface OwnRedis {
+  readonly url: string;
+  /** Empties it. */
+  release(): Promise<void>;
+}
+
+const REDIS_DATABASES = 16;
+const CLAIM = 'test:claimed';
+
+/** A numbered database of the test run's Redis that is empty: its keys do not carry TOPIC_PREFIX. */
+async function claimRedis(): Promise<OwnRedis> {
+  for (let number = 1; number < REDIS_DATABASES; number += 1) {
+    const url = new URL(process.env['REDIS_URL'] ?? '');
+    url.pathname = `/${number}`;
+    const redis = new Redis(url.href);
+    const claimed = (await redis.dbsize()) === 0 && (await redis.setnx(CLAIM, '1')) === 1;
+    if (!claimed) {
+      await redis.quit();
+      continue;
+    }
+    const release = async (): Promise<void> => {
+      await redis.flushdb();
+      await redis.quit();
+    };
+    return { url: url.href, release };
+  }
+  throw new Error(`none of the ${REDIS_DATABASES} databases of REDIS_URL is empty; flush one`);
+}
+
+async function appPorts(): Promise<Record<AppName, number>> {
+  const [gateway = 0, trading = 0, orchestrator = 0, coordinator = 0] = await freePorts(4);
+  return { gateway, trading, orchestrator, coordinator };
+}
+
+function environment(given: {
+  readonly purpose: string;
+  readonly database: OwnDatabase;
+  readonly redis: OwnRedis;
+  readonly ports: Readonly<Record<AppName, number>>;
+  readonly own: Env;
+}): NodeJS.ProcessEnv {
+  const { purpose, database, redis, ports, own } = given;
+  const numbered = Object.entries(PORT_VARIABLE).map(([app, name]) => [
+    name,
+    String(ports[app as AppName]),
+  ]);
+  return {
+    ...process.env,
+    ...Object.fromEntries(numbered),
+    DATABASE_URL: database.url,
+    REDIS_URL: redis.url,
+    TOPIC_PREFIX: `${purpose}-${crypto.randomUUID().slice(0, 8)}.`,
+    ...own,
+  };
+}
+
+function processesOf(given: {
+  readonly ports: Readonly<Record<AppName, number>>;
+  readonly env: NodeJS.ProcessEnv;
+  readonly folder: string;
+  readonly separate: boolean;
+}): ReadonlyMap<AppName, Process> {
+  const { ports, env, folder, separate } = given;
+  const make = (apps: readonly AppName[]): Process => {
+    const name = apps.join('+');
+    const args = [join(ROOT, 'apps', 'main.ts'), ...apps];
+    const probes = (): Promise<boolean[]> => Promise.all(apps.map((app) => isHealthy(ports[app])));
+    const part: Part = {
+      name,
+      port: ports[apps[0] ?? 'gateway'],
+      portVariable: PORT_VARIABLE[apps[0] ?? 'gateway'],
+      stopSignal: 'SIGTERM',
+      prepare: async () => ({ file: process.execPath, args, env: env as Env }),
+      probe: async () => (await probes()).every(Boolean),
+    };
+    return { part, logFile: join(folder, `${name}.log`), running: null };
+  };
+  if (separate) return new Map(APP_NAMES.map((app) => [app, make([app])]));
+  const all = make(APP_NAMES);
+  return new Map(APP_NAMES.map((app) => [app, all]));
+}
+
+async function begin(owner: Process): Promise<void> {
+  const { part, logFile } = owner;
+  owner.running = await launch(part.name, await part.prepare(), logFile);
+  try {
+    await untilReady(part, owner.running, { logFile });
+  } catch (error) {
+    const log = await readFile(logFile, 'utf8');
+    throw new Error(`${(error as Error).message}\n${log.slice(-4_000)}`, { cause: error });
+  }
+}
+
+async function kill(owner: Process): Promise<void> {
+  if (owner.running === null) throw new Error(`${owner.part.name} does not run`);
+  signalGroup(owner.running.pid, 'SIGKILL');
+  await owner.running.ended;
+  owner.running = null;
+}
+
+async function end(owner: Process): Promise<void> {
+  if (owner.running !== null) await endChild(owner.part, owner.running);
+  owner.running = null;
+}
+
+async function run(
+  file: string,
+  args: readonly string[],
+  env: NodeJS.ProcessEnv,
+): Promise<Outcome> {
+  const child = spawn(process.execPath, [join(ROOT, file), ...args], {
+    env,
+    stdio: ['ignore', 'pipe', 'pipe'],
+  });
+  let out = '';
+  let err = '';
+  child.stdout.on('data', (bytes: Buffer) => (out += bytes.toString()));
+  child.stderr.on('data', (bytes: Buffer) => (err += bytes.toString()));
+  const [code] = (await once(child, 'close')) as [number | null];
+  return { code, out, err };
+}
