@@ -37,9 +37,9 @@ export const WALLS = {
   },
 };
 
-/** A Kafka client library → the files that may import it: its adapter, and the raw twin that bench compares with. */
+/** A Kafka client library → who may import it: its adapter, the raw twin that bench compares with, strangers in contract tests. */
 export const CLIENT_LIBRARIES = {
-  '@platformatic/kafka': /^(kafka\/platformatic(\.ts$|\/)|bench\/)/,
+  '@platformatic/kafka': /^(kafka\/platformatic(\.ts$|\/)|bench\/|test\/contract\/)/,
   kafkajs: /^(kafka\/kafkajs(\.ts$|\/)|bench\/)/,
 };
 

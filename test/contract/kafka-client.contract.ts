@@ -1,5 +1,7 @@
 import { describe } from 'vitest';
 import { producerContract } from './kafka-client/producer.contract.ts';
+import { readerLossesContract } from './kafka-client/reader-losses.contract.ts';
+import { readerContract } from './kafka-client/reader.contract.ts';
 import { type MakeClient, Rig } from './kafka-client/rig.ts';
 
 /**
@@ -18,5 +20,7 @@ export function kafkaClientContract(name: string, makeClient: MakeClient): void 
   };
   describe(`Kafka client ${name}`, () => {
     producerContract(withRig);
+    readerContract(withRig);
+    readerLossesContract(withRig);
   });
 }
