@@ -1,0 +1,74 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { kafkaPart } from '../../cli/stack/kafka.ts';
+import { platformaticClient } from '../../kafka/platformatic.ts';
+import { type OwnServer, ownServer } from '../integration/own-servers.ts';
+import { actualCounts, expectedCounts, repeated, settled } from '../support/counter-model.ts';
+import { add } from '../support/counter.ts';
+import { EngineFixture } from '../support/engine-fixture.ts';
+
+let broker: OwnServer;
+let fixture: EngineFixture;
+beforeAll(async () => {
+  broker = await ownServer((place) => ({ ...kafkaPart(place), stopSignal: 'SIGKILL' }));
+  await broker.start();
+});
+afterAll(() => broker.remove());
+beforeEach(async () => {
+  const brokers = [`127.0.0.1:${broker.port}`];
+  fixture = await EngineFixture.start({
+    client: platformaticClient({ brokers, clientId: 'engine-test' }),
+  });
+});
+afterEach(() => fixture.end());
+
+/** Adds to 31 keys until aborted, each addition sent until the broker has confirmed it. */
+async function load(signal: AbortSignal): Promise<number> {
+  let sent = 0;
+  while (!signal.aborted) {
+    const batch = Array.from({ length: 10 }, () => {
+      sent += 1;
+      return add(`key-${sent % 31}`, `e${sent}`, { amount: 1_000 + (sent % 10) });
+    });
+    await fixture.publish(...batch);
+    await pause(20);
+  }
+  return sent;
+}
+
+describe('the broker under a loaded application', () => {
+  it.each([
+    [
+      'is killed and started again',
+      async () => {
+        await broker.stop();
+        await broker.start();
+      },
+    ],
+    [
+      'hangs for 5 s',
+      async () => {
+        broker.signal('SIGSTOP');
+        await pause(5_000);
+        broker.signal('SIGCONT');
+      },
+    ],
+  ])('%s: it goes on, and nothing is lost or doubled', async (_what, trouble) => {
+    const run = await fixture.running();
+    const loaded = new AbortController();
+    const loading = load(loaded.signal);
+    await run.handled(200);
+    await trouble();
+    const before = run.counts.handled;
+    await run.handled(before + 200, 40_000);
+    loaded.abort();
+    const sent = await loading;
+    await run.ready();
+    await run.stop();
+    await settled(fixture);
+    const twice = await repeated(fixture, 'totals');
+    console.log(`${sent} additions, ${twice} totals stand twice`);
+    expect(await actualCounts(fixture)).toEqual(await expectedCounts(fixture));
+    expect(run.failures).toEqual([]);
+  });
+});
