@@ -1,4 +1,5 @@
 import { describe } from 'vitest';
+import { groupContract } from './kafka-client/group.contract.ts';
 import { producerContract } from './kafka-client/producer.contract.ts';
 import { readerLossesContract } from './kafka-client/reader-losses.contract.ts';
 import { readerContract } from './kafka-client/reader.contract.ts';
@@ -22,5 +23,6 @@ export function kafkaClientContract(name: string, makeClient: MakeClient): void 
     producerContract(withRig);
     readerContract(withRig);
     readerLossesContract(withRig);
+    groupContract(withRig);
   });
 }
