@@ -8,7 +8,7 @@ import {
   writeFileSync,
 } from 'node:fs';
 import { join } from 'node:path';
-import { isSame } from './process-identity.ts';
+import { identityOf, isSame } from './process-identity.ts';
 
 /** `given`: the environment names an existing one. `waiting`: it died and will be started again. */
 export type PartState = 'starting' | 'running' | 'stopping' | 'stopped' | 'waiting' | 'given';
@@ -84,17 +84,19 @@ export class RunFolder {
     return existsSync(join(this.folder, `${part}.stopped`));
   }
 
-  /** The pid of the `millrace up` that runs on this folder, or null. */
-  supervisorPid(): number | null {
+  /** The `millrace up` that runs on this folder, or null. */
+  supervisor(): PartRecord | null {
     const record = this.read(SUPERVISOR);
-    return record !== null && isAlive(record) ? record.pid : null;
+    return record !== null && isAlive(record) ? record : null;
   }
 
-  claim(record: { readonly pid: number; readonly identity: string }): void {
+  /** Makes this process the supervisor of the folder. */
+  claim(state: 'running' | 'stopping'): void {
     this.write({
-      ...record,
       part: SUPERVISOR,
-      state: 'running',
+      state,
+      pid: process.pid,
+      identity: identityOf(process.pid),
       port: null,
       since: Date.now(),
       restarts: 0,

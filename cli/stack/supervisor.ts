@@ -1,13 +1,17 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { UsageError } from '../command.ts';
 import { Keeper } from './keeper.ts';
 import { endLeftovers } from './leftovers.ts';
 import type { News } from './news.ts';
 import type { Part } from './part.ts';
 import { isPortBusy } from './ports.ts';
-import { identityOf } from './process-identity.ts';
 import { RunFolder } from './run-folder.ts';
+
+/** Longer than the apps and then the servers may take to end. */
+const STOPPING_TIMEOUT_MS = 25_000;
+const LOOK_EVERY_MS = 50;
 
 /** What the supervisor brings up, in this order: servers, `apply`, apps, `ready`. */
 export interface LocalSystem {
@@ -35,7 +39,7 @@ export async function supervise(
 ): Promise<void> {
   const { tell, stop } = options;
   const run = new RunFolder(system.dataFolder);
-  claim(run, system.dataFolder);
+  await claim(run, system.dataFolder);
   try {
     await endLeftovers(run, tell);
     await refuseBusyPorts([...system.servers, ...system.apps]);
@@ -45,6 +49,7 @@ export async function supervise(
     await keep(system, {
       servers: keepers(system.servers),
       apps: keepers(system.apps),
+      run,
       tell,
       stop,
     });
@@ -57,20 +62,23 @@ export async function supervise(
 interface Kept {
   readonly servers: readonly Keeper[];
   readonly apps: readonly Keeper[];
+  readonly run: RunFolder;
   readonly tell: (news: News) => void;
   readonly stop: AbortSignal;
 }
 
-async function keep(system: LocalSystem, { servers, apps, tell, stop }: Kept): Promise<void> {
+async function keep(system: LocalSystem, kept: Kept): Promise<void> {
+  const { servers, apps, run, stop } = kept;
   const stopped = new Promise<void>((resolve) => {
     if (stop.aborted) resolve();
     stop.addEventListener('abort', () => resolve(), { once: true });
   });
   try {
     // What throws after the stop has nobody to tell.
-    await Promise.race([bringUp(system, { servers, apps, tell, stop }), stopped]);
+    await Promise.race([bringUp(system, kept), stopped]);
     await stopped;
   } finally {
+    run.claim('stopping');
     await Promise.all(apps.map((keeper) => keeper.end()));
     await Promise.all(servers.map((keeper) => keeper.end()));
   }
@@ -89,15 +97,20 @@ async function bringUp(system: LocalSystem, { servers, apps, tell, stop }: Kept)
   if (!stop.aborted) await system.ready();
 }
 
-function claim(run: RunFolder, dataFolder: string): void {
-  const other = run.supervisorPid();
+/** One that is stopping is waited for; a Ctrl-C and a new start may follow closely. */
+async function claim(run: RunFolder, dataFolder: string): Promise<void> {
+  const deadline = performance.now() + STOPPING_TIMEOUT_MS;
+  while (run.supervisor()?.state === 'stopping' && performance.now() < deadline) {
+    await pause(LOOK_EVERY_MS);
+  }
+  const other = run.supervisor();
   if (other !== null) {
     throw new UsageError(
       'ALREADY_RUNNING',
-      `millrace up already runs on ${dataFolder}, as pid ${other}. Stop it first, or give this one another MILLRACE_DATA and other ports.`,
+      `millrace up already runs on ${dataFolder}, as pid ${other.pid}. Stop it first, or give this one another MILLRACE_DATA and other ports.`,
     );
   }
-  run.claim({ pid: process.pid, identity: identityOf(process.pid) ?? '' });
+  run.claim('running');
 }
 
 async function refuseBusyPorts(parts: readonly Part[]): Promise<void> {

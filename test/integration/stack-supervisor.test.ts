@@ -96,7 +96,7 @@ describe('the supervisor', () => {
     );
     expect(await diary()).toEqual(['start server', 'end server']);
     expect(new RunFolder(data).readAll()).toEqual([]);
-    expect(new RunFolder(data).supervisorPid()).toBeNull();
+    expect(new RunFolder(data).supervisor()).toBeNull();
   });
 
   it('ends everything when the apply step fails', async () => {

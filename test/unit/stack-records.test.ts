@@ -63,10 +63,10 @@ describe('the run folder', () => {
 
   it('knows a supervisor by pid and start, not by pid alone', () => {
     const run = new RunFolder(data);
-    run.claim({ pid: process.pid, identity: identityOf(process.pid) ?? '' });
-    expect(run.supervisorPid()).toBe(process.pid);
-    run.claim({ pid: process.pid, identity: 'of another process' });
-    expect(run.supervisorPid()).toBeNull();
+    run.claim('running');
+    expect(run.supervisor()?.pid).toBe(process.pid);
+    run.write({ ...RECORD, part: 'supervisor', pid: process.pid, identity: 'of another process' });
+    expect(run.supervisor()).toBeNull();
   });
 });
 
