@@ -1,0 +1,92 @@
+import { describe, expect, it } from 'vitest';
+import { TopicNames } from '../../kafka/topic-names.ts';
+import {
+  applyTopics,
+  type DesiredTopic,
+  planTopics,
+  TOPIC_CONFIGS,
+  TopicsDifferError,
+} from '../../kafka/topics.ts';
+import { MemoryKafka } from '../../testing/memory-kafka.ts';
+
+const DESIRED: readonly DesiredTopic[] = [
+  { name: 'intents', kind: 'event' },
+  { name: 'market', kind: 'reference' },
+  { name: 'rm.intent', kind: 'read-model' },
+  { name: 'a.journal', kind: 'journal' },
+];
+const settings = { partitions: 4, replicationFactor: 1, names: new TopicNames('pre.') };
+
+describe('topics', () => {
+  it('E-15 creates what is missing under the prefix, with the settings of its kind', async () => {
+    const admin = new MemoryKafka().admin();
+    const plan = await applyTopics(admin, DESIRED, settings);
+    expect(plan.create).toEqual(DESIRED);
+    const physical = DESIRED.map(({ name }) => `pre.${name}`);
+    const described = await admin.describeTopics(physical);
+    expect(described.map(({ name, partitions }) => [name, partitions])).toEqual(
+      physical.map((name) => [name, 4]),
+    );
+    for (const [index, { kind }] of DESIRED.entries())
+      expect(described[index]?.configs).toMatchObject(TOPIC_CONFIGS[kind]);
+  });
+
+  it('finds nothing to do the second time', async () => {
+    const admin = new MemoryKafka().admin();
+    await applyTopics(admin, DESIRED, settings);
+    expect(await applyTopics(admin, DESIRED, settings)).toEqual({
+      create: [],
+      same: DESIRED,
+      differs: [],
+    });
+  });
+
+  it('refuses what differs, names all of it, and creates nothing', async () => {
+    const admin = new MemoryKafka().admin();
+    const configs = { ...TOPIC_CONFIGS.journal, 'retention.ms': '1000' };
+    await admin.createTopic({
+      name: 'pre.a.journal',
+      partitions: 3,
+      replicationFactor: 1,
+      configs,
+    });
+    const applied = applyTopics(admin, DESIRED, settings);
+    await expect(applied).rejects.toBeInstanceOf(TopicsDifferError);
+    await expect(applied).rejects.toMatchObject({
+      code: 'TOPICS_DIFFER',
+      differences: [
+        { topic: 'pre.a.journal', what: 'partitions', have: '3', want: '4' },
+        { topic: 'pre.a.journal', what: 'retention.ms', have: '1000', want: '-1' },
+      ],
+    });
+    expect(await admin.listTopics()).toEqual(['pre.a.journal']);
+  });
+
+  it('does not mind settings that it does not set', async () => {
+    const admin = new MemoryKafka().admin();
+    const configs = { ...TOPIC_CONFIGS.event, 'compression.type': 'zstd' };
+    await admin.createTopic({ name: 'pre.intents', partitions: 4, replicationFactor: 1, configs });
+    const plan = await planTopics(admin, DESIRED.slice(0, 1), settings);
+    expect(plan.differs).toEqual([]);
+  });
+
+  it('lets two processes apply at once', async () => {
+    const admin = new MemoryKafka().admin();
+    const blind = { ...admin, listTopics: () => Promise.resolve([]) };
+    await applyTopics(admin, DESIRED, settings);
+    await expect(applyTopics(blind, DESIRED, settings)).resolves.toMatchObject({ create: DESIRED });
+  });
+
+  it('J9 K-08 keeps journals for ever and compacts read models only', () => {
+    expect(TOPIC_CONFIGS.journal).toMatchObject({
+      'cleanup.policy': 'delete',
+      'retention.ms': '-1',
+      'retention.bytes': '-1',
+      'segment.bytes': '67108864',
+    });
+    const compacted = Object.entries(TOPIC_CONFIGS).filter(
+      ([, configs]) => configs['cleanup.policy'] !== 'delete',
+    );
+    expect(compacted.map(([kind]) => kind)).toEqual(['read-model']);
+  });
+});
