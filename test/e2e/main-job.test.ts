@@ -1,0 +1,451 @@
+import { Redis } from 'ioredis';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import {
+  AvroCodec,
+  envelope,
+  eventDefinition,
+  eventHeaders,
+  SchemaRegistry,
+} from '../../avro/index.ts';
+import { ALL_RECORDS } from '../../apps/records.ts';
+import type { EventRecord } from '../../engine/event.ts';
+import type { FetchedRecord, KafkaClient } from '../../kafka/client.ts';
+import { partitionOf } from '../../kafka/partitioner.ts';
+import { platformaticClient } from '../../kafka/platformatic.ts';
+import { eventually } from '../support/eventually.ts';
+import { startSystem, type System } from './system-fixture.ts';
+
+const ORDER = {
+  strategyId: 'main-job',
+  base: 'WETH',
+  quote: 'USDC',
+  amount_in: '0.1',
+  notional_usd: '300',
+  max_slippage: '0.01',
+};
+const ALL_TYPES = [
+  'intent.submitted',
+  'risk.approved',
+  'intent.accepted',
+  'plan.created',
+  'exec.started',
+  'exec.step_submitted',
+  'exec.step_filled',
+  'exec.completed',
+];
+const EVENT_TOPICS = ['intents', 'risk', 'plans', 'exec'];
+
+interface IntentValue {
+  readonly state: string;
+  readonly last_event_time: string;
+  readonly latest_plan_id: string | null;
+  readonly summary: Readonly<Record<string, string | null>>;
+}
+
+interface WireEvent {
+  readonly eventId: string;
+  readonly timestamp: string;
+  readonly topic: string;
+  readonly correlationId: string;
+  readonly causationId: string | null;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly sequence: number;
+}
+
+let system: System;
+let kafka: KafkaClient;
+let redis: Redis;
+
+beforeAll(async () => {
+  system = await startSystem('main-job', { separate: true, env: { LOG_LEVEL: 'debug' } });
+  kafka = platformaticClient({ brokers: system.config.kafka.brokers, clientId: 'main-job' });
+  redis = new Redis(system.redisUrl);
+}, 60_000);
+
+afterAll(async () => {
+  await redis?.quit();
+  await system?.stop();
+});
+
+async function submit(changes: Partial<typeof ORDER> = {}): Promise<string> {
+  const response = await fetch(`${system.url}/intents`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json' },
+    body: JSON.stringify({ ...ORDER, ...changes }),
+  });
+  expect(response.status).toBe(202);
+  return ((await response.json()) as { intent_id: string }).intent_id;
+}
+
+async function get(path: string): Promise<{ status: number; text: string }> {
+  const response = await fetch(`${system.url}${path}`);
+  return { status: response.status, text: await response.text() };
+}
+
+/** The read model of an intent, once it has reached its end. */
+async function ended(intentId: string): Promise<IntentValue> {
+  let value: IntentValue | null = null;
+  await eventually('the intent ends', async () => {
+    const { status, text } = await get(`/intents/${intentId}`);
+    if (status !== 200) return false;
+    value = JSON.parse(text) as IntentValue;
+    return value.state === 'Completed' || value.state === 'Failed';
+  });
+  if (value === null) throw new Error('unreachable');
+  return value;
+}
+
+async function history(intentId: string, count: number): Promise<readonly WireEvent[]> {
+  let events: readonly WireEvent[] = [];
+  await eventually('its history is whole', async () => {
+    const { status, text } = await get(`/intents/${intentId}/history`);
+    if (status === 200) ({ events } = JSON.parse(text) as { events: WireEvent[] });
+    return events.length >= count;
+  });
+  return events;
+}
+
+async function metric(app: 'gateway' | 'coordinator', name: string): Promise<number> {
+  const response = await fetch(`http://127.0.0.1:${system.ports[app]}/metrics`);
+  const line = (await response.text()).split('\n').find((each) => each.startsWith(`${name} `));
+  return Number(line?.split(' ').at(-1));
+}
+
+/** Every record of a topic, from its start to its end. */
+async function readTopic(topic: string): Promise<readonly FetchedRecord[]> {
+  const admin = kafka.admin();
+  const bounds = await admin.offsets(topic);
+  await admin.close();
+  const reader = kafka.reader();
+  const records: FetchedRecord[] = [];
+  for (const [partition, { start, end }] of bounds.entries()) {
+    for (let offset = start; offset < end;) {
+      const [fetched] = await reader.fetch([{ topic, partition, offset }], { maxWaitMs: 500 });
+      if (fetched === undefined) continue;
+      expect(fetched.error).toBeNull();
+      records.push(...fetched.records);
+      offset = fetched.nextOffset;
+    }
+  }
+  await reader.close();
+  return records;
+}
+
+describe('an intent from POST to exec.completed', () => {
+  it('B-24 B-56 B-41 runs through its eight events in order', async () => {
+    const intentId = await submit();
+    const events = await history(intentId, 8);
+    expect(events.map(({ topic }) => topic)).toEqual(ALL_TYPES);
+    expect(events.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
+  });
+
+  it('B-23 B-39 gives all its events one correlation id, and each its cause', async () => {
+    const intentId = await submit();
+    const events = await history(intentId, 8);
+    expect(new Set(events.map((event) => event.correlationId))).toEqual(
+      new Set([`intent-${intentId}`]),
+    );
+    const ids = events.map(({ eventId }) => eventId);
+    expect(new Set(ids).size).toBe(8);
+    events.forEach(({ causationId }, index) => {
+      if (index === 0) expect(causationId).toBeNull();
+      else expect(ids.indexOf(causationId ?? '')).toBeLessThan(index);
+    });
+  });
+
+  it('B-57 B-58 B-59 names one transaction from its submission to the end', async () => {
+    const events = await history(await submit(), 8);
+    const [submitted, filled, completed] = events.slice(5).map(({ payload }) => payload);
+    expect(submitted?.['txHash']).toMatch(/^0x[0-9a-f]{64}$/);
+    expect(filled).toMatchObject({ txHash: submitted?.['txHash'] });
+    expect(completed).toMatchObject({
+      txHash: filled?.['txHash'],
+      amountOut: filled?.['amountOut'],
+    });
+    const minOut = (events[3]?.payload['steps'] as { min_out: string }[])[0]?.min_out;
+    expect(Number(filled?.['amountOut'])).toBeGreaterThanOrEqual(Number(minOut));
+  });
+
+  it('B-42 B-76 answers with the bytes of Redis, which have exactly four fields', async () => {
+    const intentId = await submit();
+    const value = await ended(intentId);
+    expect((await get(`/intents/${intentId}`)).text).toBe(await redis.get(`intent:${intentId}`));
+    expect(Object.keys(value)).toEqual(['state', 'last_event_time', 'latest_plan_id', 'summary']);
+    const events = await history(intentId, 8);
+    expect(value.last_event_time).toBe(events.at(-1)?.timestamp);
+  });
+
+  it('B-69 B-77 B-26 keeps the plan with its steps and progress', async () => {
+    const { latest_plan_id: planId } = await ended(await submit());
+    const plan = await get(`/plans/${planId}`);
+    expect(JSON.parse(plan.text)).toMatchObject({
+      status: 'completed',
+      steps: [{ venue: 'uniswap_v3', base: 'WETH', quote: 'USDC', amount_in: '0.1' }],
+      progress: { done: 1, total: 1 },
+    });
+    expect(plan.text).toBe(await redis.get(`plan:${planId}`));
+  });
+
+  it('B-79 keeps intents without a time to live', async () => {
+    const intentId = await submit();
+    await ended(intentId);
+    expect(await redis.ttl(`intent:${intentId}`)).toBe(-1);
+  });
+});
+
+describe('refusals of the business', () => {
+  it.each([
+    ['B-45 takes the limit itself', { notional_usd: '10000' }, 'Completed', null],
+    ['B-45 B-48 over the notional', { notional_usd: '10000.01' }, 'Failed', 'NOTIONAL_LIMIT'],
+    ['B-46 takes the limit itself', { max_slippage: '0.05' }, 'Completed', null],
+    ['B-46 B-48 over the slippage', { max_slippage: '0.0500001' }, 'Failed', 'SLIPPAGE_LIMIT'],
+    ['B-54 a pair without a pool', { quote: 'DAI' }, 'Failed', 'UNKNOWN_PAIR'],
+  ])('%s', async (_name, changes, state, code) => {
+    const value = await ended(await submit(changes));
+    expect(value).toMatchObject({ state, summary: { code } });
+  });
+
+  it('B-48 ends a rejected intent at risk: no acceptance, no plan', async () => {
+    const intentId = await submit({ notional_usd: '99999' });
+    expect(await ended(intentId)).toMatchObject({ summary: { failed_stage: 'risk' } });
+    const events = await history(intentId, 2);
+    expect(events.map(({ topic }) => topic)).toEqual(['intent.submitted', 'risk.rejected']);
+  });
+});
+
+async function published(event: EventRecord): Promise<void> {
+  const { topicPrefix } = system.config.kafka;
+  const { registryUrl } = system.config.stores;
+  const codec = await AvroCodec.start({ registryUrl, topicPrefix, subjects: ALL_RECORDS });
+  const { topic, record } = eventDefinition(event.envelope.event_type);
+  const key = Buffer.from(event.envelope.correlation_id);
+  const producer = kafka.producer();
+  const [result] = await producer.send([
+    {
+      topic: system.names.physical(topic),
+      partition: partitionOf(key, system.config.kafka.partitions),
+      key,
+      value: codec.encode(topic, record, event),
+      headers: eventHeaders(event.envelope),
+    },
+  ]);
+  await producer.close();
+  expect(result?.result).toBe('confirmed');
+}
+
+describe('services that meet on topics only', () => {
+  it('B-49 plans an intent.accepted that somebody else published', async () => {
+    const intentId = crypto.randomUUID();
+    const correlationId = `intent-${intentId}`;
+    const payload = { intentId, ...ORDER, priority: 5, metadata: null };
+    const event = envelope('intent.accepted', payload, {
+      correlationId,
+      causationId: 'x',
+      sequence: 3,
+    });
+    await published(event);
+    await published(event);
+    const plans = async (): Promise<readonly FetchedRecord[]> => {
+      const all = await readTopic(system.names.physical('plans'));
+      return all.filter(({ key }) => Buffer.from(key ?? []).toString() === correlationId);
+    };
+    await eventually('a plan stands on the topic', async () => (await plans()).length > 0);
+    const [plan, ...more] = await plans();
+    expect(more).toEqual([]);
+    expect(plan?.headers).toMatchObject({ event_type: 'plan.created', sequence: '4' });
+  });
+
+  it('B-44 plans an intent though the gateway dies right after the 202', async () => {
+    const intentId = await submit();
+    await system.kill('gateway');
+    const value = `intent:${intentId}`;
+    await eventually('Redis says Completed', async () =>
+      ((await redis.get(value)) ?? '').includes('"Completed"'),
+    );
+    await system.start('gateway');
+    expect(await ended(intentId)).toMatchObject({ state: 'Completed' });
+  });
+
+  it('B-13 B-71 stores nothing without the coordinator, and everything once it is back', async () => {
+    await system.kill('coordinator');
+    const [before] = await system.database.query<{ n: string }>('SELECT count(*) AS n FROM events');
+    const intentId = await submit();
+    const plans = system.names.physical('exec');
+    await eventually('exec.completed stands on the topic', async () => {
+      const records = await readTopic(plans);
+      return records.some(
+        ({ headers }) =>
+          headers['correlation_id'] === `intent-${intentId}` &&
+          headers['event_type'] === 'exec.completed',
+      );
+    });
+    const [after] = await system.database.query<{ n: string }>('SELECT count(*) AS n FROM events');
+    expect(after?.n).toBe(before?.n);
+    expect(await redis.exists(`intent:${intentId}`)).toBe(0);
+    await system.start('coordinator');
+    expect(await ended(intentId)).toMatchObject({ state: 'Completed' });
+    expect(await history(intentId, 8)).toHaveLength(8);
+  });
+
+  it('B-81 B-80 handles what came while a worker was down, each once', async () => {
+    const admin = kafka.admin();
+    const groups = (await admin.listGroups()).map(({ id }) => id);
+    await admin.close();
+    for (const group of ['planner.workers', 'orchestrator.workers', 'state-coordinator'])
+      expect(groups).toContain(system.names.physical(group));
+    await system.kill('trading');
+    const intentIds = await Promise.all(Array.from({ length: 10 }, () => submit()));
+    await system.start('trading');
+    for (const intentId of intentIds) {
+      expect(await ended(intentId)).toMatchObject({ state: 'Completed' });
+      expect(await history(intentId, 8)).toHaveLength(8);
+    }
+  });
+});
+
+describe('what can be seen from outside', () => {
+  it('B-82 B-83 B-84 counts intents that came and that ended, and how long they took', async () => {
+    const names = {
+      submitted: () => metric('gateway', 'intents_submitted'),
+      completed: () => metric('coordinator', 'intents_completed{status="completed"}'),
+      failed: () => metric('coordinator', 'intents_completed{status="failed"}'),
+      took: () => metric('coordinator', 'intent_processing_time_count'),
+    };
+    const read = async () => ({
+      submitted: await names.submitted(),
+      completed: await names.completed(),
+      failed: await names.failed(),
+      took: await names.took(),
+    });
+    const before = await read();
+    await Promise.all(
+      [submit(), submit(), submit({ notional_usd: '20000' })].map(async (id) => ended(await id)),
+    );
+    expect(await read()).toEqual({
+      submitted: before.submitted + 3,
+      completed: before.completed + 2,
+      failed: before.failed + 1,
+      took: before.took + 3,
+    });
+  });
+
+  it('B-85 says topic, correlationId and eventId in every line about an event', async () => {
+    const intentId = await submit();
+    await ended(intentId);
+    for (const app of ['gateway', 'trading', 'orchestrator', 'coordinator'] as const) {
+      const lines = (await system.log(app)).split('\n').filter((line) => line.startsWith('{'));
+      const processing = lines
+        .map((line) => JSON.parse(line) as Record<string, unknown>)
+        .filter(({ msg }) => msg === 'handled' || msg === 'intent submitted')
+        .filter(({ topic }) => !String(topic).startsWith('market.'));
+      expect(processing.length).toBeGreaterThan(0);
+      for (const { topic, correlationId, eventId } of processing) {
+        expect(topic).toMatch(/^(intent|risk|plan|exec)\./);
+        expect(correlationId).toMatch(/^intent-/);
+        expect(eventId).toEqual(expect.any(String));
+      }
+    }
+  });
+
+  it('K-10 K-07 reads every topic with nothing but the registry, and finds JSON in every record', async () => {
+    await ended(await submit());
+    const admin = kafka.admin();
+    const topics = (await admin.listTopics()).filter((topic) =>
+      topic.startsWith(system.names.prefix),
+    );
+    await admin.close();
+    for (const name of ['planner.workers.journal', 'rm.intent', 'market'])
+      expect(topics).toContain(system.names.physical(name));
+    // A codec that knows no schema of its own: each id is asked of the registry, as Console does.
+    const { registryUrl } = system.config.stores;
+    const codec = await AvroCodec.start({ registryUrl, subjects: [] });
+    const counts = new Map<string, number>();
+    for (const topic of topics) {
+      for (const { value } of await readTopic(topic)) {
+        if (value === null) continue;
+        expect(value[0]).toBe(0);
+        if (!codec.knows(value)) await codec.learn(value);
+        const json = JSON.stringify(codec.decode(value).value);
+        expect(JSON.parse(json)).toEqual(expect.any(Object));
+        counts.set(topic, (counts.get(topic) ?? 0) + 1);
+      }
+    }
+    for (const name of ['intents', 'rm.plan', 'state-coordinator.journal', 'market'])
+      expect(counts.get(system.names.physical(name))).toBeGreaterThan(0);
+    const subjects = await new SchemaRegistry({ url: registryUrl }).subjects();
+    const prefix = system.names.prefix;
+    expect(subjects).toContain(`${prefix}intents-millrace.trading.v1.IntentSubmitted`);
+  });
+
+  it('K-05 B-35 keys every event by its correlation id, and names it in its header', async () => {
+    const { registryUrl } = system.config.stores;
+    const codec = await AvroCodec.start({ registryUrl, subjects: [] });
+    for (const topic of EVENT_TOPICS.map((name) => system.names.physical(name))) {
+      const records = await readTopic(topic);
+      expect(records.length).toBeGreaterThan(0);
+      for (const { key, value, headers, partition } of records) {
+        if (value === null) throw new Error('an event has a value');
+        if (!codec.knows(value)) await codec.learn(value);
+        const { envelope: of } = codec.decode(value).value as EventRecord;
+        expect(Buffer.from(key ?? []).toString()).toBe(of.correlation_id);
+        expect(headers['event_id']).toBe(of.event_id);
+        expect(partitionOf(key ?? Buffer.alloc(0), system.config.kafka.partitions)).toBe(partition);
+      }
+    }
+  });
+
+  it('K-08 compacts read models, and keeps journals and events for ever', async () => {
+    const admin = kafka.admin();
+    const wanted = ['rm.intent', 'rm.plan', 'planner.workers.journal', 'intents'];
+    const found = await admin.describeTopics(wanted.map((name) => system.names.physical(name)));
+    await admin.close();
+    const policy = Object.fromEntries(
+      found.map(({ name, configs }) => [system.names.logical(name), configs['cleanup.policy']]),
+    );
+    expect(policy).toEqual({
+      'rm.intent': 'compact',
+      'rm.plan': 'compact',
+      'planner.workers.journal': 'delete',
+      intents: 'delete',
+    });
+    const kept = found.filter(({ name }) => !name.includes('rm.'));
+    expect(kept.map(({ configs }) => configs['retention.ms'])).toEqual(['-1', '-1']);
+  });
+
+  it('B-43 B-25 answers from the store after Redis was flushed, and from Redis again at once', async () => {
+    const intentId = await submit();
+    const before = await ended(intentId);
+    const stored = await history(intentId, 8);
+    await redis.flushdb();
+    expect((await get(`/intents/${intentId}`)).status).toBe(404);
+    expect(await history(intentId, 8)).toEqual(stored);
+    await eventually(
+      'Redis has it again',
+      async () => (await redis.exists(`intent:${intentId}`)) === 1,
+    );
+    expect(JSON.parse((await get(`/intents/${intentId}`)).text)).toEqual(before);
+  });
+
+  it('prints a trace of one correlation, and says when there is none', async () => {
+    const intentId = await submit();
+    await history(intentId, 8);
+    const { code, out } = await system.run('cli/main.ts', 'trace', intentId);
+    expect(code).toBe(0);
+    expect(
+      out
+        .trim()
+        .split('\n')
+        .map((line) => line.trim().split(/\s+/)[1]),
+    ).toEqual(ALL_TYPES);
+    const unknown = await system.run('cli/main.ts', 'trace', 'intent-nobody', '--json');
+    expect(unknown.code).toBe(1);
+    expect(JSON.parse(unknown.out)).toEqual({ correlation_id: 'intent-nobody', events: [] });
+  });
+
+  it('plans no change to topics that are as they should be', async () => {
+    const plan = await system.run('cli/main.ts', 'topology', 'plan', '--json');
+    expect(plan.code).toBe(0);
+    expect(JSON.parse(plan.out)).toMatchObject({ create: [], differs: [] });
+    expect((await system.run('cli/main.ts', 'topology', 'apply')).code).toBe(0);
+  });
+});
