@@ -116,6 +116,23 @@ describe('millrace up', () => {
     expect(after.code).toBe(2);
   });
 
+  it.each(['SIGTERM', 'SIGKILL'] as const)('ends with npm when that gets %s', async (signal) => {
+    const npm = await millrace.npmStart(['--only', 'redis']);
+    const record = redis();
+    npm.child.kill(signal);
+    await until('redis has ended', () => !isAlive(record));
+    await until('the supervisor has ended', () => new RunFolder(data).supervisor() === null);
+  });
+
+  it('waits for one that is stopping', async () => {
+    const first = await millrace.up(['--only', 'redis']);
+    first.child.kill('SIGTERM');
+    await until('stopping', () => new RunFolder(data).supervisor()?.state !== 'running');
+    await millrace.up(['--only', 'redis']);
+    expect(await first.exit).toBe(0);
+    expect(isAlive(redis())).toBe(true);
+  });
+
   it('finds and stops what a killed one left', async () => {
     const first = await millrace.up(['--only', 'redis']);
     const left = redis();

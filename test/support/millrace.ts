@@ -48,8 +48,16 @@ export class Millrace {
   }
 
   /** Starts `up`, and settles when it says that it is ready. Throws: Error when it ends instead. */
-  async up(args: readonly string[]): Promise<Up> {
-    const up = this.#spawn(['up', ...args], {});
+  up(args: readonly string[]): Promise<Up> {
+    return this.#ready(this.#spawn(['up', ...args], {}));
+  }
+
+  /** The same by `npm start`. */
+  npmStart(args: readonly string[]): Promise<Up> {
+    return this.#ready(this.#start('npm', ['start', '--', ...args], {}));
+  }
+
+  async #ready(up: Up & { err(): string }): Promise<Up> {
     this.#ups.push(up);
     const ended = (): boolean => up.child.exitCode !== null || up.child.signalCode !== null;
     await until('millrace is ready', () => up.out().includes('millrace is ready') || ended());
@@ -66,10 +74,15 @@ export class Millrace {
   }
 
   #spawn(args: readonly string[], env: Env): Up & { err(): string } {
+    return this.#start(process.execPath, [join(ROOT, 'cli', 'bin.mjs'), ...args], env);
+  }
+
+  #start(program: string, args: readonly string[], env: Env): Up & { err(): string } {
     const own = Object.fromEntries(
       Object.entries(process.env).filter(([name]) => !GIVEN.includes(name)),
     );
-    const child = spawn(process.execPath, [join(ROOT, 'cli', 'bin.mjs'), ...args], {
+    const child = spawn(program, args, {
+      cwd: ROOT,
       env: { ...own, ...this.#env, ...env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
