@@ -101,7 +101,9 @@ class AnyBytes extends avsc.types.LogicalType {
     return Buffer.from(value.buffer, value.byteOffset, value.byteLength);
   }
   override _resolve(type: Type): unknown {
-    return avsc.Type.isType(type, 'bytes') ? (value: unknown) => value : undefined;
+    // What another schema calls bytes was parsed to this class as well.
+    const isBytes = type instanceof AnyBytes || avsc.Type.isType(type, 'bytes');
+    return isBytes ? (value: unknown) => value : undefined;
   }
 }
 
