@@ -13,16 +13,9 @@ import type { FetchedRecord, KafkaClient } from '../../kafka/client.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
 import { eventually } from '../support/eventually.ts';
+import { ORDER, SystemClient } from './system-client.ts';
 import { startSystem, type System } from './system-fixture.ts';
 
-const ORDER = {
-  strategyId: 'main-job',
-  base: 'WETH',
-  quote: 'USDC',
-  amount_in: '0.1',
-  notional_usd: '300',
-  max_slippage: '0.01',
-};
 const ALL_TYPES = [
   'intent.submitted',
   'risk.approved',
@@ -35,30 +28,15 @@ const ALL_TYPES = [
 ];
 const EVENT_TOPICS = ['intents', 'risk', 'plans', 'exec'];
 
-interface IntentValue {
-  readonly state: string;
-  readonly last_event_time: string;
-  readonly latest_plan_id: string | null;
-  readonly summary: Readonly<Record<string, string | null>>;
-}
-
-interface WireEvent {
-  readonly eventId: string;
-  readonly timestamp: string;
-  readonly topic: string;
-  readonly correlationId: string;
-  readonly causationId: string | null;
-  readonly payload: Readonly<Record<string, unknown>>;
-  readonly sequence: number;
-}
-
 let system: System;
 let kafka: KafkaClient;
+let client: SystemClient;
 let redis: Redis;
 
 beforeAll(async () => {
   system = await startSystem('main-job', { separate: true, env: { LOG_LEVEL: 'debug' } });
   kafka = platformaticClient({ brokers: system.config.kafka.brokers, clientId: 'main-job' });
+  client = new SystemClient(system, kafka);
   redis = new Redis(system.redisUrl);
 }, 60_000);
 
@@ -67,81 +45,17 @@ afterAll(async () => {
   await system?.stop();
 });
 
-async function submit(changes: Partial<typeof ORDER> = {}): Promise<string> {
-  const response = await fetch(`${system.url}/intents`, {
-    method: 'POST',
-    headers: { 'content-type': 'application/json' },
-    body: JSON.stringify({ ...ORDER, ...changes }),
-  });
-  expect(response.status).toBe(202);
-  return ((await response.json()) as { intent_id: string }).intent_id;
-}
-
-async function get(path: string): Promise<{ status: number; text: string }> {
-  const response = await fetch(`${system.url}${path}`);
-  return { status: response.status, text: await response.text() };
-}
-
-/** The read model of an intent, once it has reached its end. */
-async function ended(intentId: string): Promise<IntentValue> {
-  let value: IntentValue | null = null;
-  await eventually('the intent ends', async () => {
-    const { status, text } = await get(`/intents/${intentId}`);
-    if (status !== 200) return false;
-    value = JSON.parse(text) as IntentValue;
-    return value.state === 'Completed' || value.state === 'Failed';
-  });
-  if (value === null) throw new Error('unreachable');
-  return value;
-}
-
-async function history(intentId: string, count: number): Promise<readonly WireEvent[]> {
-  let events: readonly WireEvent[] = [];
-  await eventually('its history is whole', async () => {
-    const { status, text } = await get(`/intents/${intentId}/history`);
-    if (status === 200) ({ events } = JSON.parse(text) as { events: WireEvent[] });
-    return events.length >= count;
-  });
-  return events;
-}
-
-async function metric(app: 'gateway' | 'coordinator', name: string): Promise<number> {
-  const response = await fetch(`http://127.0.0.1:${system.ports[app]}/metrics`);
-  const line = (await response.text()).split('\n').find((each) => each.startsWith(`${name} `));
-  return Number(line?.split(' ').at(-1));
-}
-
-/** Every record of a topic, from its start to its end. */
-async function readTopic(topic: string): Promise<readonly FetchedRecord[]> {
-  const admin = kafka.admin();
-  const bounds = await admin.offsets(topic);
-  await admin.close();
-  const reader = kafka.reader();
-  const records: FetchedRecord[] = [];
-  for (const [partition, { start, end }] of bounds.entries()) {
-    for (let offset = start; offset < end;) {
-      const [fetched] = await reader.fetch([{ topic, partition, offset }], { maxWaitMs: 500 });
-      if (fetched === undefined) continue;
-      expect(fetched.error).toBeNull();
-      records.push(...fetched.records);
-      offset = fetched.nextOffset;
-    }
-  }
-  await reader.close();
-  return records;
-}
-
 describe('an intent from POST to exec.completed', () => {
   it('B-24 B-56 B-41 runs through its eight events in order', async () => {
-    const intentId = await submit();
-    const events = await history(intentId, 8);
+    const intentId = await client.submit();
+    const events = await client.history(intentId, 8);
     expect(events.map(({ topic }) => topic)).toEqual(ALL_TYPES);
     expect(events.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
   it('B-23 B-39 gives all its events one correlation id, and each its cause', async () => {
-    const intentId = await submit();
-    const events = await history(intentId, 8);
+    const intentId = await client.submit();
+    const events = await client.history(intentId, 8);
     expect(new Set(events.map((event) => event.correlationId))).toEqual(
       new Set([`intent-${intentId}`]),
     );
@@ -154,7 +68,7 @@ describe('an intent from POST to exec.completed', () => {
   });
 
   it('B-57 B-58 B-59 names one transaction from its submission to the end', async () => {
-    const events = await history(await submit(), 8);
+    const events = await client.history(await client.submit(), 8);
     const [submitted, filled, completed] = events.slice(5).map(({ payload }) => payload);
     expect(submitted?.['txHash']).toMatch(/^0x[0-9a-f]{64}$/);
     expect(filled).toMatchObject({ txHash: submitted?.['txHash'] });
@@ -167,17 +81,19 @@ describe('an intent from POST to exec.completed', () => {
   });
 
   it('B-42 B-76 answers with the bytes of Redis, which have exactly four fields', async () => {
-    const intentId = await submit();
-    const value = await ended(intentId);
-    expect((await get(`/intents/${intentId}`)).text).toBe(await redis.get(`intent:${intentId}`));
+    const intentId = await client.submit();
+    const value = await client.ended(intentId);
+    expect((await client.get(`/intents/${intentId}`)).text).toBe(
+      await redis.get(`intent:${intentId}`),
+    );
     expect(Object.keys(value)).toEqual(['state', 'last_event_time', 'latest_plan_id', 'summary']);
-    const events = await history(intentId, 8);
+    const events = await client.history(intentId, 8);
     expect(value.last_event_time).toBe(events.at(-1)?.timestamp);
   });
 
   it('B-69 B-77 B-26 keeps the plan with its steps and progress', async () => {
-    const { latest_plan_id: planId } = await ended(await submit());
-    const plan = await get(`/plans/${planId}`);
+    const { latest_plan_id: planId } = await client.ended(await client.submit());
+    const plan = await client.get(`/plans/${planId}`);
     expect(JSON.parse(plan.text)).toMatchObject({
       status: 'completed',
       steps: [{ venue: 'uniswap_v3', base: 'WETH', quote: 'USDC', amount_in: '0.1' }],
@@ -187,8 +103,8 @@ describe('an intent from POST to exec.completed', () => {
   });
 
   it('B-79 keeps intents without a time to live', async () => {
-    const intentId = await submit();
-    await ended(intentId);
+    const intentId = await client.submit();
+    await client.ended(intentId);
     expect(await redis.ttl(`intent:${intentId}`)).toBe(-1);
   });
 });
@@ -201,14 +117,14 @@ describe('refusals of the business', () => {
     ['B-46 B-48 over the slippage', { max_slippage: '0.0500001' }, 'Failed', 'SLIPPAGE_LIMIT'],
     ['B-54 a pair without a pool', { quote: 'DAI' }, 'Failed', 'UNKNOWN_PAIR'],
   ])('%s', async (_name, changes, state, code) => {
-    const value = await ended(await submit(changes));
+    const value = await client.ended(await client.submit(changes));
     expect(value).toMatchObject({ state, summary: { code } });
   });
 
   it('B-48 ends a rejected intent at risk: no acceptance, no plan', async () => {
-    const intentId = await submit({ notional_usd: '99999' });
-    expect(await ended(intentId)).toMatchObject({ summary: { failed_stage: 'risk' } });
-    const events = await history(intentId, 2);
+    const intentId = await client.submit({ notional_usd: '99999' });
+    expect(await client.ended(intentId)).toMatchObject({ summary: { failed_stage: 'risk' } });
+    const events = await client.history(intentId, 2);
     expect(events.map(({ topic }) => topic)).toEqual(['intent.submitted', 'risk.rejected']);
   });
 });
@@ -246,7 +162,7 @@ describe('services that meet on topics only', () => {
     await published(event);
     await published(event);
     const plans = async (): Promise<readonly FetchedRecord[]> => {
-      const all = await readTopic(system.names.physical('plans'));
+      const all = await client.readTopic(system.names.physical('plans'));
       return all.filter(({ key }) => Buffer.from(key ?? []).toString() === correlationId);
     };
     await eventually('a plan stands on the topic', async () => (await plans()).length > 0);
@@ -256,23 +172,23 @@ describe('services that meet on topics only', () => {
   });
 
   it('B-44 plans an intent though the gateway dies right after the 202', async () => {
-    const intentId = await submit();
+    const intentId = await client.submit();
     await system.kill('gateway');
     const value = `intent:${intentId}`;
     await eventually('Redis says Completed', async () =>
       ((await redis.get(value)) ?? '').includes('"Completed"'),
     );
     await system.start('gateway');
-    expect(await ended(intentId)).toMatchObject({ state: 'Completed' });
+    expect(await client.ended(intentId)).toMatchObject({ state: 'Completed' });
   });
 
   it('B-13 B-71 stores nothing without the coordinator, and everything once it is back', async () => {
     await system.kill('coordinator');
     const [before] = await system.database.query<{ n: string }>('SELECT count(*) AS n FROM events');
-    const intentId = await submit();
+    const intentId = await client.submit();
     const plans = system.names.physical('exec');
     await eventually('exec.completed stands on the topic', async () => {
-      const records = await readTopic(plans);
+      const records = await client.readTopic(plans);
       return records.some(
         ({ headers }) =>
           headers['correlation_id'] === `intent-${intentId}` &&
@@ -283,8 +199,8 @@ describe('services that meet on topics only', () => {
     expect(after?.n).toBe(before?.n);
     expect(await redis.exists(`intent:${intentId}`)).toBe(0);
     await system.start('coordinator');
-    expect(await ended(intentId)).toMatchObject({ state: 'Completed' });
-    expect(await history(intentId, 8)).toHaveLength(8);
+    expect(await client.ended(intentId)).toMatchObject({ state: 'Completed' });
+    expect(await client.history(intentId, 8)).toHaveLength(8);
   });
 
   it('B-81 B-80 handles what came while a worker was down, each once', async () => {
@@ -294,11 +210,11 @@ describe('services that meet on topics only', () => {
     for (const group of ['planner.workers', 'orchestrator.workers', 'state-coordinator'])
       expect(groups).toContain(system.names.physical(group));
     await system.kill('trading');
-    const intentIds = await Promise.all(Array.from({ length: 10 }, () => submit()));
+    const intentIds = await Promise.all(Array.from({ length: 10 }, () => client.submit()));
     await system.start('trading');
     for (const intentId of intentIds) {
-      expect(await ended(intentId)).toMatchObject({ state: 'Completed' });
-      expect(await history(intentId, 8)).toHaveLength(8);
+      expect(await client.ended(intentId)).toMatchObject({ state: 'Completed' });
+      expect(await client.history(intentId, 8)).toHaveLength(8);
     }
   });
 });
@@ -306,10 +222,10 @@ describe('services that meet on topics only', () => {
 describe('what can be seen from outside', () => {
   it('B-82 B-83 B-84 counts intents that came and that ended, and how long they took', async () => {
     const names = {
-      submitted: () => metric('gateway', 'intents_submitted'),
-      completed: () => metric('coordinator', 'intents_completed{status="completed"}'),
-      failed: () => metric('coordinator', 'intents_completed{status="failed"}'),
-      took: () => metric('coordinator', 'intent_processing_time_count'),
+      submitted: () => client.metric('gateway', 'intents_submitted'),
+      completed: () => client.metric('coordinator', 'intents_completed{status="completed"}'),
+      failed: () => client.metric('coordinator', 'intents_completed{status="failed"}'),
+      took: () => client.metric('coordinator', 'intent_processing_time_count'),
     };
     const read = async () => ({
       submitted: await names.submitted(),
@@ -319,7 +235,9 @@ describe('what can be seen from outside', () => {
     });
     const before = await read();
     await Promise.all(
-      [submit(), submit(), submit({ notional_usd: '20000' })].map(async (id) => ended(await id)),
+      [client.submit(), client.submit(), client.submit({ notional_usd: '20000' })].map(async (id) =>
+        client.ended(await id),
+      ),
     );
     expect(await read()).toEqual({
       submitted: before.submitted + 3,
@@ -330,8 +248,8 @@ describe('what can be seen from outside', () => {
   });
 
   it('B-85 says topic, correlationId and eventId in every line about an event', async () => {
-    const intentId = await submit();
-    await ended(intentId);
+    const intentId = await client.submit();
+    await client.ended(intentId);
     for (const app of ['gateway', 'trading', 'orchestrator', 'coordinator'] as const) {
       const lines = (await system.log(app)).split('\n').filter((line) => line.startsWith('{'));
       const processing = lines
@@ -348,7 +266,7 @@ describe('what can be seen from outside', () => {
   });
 
   it('K-10 K-07 reads every topic with nothing but the registry, and finds JSON in every record', async () => {
-    await ended(await submit());
+    await client.ended(await client.submit());
     const admin = kafka.admin();
     const topics = (await admin.listTopics()).filter((topic) =>
       topic.startsWith(system.names.prefix),
@@ -361,7 +279,7 @@ describe('what can be seen from outside', () => {
     const codec = await AvroCodec.start({ registryUrl, subjects: [] });
     const counts = new Map<string, number>();
     for (const topic of topics) {
-      for (const { value } of await readTopic(topic)) {
+      for (const { value } of await client.readTopic(topic)) {
         if (value === null) continue;
         expect(value[0]).toBe(0);
         if (!codec.knows(value)) await codec.learn(value);
@@ -381,7 +299,7 @@ describe('what can be seen from outside', () => {
     const { registryUrl } = system.config.stores;
     const codec = await AvroCodec.start({ registryUrl, subjects: [] });
     for (const topic of EVENT_TOPICS.map((name) => system.names.physical(name))) {
-      const records = await readTopic(topic);
+      const records = await client.readTopic(topic);
       expect(records.length).toBeGreaterThan(0);
       for (const { key, value, headers, partition } of records) {
         if (value === null) throw new Error('an event has a value');
@@ -413,22 +331,22 @@ describe('what can be seen from outside', () => {
   });
 
   it('B-43 B-25 answers from the store after Redis was flushed, and from Redis again at once', async () => {
-    const intentId = await submit();
-    const before = await ended(intentId);
-    const stored = await history(intentId, 8);
+    const intentId = await client.submit();
+    const before = await client.ended(intentId);
+    const stored = await client.history(intentId, 8);
     await redis.flushdb();
-    expect((await get(`/intents/${intentId}`)).status).toBe(404);
-    expect(await history(intentId, 8)).toEqual(stored);
+    expect((await client.get(`/intents/${intentId}`)).status).toBe(404);
+    expect(await client.history(intentId, 8)).toEqual(stored);
     await eventually(
       'Redis has it again',
       async () => (await redis.exists(`intent:${intentId}`)) === 1,
     );
-    expect(JSON.parse((await get(`/intents/${intentId}`)).text)).toEqual(before);
+    expect(JSON.parse((await client.get(`/intents/${intentId}`)).text)).toEqual(before);
   });
 
   it('prints a trace of one correlation, and says when there is none', async () => {
-    const intentId = await submit();
-    await history(intentId, 8);
+    const intentId = await client.submit();
+    await client.history(intentId, 8);
     const { code, out } = await system.run('cli/main.ts', 'trace', intentId);
     expect(code).toBe(0);
     expect(
