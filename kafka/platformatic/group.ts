@@ -27,6 +27,8 @@ const HEARTBEAT_ERROR = 'tracing:plt:kafka:consumer:heartbeat:error';
 const REBALANCE_TIMEOUT_MS = 10_000;
 /** The coordinator moves without an error that would make the library look it up again. */
 const METADATA_MAX_AGE_MS = 30_000;
+/** How long a LeaveGroup may take. */
+const LEAVE_TIMEOUT_MS = 2_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
 
@@ -209,12 +211,18 @@ function abandon(consumer: Consumer): void {
   (consumer.leaveGroup(true) as unknown as Promise<void>).catch(() => {});
 }
 
-/** `stay`: no LeaveGroup, so that a static member finds its place again. */
+/** Gives the consumer up. `stay`: no LeaveGroup, so that a static member finds its place again. */
 async function disconnect(consumer: Consumer, how: 'leave' | 'stay'): Promise<void> {
-  if (how === 'stay') abandon(consumer);
-  try {
-    await consumer.close(true);
-  } catch {
-    // The broker is away or the group has forgotten us: there is nobody to leave, and nothing is held.
-  }
+  if (how === 'leave') await leave(consumer);
+  // A member without connections ends without LeaveGroup, and the timer of its next heartbeat with it.
+  const cut = consumer.connections.close();
+  await Promise.allSettled([cut, consumer.close(true)]);
+}
+
+/** The broker may be away or silent: the others then wait for the session's end, this process need not. */
+async function leave(consumer: Consumer): Promise<void> {
+  const over = new AbortController();
+  const left = (consumer.leaveGroup(true) as unknown as Promise<void>).catch(() => {});
+  await Promise.race([left, pause(LEAVE_TIMEOUT_MS, over.signal)]);
+  over.abort();
 }

@@ -1,8 +1,10 @@
 import { describe } from 'vitest';
+import { adminContract } from './kafka-client/admin.contract.ts';
 import { groupContract } from './kafka-client/group.contract.ts';
 import { producerContract } from './kafka-client/producer.contract.ts';
 import { readerLossesContract } from './kafka-client/reader-losses.contract.ts';
 import { readerContract } from './kafka-client/reader.contract.ts';
+import { restartContract } from './kafka-client/restart.contract.ts';
 import { type MakeClient, Rig } from './kafka-client/rig.ts';
 
 /**
@@ -24,5 +26,7 @@ export function kafkaClientContract(name: string, makeClient: MakeClient): void 
     readerContract(withRig);
     readerLossesContract(withRig);
     groupContract(withRig);
+    adminContract(withRig);
+    restartContract(makeClient);
   });
 }

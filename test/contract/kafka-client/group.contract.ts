@@ -280,6 +280,11 @@ export function groupConnections(withRig: WithRig): void {
       await joined.has(ALL);
       proxy.stall();
       expect(await timed(() => joined.membership.close('stay'))).toBeLessThan(2_000);
+      proxy.resume();
+      const leaving = rig.member({ ...group, groupId: randomUUID() }, { proxy });
+      await leaving.has(ALL);
+      proxy.stall();
+      expect(await timed(() => leaving.membership.close('leave'))).toBeLessThan(4_000);
       const away = rig.member({ ...group, groupId: randomUUID() }, { proxy });
       expect(await timed(() => away.membership.close('leave'))).toBeLessThan(4_000);
       proxy.resume();
