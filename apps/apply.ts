@@ -1,11 +1,13 @@
 import { AvroCodec } from '../avro/index.ts';
 import { migrate } from '../connectors/postgres/index.ts';
+import { checkLog, type LogWeakness } from '../kafka/check-log.ts';
+import type { KafkaAdmin } from '../kafka/client.ts';
 import { platformaticClient } from '../kafka/platformatic.ts';
 import { applyTopics, planTopics, type TopicPlan, type TopicSettings } from '../kafka/topics.ts';
 import { TopicNames } from '../kafka/topic-names.ts';
 import { topicsOf } from '../topologies/topics.ts';
 import type { Config } from './config.ts';
-import { ALL_RECORDS } from './records.ts';
+import { ALL_RECORDS, APPLICATIONS } from './records.ts';
 import { allTopologies } from './topologies.ts';
 
 /** What had to be done so that the apps can start. */
@@ -45,13 +47,34 @@ export function applyTopicsOf(config: Config): Promise<TopicPlan> {
   return withTopics(config, applyTopics);
 }
 
-async function withTopics(config: Config, run: typeof planTopics): Promise<TopicPlan> {
-  const { brokers, topicPrefix, partitions } = config.kafka;
-  const admin = platformaticClient({ brokers, clientId: 'millrace-apply' }).admin();
+/**
+ * What of the broker's settings lets it forget what it acknowledged to the journals that exist (J10).
+ *
+ * Throws: KafkaError.
+ */
+export function weaknessesOf(config: Config): Promise<readonly LogWeakness[]> {
+  return withAdmin(config, async (admin) => {
+    const existing = new Set(await admin.listTopics());
+    const journals = APPLICATIONS.map((name) => `${config.kafka.topicPrefix}${name}.journal`);
+    const found = journals.filter((journal) => existing.has(journal));
+    return checkLog(admin, found, { singleNode: true });
+  });
+}
+
+function withTopics(config: Config, run: typeof planTopics): Promise<TopicPlan> {
+  const { topicPrefix, partitions } = config.kafka;
   const names = new TopicNames(topicPrefix);
   const settings: TopicSettings = { partitions, replicationFactor: 1, names };
+  return withAdmin(config, (admin) => run(admin, topicsOf(allTopologies(config)), settings));
+}
+
+async function withAdmin<Result>(
+  { kafka: { brokers } }: Config,
+  run: (admin: KafkaAdmin) => Promise<Result>,
+): Promise<Result> {
+  const admin = platformaticClient({ brokers, clientId: 'millrace-apply' }).admin();
   try {
-    return await run(admin, topicsOf(allTopologies(config)), settings);
+    return await run(admin);
   } finally {
     await admin.close();
   }

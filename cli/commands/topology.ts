@@ -1,7 +1,8 @@
 import { parseArgs } from 'node:util';
-import { applyTopicsOf, planAll } from '../../apps/apply.ts';
+import { applyTopicsOf, planAll, weaknessesOf } from '../../apps/apply.ts';
 import { type Config, loadConfig } from '../../apps/config.ts';
 import { KafkaError } from '../../kafka/client.ts';
+import type { LogWeakness } from '../../kafka/check-log.ts';
 import { type TopicDifference, type TopicPlan, TopicsDifferError } from '../../kafka/topics.ts';
 import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
 
@@ -29,7 +30,9 @@ Exit code 1: something differs, and nothing here changes it. 2: wrong use, or no
     const config = loadConfig(io.env);
     try {
       const plan = await (act === 'plan' ? planAll(config) : applyTopicsOf(config));
-      return report({ act, plan, prefix: config.kafka.topicPrefix, json: values.json }, io);
+      const weaknesses = await weaknessesOf(config);
+      const prefix = config.kafka.topicPrefix;
+      return report({ act, plan, weaknesses, prefix, json: values.json }, io);
     } catch (error) {
       if (error instanceof TopicsDifferError) return differ(error.differences, values.json, io);
       throw asUsageError(error, config);
@@ -40,13 +43,14 @@ Exit code 1: something differs, and nothing here changes it. 2: wrong use, or no
 interface Outcome {
   readonly act: 'plan' | 'apply';
   readonly plan: TopicPlan;
+  readonly weaknesses: readonly LogWeakness[];
   readonly prefix: string;
   readonly json: boolean;
 }
 
-function report({ act, plan, prefix, json }: Outcome, io: Io): ExitCode {
+function report({ act, plan, weaknesses, prefix, json }: Outcome, io: Io): ExitCode {
   if (json) {
-    io.out(JSON.stringify(plan));
+    io.out(JSON.stringify({ ...plan, weaknesses }));
     return plan.differs.length > 0 ? 1 : 0;
   }
   const verb = act === 'plan' ? 'create' : 'created';
@@ -55,7 +59,8 @@ function report({ act, plan, prefix, json }: Outcome, io: Io): ExitCode {
     `${plan.same.length} topics are as they should be, ${plan.create.length} ` +
       `${act === 'plan' ? 'to create' : 'created'}, ${plan.differs.length} settings differ.`,
   );
-  io.out('Single node: replication factor 1, so what this broker loses is lost.');
+  for (const what of new Set(weaknesses.map((each) => each.what)))
+    io.out(`Single node: ${what} is too low, so what this broker loses is lost.`);
   return plan.differs.length > 0 ? differ(plan.differs, false, io) : 0;
 }
 
