@@ -1,12 +1,9 @@
-import { pathToFileURL } from 'node:url';
-import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { AppName, Config } from '../../apps/config.ts';
 import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
 import { appPart } from '../stack/app-part.ts';
 import { submitFirstIntent, type FirstIntent } from '../stack/first-intent.ts';
 import { formatNews, type News } from '../stack/news.ts';
-import { ROOT } from '../stack/programs.ts';
 import { ADDRESS_VARIABLE, serverParts, SERVERS } from '../stack/servers.ts';
 import { APPS, stackSettings, type StackSettings } from '../stack/settings.ts';
 import { supervise, type LocalSystem } from '../stack/supervisor.ts';
@@ -106,11 +103,12 @@ function localSystem(settings: StackSettings, options: UpOptions, io: Io): Local
   };
 }
 
-/** Topics, schemas and tables; loaded only now, because the rest of this command does not need it. */
-async function applyAll(config: Config): Promise<void> {
-  const file = pathToFileURL(join(ROOT, 'apps', 'apply.ts')).href;
-  const module: { readonly applyAll: (config: Config) => Promise<void> } = await import(file);
-  await module.applyAll(config);
+/** Topics, schemas and tables; loaded only now, because --help and --only need none of it. */
+async function applyAll(config: Config): Promise<string> {
+  const module = await import('../../apps/apply.ts');
+  const { topicsCreated, migrationsApplied, warnings } = await module.applyAll(config);
+  const made = `new: ${topicsCreated.length} topics, ${migrationsApplied.length} migrations`;
+  return [made, ...warnings].join('; ');
 }
 
 async function announce(context: {

@@ -134,12 +134,18 @@ async function initialise(options: {
     throw new PartError(
       'NOT_PREPARED',
       'postgres',
-      `initdb did not make a database in ${data}: ${String(cause)}. Remove that folder if it is half made.`,
+      `initdb did not make a database in ${data}: ${reasonOf(cause)} Mend that, and remove the folder if it is half made.`,
       { cause },
     );
   } finally {
     await rm(password, { force: true });
   }
+}
+
+/** What a program that failed wrote, rather than its whole command line. */
+function reasonOf(cause: unknown): string {
+  const { stderr } = cause as { readonly stderr?: unknown };
+  return typeof stderr === 'string' && stderr.trim() !== '' ? stderr.trim() : String(cause);
 }
 
 async function createDatabase(port: number): Promise<void> {

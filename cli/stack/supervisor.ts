@@ -19,8 +19,8 @@ export interface LocalSystem {
   /** Servers that exist elsewhere. */
   readonly given: readonly { readonly part: string; readonly address: string }[];
   readonly servers: readonly Part[];
-  /** Topics, schemas and tables: what the apps need in the servers. null: there are no apps. */
-  readonly apply: (() => Promise<void>) | null;
+  /** Topics, schemas and tables: what the apps need in the servers; says what it did. null: there are no apps. */
+  readonly apply: (() => Promise<string>) | null;
   readonly apps: readonly Part[];
   /** Everything answers. */
   readonly ready: () => Promise<void>;
@@ -89,8 +89,8 @@ async function bringUp(system: LocalSystem, { servers, apps, tell, stop }: Kept)
   if (stop.aborted) return;
   if (system.apply !== null) {
     const startedAt = performance.now();
-    await system.apply();
-    tell({ part: 'apply', what: 'done', ms: Math.round(performance.now() - startedAt) });
+    const detail = await system.apply();
+    tell({ part: 'apply', what: 'done', ms: Math.round(performance.now() - startedAt), detail });
   }
   if (stop.aborted) return;
   await Promise.all(apps.map((keeper) => keeper.start()));

@@ -77,7 +77,10 @@ describe('the supervisor', () => {
     const parts = await system({
       servers: [await stub('server')],
       apps: [await stub('app')],
-      apply: async () => void seen.push(...(await diary()), 'apply'),
+      apply: async () => {
+        seen.push(...(await diary()), 'apply');
+        return 'all';
+      },
       ready: async () => void seen.push(...(await diary()), 'ready'),
     });
     const done = start(parts);
