@@ -141,17 +141,24 @@ export class Task {
     const handler = actor?.effects?.[result.name];
     this.#batch.effect({ actor: effect.actor, key: effect.key, id: result.id, request: null });
     this.#stampTime();
-    if (actor === undefined || handler === undefined) return;
     const eventId = derivedUuid(hashOf(effect.cause.eventId, effect.actor, result.id));
     const input = this.#input('effect', effect.key, eventId, JSON.stringify(result));
-    const step = this.#decisions.decide({
-      actor,
-      key: effect.key,
-      cause: effect.cause,
-      causeId: eventId,
-      handle: (state, context) => handler(state, result, context),
-    });
-    if (step instanceof EngineError) {
+    if (actor === undefined || handler === undefined) {
+      // Nobody waits for it any more; it is journaled, so that it is not performed again.
+      this.#batch.input({ ...input, actor: effect.actor, references: [] });
+      return;
+    }
+    const isBlocked = this.#state.parked.has(parkedKey(actor.name, effect.key));
+    const decide = (): DecidedStep | EngineError =>
+      this.#decisions.decide({
+        actor,
+        key: effect.key,
+        cause: effect.cause,
+        causeId: eventId,
+        handle: (state, context) => handler(state, result, context),
+      });
+    const step = isBlocked ? null : decide();
+    if (step === null || step instanceof EngineError) {
       // There is no message to put aside: the result itself is what an operator has to see again.
       this.#park(actor.name, effect.key, step, resultMessage(effect, result, eventId));
       this.#batch.input({ ...input, actor: actor.name, references: [] });
