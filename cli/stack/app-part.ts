@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { PORT_VARIABLE, type AppName } from '../../apps/config.ts';
 import { answers, type Part } from './part.ts';
-import { ROOT } from './programs.ts';
+import { CACHE, ROOT } from './programs.ts';
 
 /** One app of this system in a process of its own; ready when its `/health` says so. */
 export function appPart(
@@ -15,7 +15,12 @@ export function appPart(
     port,
     portVariable: PORT_VARIABLE[app],
     stopSignal: 'SIGTERM',
-    prepare: async () => ({ file: process.execPath, args: [main, 'run', app], env }),
+    prepare: async () => ({
+      file: process.execPath,
+      args: [main, 'run', app],
+      // Four processes load the same modules: compiled once, they start in two thirds of the time.
+      env: { NODE_COMPILE_CACHE: join(CACHE, 'node'), ...env },
+    }),
     probe: () => isHealthy(port),
   };
 }
