@@ -160,8 +160,7 @@ export class Task {
     const step = isBlocked ? null : decide();
     if (step === null || step instanceof EngineError) {
       // There is no message to put aside: the result itself is what an operator has to see again.
-      this.#park(actor.name, effect.key, step, resultMessage(effect, result, eventId));
-      this.#batch.input({ ...input, actor: actor.name, references: [] });
+      this.#park(step, { actor, message: resultMessage(effect, result, eventId), input });
       return;
     }
     this.#keep(actor, effect.key, effect.cause, step, input);
@@ -271,20 +270,14 @@ export class Task {
 
   #run(work: readonly Work[]): void {
     const queue = [...work];
-    for (let done = 0; done < queue.length; done++) {
-      const { actor, message, input } = queue[done] as Work;
-      queue.push(...this.#runOne(actor, message, input, queue.length));
-    }
+    for (let done = 0; done < queue.length; done++)
+      queue.push(...this.#runOne(queue[done] as Work, queue.length));
   }
 
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
-  #runOne(actor: Actor<any>, message: Message, input: Work['input'], queued: number): Work[] {
+  #runOne(work: Work, queued: number): readonly Work[] {
+    const { actor, message, input } = work;
     const key = message.key;
-    if (this.#state.parked.has(parkedKey(actor.name, key))) {
-      this.#park(actor.name, key, null, message);
-      this.#batch.input({ ...input, actor: actor.name, references: [] });
-      return [];
-    }
+    if (this.#state.parked.has(parkedKey(actor.name, key))) return this.#park(null, work);
     const startedAt = this.#options.stopwatch?.() ?? 0;
     const cause = causeOf(message);
     const handler = actor.handles[message.type];
@@ -302,11 +295,7 @@ export class Task {
             causeId: message.eventId,
             handle: (state, context) => handler?.(state, message, context) ?? {},
           });
-    if (step instanceof EngineError) {
-      this.#park(actor.name, key, step, message);
-      this.#batch.input({ ...input, actor: actor.name, references: [] });
-      return [];
-    }
+    if (step instanceof EngineError) return this.#park(step, work);
     this.#keep(actor, key, cause, step, input);
     this.#options.observer?.handled(actor.name, message, startedAt);
     return this.#chain(step.emits, input);
@@ -354,12 +343,16 @@ export class Task {
       });
   }
 
-  #park(actor: string, key: string, error: EngineError | null, message: Message): void {
+  /** Puts a message behind its key, which `error`, if there is one, blocks. Nothing follows from it. */
+  #park(error: EngineError | null, { actor: { name: actor }, message, input }: Work): readonly [] {
+    const { key } = message;
     const known = this.#state.parked.get(parkedKey(actor, key));
     const code = error?.code ?? known?.code ?? 'PARKED';
     const reason = error?.message ?? known?.reason ?? '';
     this.#batch.park({ actor, key, code, reason, message: JSON.stringify(message) });
+    this.#batch.input({ ...input, actor, references: [] });
     if (error !== null) this.#options.observer?.parked(actor, key, code, reason);
+    return [];
   }
 
   #refuseIfParkIsFull(record: SourceRecord): void {
