@@ -32,6 +32,13 @@ const LEAVE_TIMEOUT_MS = 2_000;
 const FIRST_PAUSE_MS = 200;
 const LONGEST_PAUSE_MS = 5_000;
 
+/** Answers to a heartbeat after which the library joins again by itself; it tells of the first only. */
+const REJOINS: ReadonlySet<string> = new Set([
+  'REBALANCE_IN_PROGRESS',
+  'UNKNOWN_MEMBER_ID',
+  'ILLEGAL_GENERATION',
+]);
+
 interface JoinPayload {
   readonly memberId: string;
   readonly generationId?: number;
@@ -128,15 +135,16 @@ export class PlatformaticMembership implements GroupMembership {
     let sentAt = performance.now();
     const onHeartbeatError = (message: unknown): void => {
       const { client, error } = message as { readonly client?: unknown; readonly error?: Error };
-      if (client !== consumer || error === undefined || !isFenced(error)) return;
-      this.#fence(consumer, error);
-      over(error);
+      if (client !== consumer || error === undefined) return;
+      if (isFenced(error)) {
+        this.#fence(consumer, error);
+        over(error);
+      } else if (REJOINS.has(codeOf(error))) this.#onRebalance();
     };
     subscribe(HEARTBEAT_ERROR, onHeartbeatError);
     consumer.on('consumer:heartbeat:start', () => (sentAt = performance.now()));
     consumer.on('consumer:heartbeat:end', () => (this.#heartbeatAt = sentAt));
     consumer.on('consumer:heartbeat:stalled', ({ lastError }) => over(lastError ?? null));
-    consumer.on('consumer:group:rebalance', () => this.#onRebalance());
     consumer.on('consumer:group:join', (payload) => this.#onJoin(payload as JoinPayload));
     // The library joins again by itself after a rebalance; this is how it says that it could not.
     (consumer as unknown as NodeJS.EventEmitter).on('error', over);

@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { API, type FaultProxy } from '../../../testing/fault-proxy.ts';
 import { eventually } from '../../support/eventually.ts';
 import { record, type Rig, timed } from './rig.ts';
+import { evict } from './stranger.ts';
 
 type WithRig = (body: (rig: Rig) => Promise<void>) => () => Promise<void>;
 
@@ -266,6 +267,19 @@ export function groupConnections(withRig: WithRig): void {
       );
       expect(member.told.slice(0, 2)).toEqual(['assigned', 'revoked']);
       expect(member.fences).toEqual([]);
+    }),
+  );
+
+  it(
+    'J5b is told of its loss, and joins again, when the group has forgotten it',
+    withRig(async (rig) => {
+      const group = await aGroup(rig);
+      const member = rig.member(group);
+      await member.has(ALL);
+      await evict(rig.broker, group.groupId, member.assignments[0]?.memberId ?? '');
+      await eventually('it is assigned again', () => member.assignments.length === 2);
+      await member.has(ALL);
+      expect(member.told).toEqual(['assigned', 'revoked', 'assigned']);
     }),
   );
 

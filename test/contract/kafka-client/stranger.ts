@@ -1,4 +1,4 @@
-import { Producer, stringSerializers } from '@platformatic/kafka';
+import { Admin, Producer, stringSerializers } from '@platformatic/kafka';
 import { randomUUID } from 'node:crypto';
 
 /**
@@ -27,4 +27,11 @@ export async function writeTransaction(
   });
   await transaction[end]();
   await producer.close();
+}
+
+/** Takes a member out of its group, which then knows it no more: so it is too after a long pause of its process. */
+export async function evict(broker: string, groupId: string, memberId: string): Promise<void> {
+  const admin = new Admin({ clientId: 'stranger', bootstrapBrokers: [broker] });
+  await admin.removeMembersFromConsumerGroup({ groupId, members: [{ memberId }] });
+  await admin.close();
 }
