@@ -6,14 +6,16 @@ import {
   KafkaError,
   type TopicDescription,
 } from '../client.ts';
-import { boundsOf, connectionOptions, findTopics } from './cluster.ts';
+import { boundsOf, connectionOptions, findTopics, watchConnections } from './cluster.ts';
 import { toKafkaError, UNKNOWN_TOPIC } from './errors.ts';
 
 export class PlatformaticAdmin implements KafkaAdmin {
   readonly #admin: Admin;
+  readonly #closeLost: () => Promise<void>;
 
   constructor(options: KafkaClientOptions) {
     this.#admin = new Admin({ ...connectionOptions(options), retries: 1, retryDelay: 100 });
+    this.#closeLost = watchConnections(this.#admin.connections);
   }
 
   async describeTopics(names: readonly string[]): Promise<readonly TopicDescription[]> {
@@ -130,8 +132,9 @@ export class PlatformaticAdmin implements KafkaAdmin {
     }
   }
 
-  close(): Promise<void> {
-    return this.#admin.close();
+  async close(): Promise<void> {
+    await this.#admin.close();
+    await this.#closeLost();
   }
 
   async #configs(names: readonly string[]): Promise<Map<string, Record<string, string>>> {

@@ -2,6 +2,8 @@ import type {
   Admin,
   ClusterMetadata,
   ClusterTopicMetadata,
+  Connection,
+  ConnectionPool,
   MetadataOptions,
 } from '@platformatic/kafka';
 import { KafkaError, type KafkaClientOptions } from '../client.ts';
@@ -25,6 +27,21 @@ export function connectionOptions(options: KafkaClientOptions) {
 
 export function requestTimeoutOf(options: KafkaClientOptions): number {
   return options.requestTimeoutMs ?? 10_000;
+}
+
+/**
+ * Watches a pool of the library, which loses sight of a connection when one to the same broker has failed just
+ * before it. Call the result when the pool is closed: it closes those too, which else would keep the process.
+ */
+export function watchConnections(pool: ConnectionPool): () => Promise<void> {
+  const open = new Set<Connection>();
+  pool.on('connect', ({ connection }) => {
+    open.add(connection);
+    connection.once('close', () => open.delete(connection));
+  });
+  return async () => {
+    await Promise.all([...open].map((connection) => connection.close()));
+  };
 }
 
 /** The part of the library's clients that knows the cluster. */

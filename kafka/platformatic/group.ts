@@ -9,7 +9,7 @@ import {
   type KafkaClientOptions,
 } from '../client.ts';
 import { Backoff, pause } from '../wait.ts';
-import { connectionOptions } from './cluster.ts';
+import { connectionOptions, watchConnections } from './cluster.ts';
 import { codeOf, isFenced, toKafkaError } from './errors.ts';
 
 /*
@@ -99,11 +99,13 @@ export class PlatformaticMembership implements GroupMembership {
   async #live(): Promise<void> {
     while (!this.#closed.signal.aborted) {
       const consumer = this.#newConsumer();
+      const closeLost = watchConnections(consumer.connections);
       this.#consumer = consumer;
       await this.#beMember(consumer);
       const wasMember = this.#joined;
       this.#joined = false;
       await disconnect(consumer, this.#closed.signal.aborted ? this.#how : 'stay');
+      await closeLost();
       if (wasMember) this.#call(() => this.#options.onRevoked());
       await pause(this.#backoff.next(), this.#closed.signal);
     }

@@ -6,7 +6,13 @@ import {
   type RecordToSend,
   type SendResult,
 } from '../client.ts';
-import { areKnown, connectionOptions, findTopics, requestTimeoutOf } from './cluster.ts';
+import {
+  areKnown,
+  connectionOptions,
+  findTopics,
+  requestTimeoutOf,
+  watchConnections,
+} from './cluster.ts';
 import { codeOf, errorsWithin, isRefusal, nameOf, UNKNOWN_TOPIC } from './errors.ts';
 
 /*
@@ -42,6 +48,7 @@ type LibraryProducer = Producer<Buffer, Buffer, string, string>;
 
 export class PlatformaticProducer implements PlainProducer {
   readonly #producer: LibraryProducer;
+  readonly #closeLost: () => Promise<void>;
   #handedOver: Promise<unknown> = Promise.resolve();
 
   constructor(options: KafkaClientOptions) {
@@ -54,6 +61,7 @@ export class PlatformaticProducer implements PlainProducer {
       serializers: { headerKey: stringSerializer, headerValue: stringSerializer },
     });
     forbidResending(this.#producer);
+    this.#closeLost = watchConnections(this.#producer.connections);
   }
 
   async send(records: readonly RecordToSend[]): Promise<readonly SendResult[]> {
@@ -63,8 +71,9 @@ export class PlatformaticProducer implements PlainProducer {
     return (await handedOver).results;
   }
 
-  close(): Promise<void> {
-    return this.#producer.close();
+  async close(): Promise<void> {
+    await this.#producer.close();
+    await this.#closeLost();
   }
 
   /** Resolves, inside an object, with the results still to come: the next call need not wait for them. */

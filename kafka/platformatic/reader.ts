@@ -12,6 +12,7 @@ import {
   findTopics,
   type FoundTopic,
   requestTimeoutOf,
+  watchConnections,
 } from './cluster.ts';
 import { errorsWithin, toKafkaError, UNKNOWN_TOPIC } from './errors.ts';
 import { type FetchAnswer, type PartitionAnswer, notFetched, toFetched } from './fetched.ts';
@@ -73,12 +74,14 @@ interface Place {
  */
 export class PlatformaticReader implements PartitionReader {
   readonly #cluster: Admin;
+  readonly #closeLost: () => Promise<void>;
   readonly #lanes: Lanes;
   readonly #maxWaitMs: number;
   #turn = 0;
 
   constructor(options: KafkaClientOptions) {
     this.#cluster = new Admin(connectionOptions(options));
+    this.#closeLost = watchConnections(this.#cluster.connections);
     this.#lanes = new Lanes(options);
     this.#maxWaitMs = Math.floor(requestTimeoutOf(options) / 2);
   }
@@ -108,6 +111,7 @@ export class PlatformaticReader implements PartitionReader {
 
   async close(): Promise<void> {
     await Promise.all([this.#lanes.close(), this.#cluster.close()]);
+    await this.#closeLost();
   }
 
   /** A broker answers in the order asked, and the first that has something always gets a whole batch. */

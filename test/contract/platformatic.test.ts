@@ -1,9 +1,11 @@
 import { spawn } from 'node:child_process';
+import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import { fileURLToPath } from 'node:url';
 import { describe, expect, it } from 'vitest';
 import { platformaticClient } from '../../kafka/platformatic.ts';
 import { freePort } from '../../cli/stack/ports.ts';
 import { kafkaClientContract } from './kafka-client.contract.ts';
+import { eventually } from '../support/eventually.ts';
 import { Rig } from './kafka-client/rig.ts';
 
 const PROCESS = fileURLToPath(new URL('./platformatic-process.ts', import.meta.url));
@@ -48,6 +50,29 @@ describe('process of the platformatic adapter', () => {
     const ended = await run(`127.0.0.1:${await freePort()}`, 'contract-away', 'leave');
     expect(ended).toMatchObject({ output: 'closed, never there', code: 0 });
     expect(ended.lingeredMs).toBeLessThan(ENDS_WITHIN_MS);
+  });
+});
+
+describe('connections of the platformatic adapter', () => {
+  it('F25 loses sight of no connection that is made right after one that failed', async () => {
+    const rig = new Rig(platformaticClient, process.env['KAFKA_BROKERS'] ?? '');
+    const proxy = await rig.proxy();
+    const admin = rig.client({ proxy }).admin();
+    await admin.ping(2_000);
+    await proxy.refuse();
+    proxy.resetAll();
+    await eventually('the connection is gone', () => proxy.connections === 0);
+    // The library tries the same address again at once: as the bootstrap's and as the broker's own.
+    const failed = 'tracing:plt:kafka:connections:connects:error';
+    const onFailed = (): void => void proxy.accept();
+    subscribe(failed, onFailed);
+    await admin.ping(2_000);
+    unsubscribe(failed, onFailed);
+    await admin.ping(2_000);
+    expect(proxy.connections).toBeGreaterThan(0);
+    await admin.close();
+    await eventually('none is left', () => proxy.connections === 0, 2_000);
+    await rig.end();
   });
 });
 
