@@ -12,7 +12,7 @@ export interface Io {
  *
  * `usage` is what `--help` prints; every command takes `--json`.
  * Shape: `run` gets what follows the name and gives the exit code: 0 done, 1 found something wrong, 2 wrong use or
- * nothing reachable.
+ * nothing reachable, 3 (bench) the run is void.
  */
 export interface Command {
   readonly name: string;
@@ -21,7 +21,7 @@ export interface Command {
   run(args: readonly string[], io: Io): Promise<ExitCode>;
 }
 
-export type ExitCode = 0 | 1 | 2;
+export type ExitCode = 0 | 1 | 2 | 3;
 
 /** A command could not be carried out for a reason that its user can mend: exit code 2. */
 export class UsageError extends Error {

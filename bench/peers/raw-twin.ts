@@ -1,0 +1,79 @@
+import { createServer } from 'node:http';
+import { Consumer, Producer, stringDeserializers, stringSerializer } from '@platformatic/kafka';
+
+/*
+ * The floor: one process that reads `<prefix>twin.intents` and writes three outputs for each record, in batches,
+ * acks=all. No state, no journal, no dedupe, no schemas: what the broker and the client cost by themselves.
+ * Settings: KAFKA_BROKERS, TWIN_PREFIX, HEALTH_PORT. Its topics exist when it starts.
+ */
+
+const brokers = (process.env['KAFKA_BROKERS'] ?? '').split(',');
+const prefix = process.env['TWIN_PREFIX'] ?? '';
+const OUTPUTS = [
+  ['risk', 'risk.approved', '2'],
+  ['intents', 'intent.accepted', '3'],
+  ['plans', 'plan.created', '4'],
+] as const;
+
+const producer = new Producer<Buffer, Buffer, string, string>({
+  clientId: 'twin',
+  bootstrapBrokers: brokers,
+  retries: 0,
+  serializers: { headerKey: stringSerializer, headerValue: stringSerializer },
+});
+const consumer = new Consumer<Buffer, Buffer, string, string>({
+  clientId: 'twin',
+  groupId: `${prefix}twin`,
+  bootstrapBrokers: brokers,
+  autocommit: false,
+  maxWaitTime: 100,
+  deserializers: {
+    headerKey: stringDeserializers.headerKey,
+    headerValue: stringDeserializers.headerValue,
+  },
+});
+const stream = await consumer.consume({
+  topics: [`${prefix}intents`],
+  mode: 'latest',
+  fallbackMode: 'fail',
+});
+
+interface Output {
+  readonly topic: string;
+  readonly partition: number;
+  readonly key: Buffer;
+  readonly value: Buffer;
+  readonly headers: Record<string, string>;
+}
+
+let waiting: Output[] = [];
+let sending = false;
+
+async function send(): Promise<void> {
+  sending = true;
+  while (waiting.length > 0) {
+    const messages = waiting;
+    waiting = [];
+    await producer.send({ acks: -1, messages });
+  }
+  sending = false;
+}
+
+stream.on('data', ({ key, value, partition, headers }) => {
+  // Its own intent.accepted comes back on the same topic, as it does in the chain it stands for.
+  if (headers.get('event_type') !== 'intent.submitted') return;
+  const correlation = headers.get('correlation_id') ?? '';
+  for (const [name, type, sequence] of OUTPUTS)
+    waiting.push({
+      topic: prefix + name,
+      partition,
+      key,
+      value,
+      headers: { correlation_id: correlation, event_type: type, sequence },
+    });
+  if (!sending) setImmediate(() => void send());
+});
+
+const health = createServer((_request, response) => response.end('{}'));
+health.listen(Number(process.env['HEALTH_PORT']), '127.0.0.1');
+process.once('SIGTERM', () => process.exit(0));
