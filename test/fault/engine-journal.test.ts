@@ -179,11 +179,12 @@ describe('two members', () => {
       });
     };
     const second = fixture.run({ instanceId: 'counter.2', sessionTimeoutMs: 3_000 });
-    const running = (run: typeof first): number =>
-      run.status.tasks.filter(({ status }) => status === 'running').length;
-    await loadUntil(() => running(first) === 2 && running(second) === 2);
+    const runs = (run: typeof first, tasks: number): boolean =>
+      run.status.tasks.length === tasks &&
+      run.status.tasks.every(({ status }) => status === 'running');
+    await loadUntil(() => runs(first, 2) && runs(second, 2));
     await first.stop('leave');
-    await loadUntil(() => running(second) === 4);
+    await loadUntil(() => runs(second, 4));
     await second.stop('leave');
     await settled(fixture);
     expect(sent).toBeGreaterThan(20);

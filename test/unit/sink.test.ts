@@ -73,14 +73,20 @@ describe('a sink', () => {
   it('waits while its store is away, says why, and goes on', async () => {
     const store = new Store();
     store.away = true;
-    const { sink } = await start(store, 3);
+    const { sink, publish } = await start(store, 3);
     const running = sink();
-    await eventually('it says so', () => running.failure?.message === 'store away');
+    const isAway = (): boolean => running.failure?.message === 'store away';
+    await eventually('it says so', isAway);
     store.away = false;
     await eventually('all is there', () => store.position === 3);
     await eventually('it says so', () => running.failure === null);
+    store.away = true;
+    await publish('3');
+    await eventually('it says so', isAway, 2_000);
+    store.away = false;
+    await eventually('all is there', () => store.position === 4);
     await running.stop();
-    expect(store.held).toEqual(['0', '1', '2']);
+    expect(store.held).toEqual(['0', '1', '2', '3']);
   });
 
   it('goes back when its store has lost what it held', async () => {
