@@ -95,7 +95,9 @@ export class ServiceConnector {
       const { writesStores = false } = this.#options;
       const pg = keep(new EventStore(stores.databaseUrl, writesStores ? 'writes' : 'reads'));
       const redis = keep(await ReadModelReader.open(stores.redisUrl));
-      const redisWriter = writesStores ? keep(await ReadModelWriter.open(stores.redisUrl)) : null;
+      const redisWriter = writesStores
+        ? keep(await ReadModelWriter.open(stores.redisUrl, broker.topicPrefix))
+        : null;
       const registry = new SchemaRegistry({ url: stores.registryUrl, timeoutMs: PING_MS });
       const names = new TopicNames(broker.topicPrefix);
       return { kafka, edgeKafka, admin, names, registry, codec, pg, redis, redisWriter, close };

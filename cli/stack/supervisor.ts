@@ -78,9 +78,13 @@ async function keep(system: LocalSystem, kept: Kept): Promise<void> {
     await Promise.race([bringUp(system, kept), stopped]);
     await stopped;
   } finally {
-    run.claim('stopping');
-    await Promise.all(apps.map((keeper) => keeper.end()));
-    await Promise.all(servers.map((keeper) => keeper.end()));
+    // A mark that cannot be written (a full disk) must not keep anything from being ended.
+    try {
+      run.claim('stopping');
+    } finally {
+      await Promise.all(apps.map((keeper) => keeper.end()));
+      await Promise.all(servers.map((keeper) => keeper.end()));
+    }
   }
 }
 

@@ -40,14 +40,20 @@ export interface ProjectedBatch {
  */
 export class ReadModelWriter {
   readonly #connection: RedisConnection;
+  readonly #topicPrefix: string;
 
-  private constructor(connection: RedisConnection) {
+  private constructor(connection: RedisConnection, topicPrefix: string) {
     this.#connection = connection;
+    this.#topicPrefix = topicPrefix;
   }
 
-  /** Waits for Redis at most 2 s; where it is away, the methods say so until it is there. */
-  static async open(url: string): Promise<ReadModelWriter> {
-    return new ReadModelWriter(await RedisConnection.open(url));
+  /**
+   * Waits for Redis at most 2 s; where it is away, the methods say so until it is there.
+   *
+   * `topicPrefix` stands before the topics in the keys of positions and versions: two systems may share a Redis.
+   */
+  static async open(url: string, topicPrefix = ''): Promise<ReadModelWriter> {
+    return new ReadModelWriter(await RedisConnection.open(url), topicPrefix);
   }
 
   /**
@@ -67,7 +73,7 @@ export class ReadModelWriter {
   /** The stored position of each partition given, in their order; 0 where nothing was applied yet. */
   async positions(topic: string, partitions: readonly number[]): Promise<readonly number[]> {
     if (partitions.length === 0) return [];
-    const keys = partitions.map((partition) => positionKey(topic, partition));
+    const keys = partitions.map((partition) => positionKey(this.#topicPrefix + topic, partition));
     const stored = await this.#connection.run(`reading the positions of ${topic}`, (redis) =>
       redis.mget(keys),
     );
@@ -102,7 +108,11 @@ export class ReadModelWriter {
   async #applyPart(batch: ProjectedBatch): Promise<number> {
     const { topic, partition, from, entries } = batch;
     const doing = `applying ${entries.length} records of ${topic}/${partition} from ${from}`;
-    return Number(await this.#connection.run(doing, (redis) => evaluate(redis, batch)));
+    return Number(
+      await this.#connection.run(doing, (redis) =>
+        evaluate(redis, { ...batch, topic: this.#topicPrefix + topic }),
+      ),
+    );
   }
 }
 
