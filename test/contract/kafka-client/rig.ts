@@ -26,6 +26,7 @@ export class Rig {
   readonly broker: string;
   readonly #makeClient: MakeClient;
   readonly #ends: (() => Promise<unknown>)[] = [];
+  readonly #topics = new Set<string>();
 
   constructor(makeClient: MakeClient, broker: string) {
     this.#makeClient = makeClient;
@@ -76,6 +77,7 @@ export class Rig {
   async create(name: string, partitions = 1, configs = {}): Promise<void> {
     const admin = this.admin();
     await admin.createTopic({ name, partitions, replicationFactor: 1, configs });
+    this.#topics.add(name);
     await eventually(`topic ${name} has its leaders`, async () => {
       const offsets = await admin.offsets(name).catch(() => []);
       return offsets.length === partitions;
@@ -105,6 +107,10 @@ export class Rig {
 
   async end(): Promise<void> {
     for (const end of this.#ends.splice(0).reverse()) await end();
+    const admin = this.client().admin();
+    // A test may have deleted its topic, or stopped its broker.
+    for (const topic of this.#topics) await admin.deleteTopics([topic]).catch(() => {});
+    await admin.close();
   }
 
   #closing<Closed extends { close(): Promise<void> }>(opened: Closed): Closed {
