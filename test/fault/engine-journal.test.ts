@@ -54,6 +54,10 @@ describe('an append whose result is unknown', () => {
     const run = await fixture.running({ client: faultyClient(fixture.client, faults) });
     await fixture.publish(add('a', 'e0', { amount: 1_000 }));
     await run.handled(2);
+    const unknowns = (): number =>
+      run.counts.complaints.filter((text) => text.includes('is unknown')).length;
+    // A topic that was created just now may have none to lead it yet.
+    const before = unknowns();
     let isFirst = true;
     let late: { readonly partition: number; send(): Promise<unknown> } | null = null;
     faults.produce = async (records, send) => {
@@ -82,7 +86,7 @@ describe('an append whose result is unknown', () => {
       return (await fixture.readOnce('totals')).length === 25;
     });
     await run.stop();
-    expect(run.counts.complaints.filter((text) => text.includes('is unknown'))).toHaveLength(1);
+    expect(unknowns() - before).toBe(1);
     expect(await actualCounts(fixture)).toEqual(await expectedCounts(fixture));
     expect(await repeated(fixture, 'totals')).toBe(0);
     const read = await Promise.all([0, 1, 2, 3].map((each) => fixture.restored(each)));
