@@ -13,6 +13,7 @@ export type EngineErrorCode =
   | 'HANDLER_THREW'
   | 'PARK_FULL'
   | 'DATA_LOSS'
+  | 'TOPIC_MISSING'
   | 'DEPLOYMENT_CHANGED'
   | 'EDGES_CHANGED'
   | 'FENCED'

@@ -1,6 +1,7 @@
 import { EngineError } from '../engine/errors.ts';
 import type { Watermark } from '../engine/journal.ts';
 import type { TaskState } from '../engine/task-state.ts';
+import { deadLetterTopics } from '../engine/topology.ts';
 import type { TaskSurroundings } from './task-runner.ts';
 
 export interface OpenedSources {
@@ -16,7 +17,8 @@ export interface OpenedSources {
  * Checks each journaled position against the log it speaks of, and says where to read on. A source without a
  * position is read from its start.
  *
- * Throws: EngineError DATA_LOSS (stop) when the topic was made anew or no longer holds the position (J4).
+ * Throws: EngineError DATA_LOSS (stop) when the topic was made anew or no longer holds the position (J4);
+ * TOPIC_MISSING (retake) when a topic of the task is not there (J3d).
  */
 export async function openSources(
   surroundings: TaskSurroundings,
@@ -24,6 +26,7 @@ export async function openSources(
   state: TaskState,
 ): Promise<OpenedSources> {
   const { admin, names, topology } = surroundings;
+  await refuseMissing(surroundings);
   const described = await admin.describeTopics(
     topology.sources.map((topic) => names.physical(topic)),
   );
@@ -53,16 +56,27 @@ export async function openSources(
   return { offsets: new Map(offsets), topicIds: ids, watermarks };
 }
 
+/** J3d: an output that does not exist is found before anything that goes there is journaled. */
+async function refuseMissing({ admin, names, topology }: TaskSurroundings): Promise<void> {
+  const existing = new Set(await admin.listTopics());
+  const own = [...topology.sources, ...topology.sinks, ...deadLetterTopics(topology)];
+  const missing = own.map((topic) => names.physical(topic)).filter((name) => !existing.has(name));
+  if (missing.length > 0) throw topicMissing(missing.join(', '));
+}
+
+function topicMissing(what: string): EngineError {
+  return new EngineError(
+    'TOPIC_MISSING',
+    'retake',
+    `There is no ${what}; run 'millrace topology apply'. The task is tried again until it is there.`,
+  );
+}
+
 async function boundsOf(surroundings: TaskSurroundings, topic: string, partition: number) {
   const physical = surroundings.names.physical(topic);
   const bounds = (await surroundings.admin.offsets(physical))[partition];
   if (bounds !== undefined) return bounds;
-  throw new EngineError(
-    'DATA_LOSS',
-    'stop',
-    `Topic ${physical} has no partition ${partition}; run 'millrace topology apply', and never change the ` +
-      `number of partitions of a running application.`,
-  );
+  throw topicMissing(`partition ${partition} of ${physical}`);
 }
 
 function dataLoss(
