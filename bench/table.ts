@@ -1,7 +1,6 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { table } from './latency/report.ts';
-import type { LatencyReport } from './latency/run.ts';
+import { type LatencyReport, table } from './latency/report.ts';
 
 /* Writes the README's table from the checked-in result: node_modules/.bin/node bench/table.ts */
 

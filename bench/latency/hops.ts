@@ -1,42 +1,59 @@
-import type { AppName } from '../../apps/config.ts';
+import type { Sample } from './phase.ts';
+import { meanOf, rounded } from './summary.ts';
 
 /** Sum and count of a Prometheus histogram. */
-interface Total {
+export interface Total {
   readonly sum: number;
   readonly count: number;
 }
 
-export type Histograms = Readonly<Record<string, Total>>;
+/** What is read of the processes' own metrics. */
+const METRICS = {
+  accepted: { app: 'gateway', metric: 'millrace_publish_seconds' },
+  handle: { app: 'trading', metric: 'millrace_handle_seconds' },
+  append: { app: 'trading', metric: 'millrace_journal_append_seconds' },
+  publish: { app: 'trading', metric: 'millrace_publish_seconds' },
+  batch: { app: 'trading', metric: 'millrace_batch_records' },
+} as const;
 
-/** Mean of each hop over a phase, in ms, from the processes' own metrics. Null where nothing was counted. */
-export type HopMeans = Readonly<Record<string, number | null>>;
+export type Histograms = Readonly<Record<keyof typeof METRICS, Total>>;
 
-const HOPS: readonly { readonly hop: string; readonly app: AppName; readonly metric: string }[] = [
-  { hop: 'gateway: publish', app: 'gateway', metric: 'millrace_publish_seconds' },
-  { hop: 'trading: handle, an actor', app: 'trading', metric: 'millrace_handle_seconds' },
-  { hop: 'trading: journal append', app: 'trading', metric: 'millrace_journal_append_seconds' },
-  { hop: 'trading: publish', app: 'trading', metric: 'millrace_publish_seconds' },
-];
-
-export async function readHistograms(
-  ports: Readonly<Partial<Record<AppName, number>>>,
-): Promise<Histograms> {
-  const totals: Record<string, Total> = {};
-  for (const { hop, app, metric } of HOPS) {
-    const response = await fetch(`http://127.0.0.1:${ports[app]}/metrics`);
-    const text = await response.text();
-    totals[hop] = { sum: total(text, `${metric}_sum`), count: total(text, `${metric}_count`) };
-  }
-  return totals;
+/** A part of the mean way from POST to plan.created. The parts add up to the whole. */
+export interface Hop {
+  readonly name: string;
+  /** Mean; below 0 where the hop began before the one above had ended. */
+  readonly ms: number;
+  readonly how: string;
 }
 
-export function hopMeans(before: Histograms, after: Histograms): HopMeans {
-  const means = Object.entries(after).map(([hop, { sum, count }]) => {
-    const added = count - (before[hop]?.count ?? 0);
-    const seconds = sum - (before[hop]?.sum ?? 0);
-    return [hop, added === 0 ? null : Math.round((seconds / added) * 100_000) / 100];
+export interface Hops {
+  readonly totalMs: number;
+  readonly parts: readonly Hop[];
+  /** A part of the first hop: the gateway's request to the broker. */
+  readonly gatewayPublishMs: number;
+  /** Inputs of a journal record, snapshots of pools included. */
+  readonly batchRecords: number;
+}
+
+export async function readHistograms(ports: {
+  readonly gateway: number;
+  readonly trading: number;
+}): Promise<Histograms> {
+  const texts = {
+    gateway: await metricsOf(ports.gateway),
+    trading: await metricsOf(ports.trading),
+  };
+  const entries = Object.entries(METRICS).map(([name, { app, metric }]) => {
+    const text = texts[app];
+    return [name, { sum: total(text, `${metric}_sum`), count: total(text, `${metric}_count`) }];
   });
-  return Object.fromEntries(means) as HopMeans;
+  return Object.fromEntries(entries) as Histograms;
+}
+
+async function metricsOf(port: number): Promise<string> {
+  const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+  if (!response.ok) throw new Error(`/metrics on port ${port} answers ${response.status}`);
+  return response.text();
 }
 
 /** Over all labels of a metric. */
@@ -45,4 +62,47 @@ export function total(text: string, name: string): number {
     .split('\n')
     .filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`))
     .reduce((sum, line) => sum + Number(line.split(' ').at(-1)), 0);
+}
+
+/** Where the mean of POST → plan.created goes. */
+export function hopsOf(samples: readonly Sample[], before: Histograms, after: Histograms): Hops {
+  const mean = (of: (sample: Sample) => number): number => meanOf(samples.map(of));
+  const per = (name: keyof Histograms, count = after[name].count - before[name].count): number =>
+    count === 0 ? 0 : (after[name].sum - before[name].sum) / count;
+  const taken = ({ takenAt, readAt }: Sample): number => takenAt ?? readAt;
+  const handle = 1000 * per('handle', samples.length);
+  const append = 1000 * per('append');
+  const publish = 1000 * per('publish');
+  const inTask = mean((each) => each.readAt - taken(each));
+  const parts: Hop[] = [
+    hop(
+      'send',
+      mean((each) => each.startedAt - each.dueAt),
+      'measured: lateness of the load',
+    ),
+    hop(
+      'accept',
+      mean((each) => each.answeredAt - each.startedAt),
+      'measured: POST → 202',
+    ),
+    hop(
+      'fetch',
+      mean((each) => taken(each) - each.answeredAt),
+      '202 → occurred_at of risk.approved',
+    ),
+    hop('handle', handle, 'millrace_handle_seconds, all three actors'),
+    hop('journal append', append, 'millrace_journal_append_seconds'),
+    hop('publish', publish, 'millrace_publish_seconds'),
+    hop('remainder', inTask - handle - append - publish, 'encode, turns of event loops, read'),
+  ];
+  return {
+    totalMs: rounded(mean((each) => each.readAt - each.dueAt)),
+    parts,
+    gatewayPublishMs: rounded(1000 * per('accepted')),
+    batchRecords: rounded(per('batch')),
+  };
+}
+
+function hop(name: string, ms: number, how: string): Hop {
+  return { name, ms: rounded(ms), how };
 }

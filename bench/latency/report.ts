@@ -1,73 +1,108 @@
-import type { LatencyReport } from './run.ts';
+import type { Hops } from './hops.ts';
+import type { Machine } from './machine.ts';
+import type { Load } from './phase.ts';
 import type { Percentiles } from './summary.ts';
+import type { ProcessCost } from './system.ts';
+
+/** One of the interleaved phases by itself. */
+export interface Round extends Percentiles {
+  readonly what: 'intakeToPlan' | 'twin';
+  readonly costs: Readonly<Record<string, ProcessCost>>;
+}
+
+/** Shape of bench/results/latency.json. Units: ms, MiB; from when an intent was due. */
+export interface LatencyReport {
+  readonly at: string;
+  readonly commit: string;
+  readonly machine: Machine;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly settings: Load & Readonly<Record<string, string | number>>;
+  readonly postToPlan: Percentiles;
+  readonly postToAnswer: Percentiles;
+  readonly intakeToPlan: Percentiles;
+  readonly twin: Percentiles;
+  readonly rounds: readonly Round[];
+  /** Of the HTTP phase, as are the next two. */
+  readonly hops: Hops;
+  /** How late the load was sent; counted in what is measured. */
+  readonly lateness: Percentiles;
+  readonly costs: Readonly<Record<string, ProcessCost>>;
+  readonly leavesOut: readonly string[];
+}
 
 /** What the budget is about. Source: B-100. */
 export const MEDIAN_BUDGET_MS = 50;
 
 /** Whether POST → plan.created keeps its budget. */
-export function keepsBudget(report: LatencyReport): boolean {
-  return report.http.toPlan.p50 < MEDIAN_BUDGET_MS;
+export function keepsBudget({ postToPlan }: Pick<LatencyReport, 'postToPlan'>): boolean {
+  return postToPlan.p50 < MEDIAN_BUDGET_MS;
 }
 
-/** Of the rounds' percentiles: the median of two is their mean. */
-export function middle(rounds: readonly { readonly fromDue: Percentiles }[]): Percentiles {
-  const mean = (pick: (each: Percentiles) => number): number => {
-    const sum = rounds.reduce((total, { fromDue }) => total + pick(fromDue), 0);
-    return Math.round((sum / Math.max(1, rounds.length)) * 100) / 100;
-  };
-  return {
-    count: rounds.reduce((total, { fromDue }) => total + fromDue.count, 0),
-    p50: mean(({ p50 }) => p50),
-    p90: mean(({ p90 }) => p90),
-    p95: mean(({ p95 }) => p95),
-    p99: mean(({ p99 }) => p99),
-    max: mean(({ max }) => max),
-  };
-}
+type Shown = 'p50' | 'p90' | 'p95' | 'p99' | 'max';
+const SHOWN: readonly Shown[] = ['p50', 'p90', 'p95', 'p99', 'max'];
+const NAME = 44;
+const NUMBER = 9;
+
+const SERIES: readonly (readonly [
+  keyof LatencyReport & ('postToPlan' | 'postToAnswer' | 'intakeToPlan' | 'twin'),
+  string,
+])[] = [
+  ['postToPlan', 'POST → plan.created'],
+  ['postToAnswer', 'POST → 202'],
+  ['intakeToPlan', 'intake → plan.created without HTTP'],
+  ['twin', 'raw-client twin: no state, no journal'],
+];
 
 /** The README's table, as Markdown. */
 export function table(report: LatencyReport): string {
-  const direct = middle(report.direct.map(({ toPlan }) => ({ fromDue: toPlan })));
-  const twin = middle(report.twin.map(({ toPlan }) => ({ fromDue: toPlan })));
-  const rows: readonly (readonly [string, Percentiles])[] = [
-    ['POST → plan.created', report.http.toPlan],
-    ['POST → 202', report.http.toAnswer],
-    ['event on the log → plan.created, no HTTP', direct],
-    ['raw client, same hops, no state, no journal', twin],
-  ];
-  const ratio = (one: number, other: number): string => (one / other).toFixed(1);
-  const { machine, load, commit, at } = report;
+  const { machine, settings, versions, commit, at } = report;
   return [
-    `| ms at ${load.rate}/s | p50 | p95 | p99 | max |`,
-    '|---|---|---|---|---|',
-    ...rows.map(
-      ([name, { p50, p95, p99, max }]) => `| ${name} | ${p50} | ${p95} | ${p99} | ${max} |`,
-    ),
+    `| ms | ${SHOWN.join(' | ')} |`,
+    `|---|${SHOWN.map(() => '---').join('|')}|`,
+    ...SERIES.map(([key, name]) => `| ${name} | ${numbers(report[key]).join(' | ')} |`),
+    `| without HTTP ÷ twin | ${ratios(report).join(' | ')} |`,
     '',
-    `Over the raw client: ${ratio(direct.p50, twin.p50)} times at p50, ${ratio(direct.p99, twin.p99)} at p99. ` +
-      `${load.count} intents a phase after ${load.warmUp} to warm up; ${machine.cores} cores shared with the load and the ` +
-      `broker, load average ${machine.loadBefore} before the run; ${at.slice(0, 10)}, commit ${commit}.`,
+    `${settings.rate} intents/s, ${settings.count} of each kind after ${settings.warmUp} to warm up. ${machine.cores} cores of ` +
+      `${machine.cpu}, shared by the load, the apps and the broker; load average ${machine.loadBefore} before the run. ` +
+      `Node ${versions['node']}, Kafka ${versions['kafka']}; ${at.slice(0, 10)}, commit ${commit}.`,
   ].join('\n');
 }
 
+/** What is printed at the end of a run. */
 export function lines(report: LatencyReport): string[] {
-  const hops = Object.entries(report.hops).map(
-    ([hop, ms]) => `  ${hop.padEnd(28)} ${ms ?? '-'} ms`,
-  );
-  const costs = Object.entries(report.costs).map(
-    ([name, { cpuMs, rssMiB }]) => `  ${name.padEnd(28)} ${cpuMs} ms CPU, ${rssMiB} MiB`,
-  );
-  const { p50, p99 } = report.http.fromAnswer;
+  const { hops, costs, lateness, leavesOut } = report;
   return [
-    table(report),
+    row('ms', SHOWN),
+    ...SERIES.map(([key, name]) => row(name, numbers(report[key]))),
+    row('without HTTP ÷ twin', ratios(report)),
     '',
-    'Where the time goes, means over the HTTP phase:',
-    ...hops,
-    `  from 202 to plan.created     ${p50} ms at p50, ${p99} at p99 (fetch, handle, append, publish, read)`,
+    `Where the mean of POST → plan.created goes, ${hops.totalMs} ms:`,
+    ...hops.parts.map(({ name, ms, how }) => `${row(`  ${name}`, [ms])}   ${how}`),
+    `  The gateway's request to the broker takes ${hops.gatewayPublishMs} ms of accept. A hop below 0 began before the`,
+    `  one above had ended: a record can be read before its acknowledgement is.`,
     '',
-    'What it cost, HTTP phase:',
-    ...costs,
+    `Each process, over the ${report.settings.count} POSTs:`,
+    ...Object.entries(costs).map(([name, { cpuMs, rssMiB }]) =>
+      row(`  ${name}`, [`${cpuMs} ms`, `${rssMiB} MiB`]),
+    ),
     '',
-    `Left out: ${report.leavesOut.join('; ')}.`,
+    ...report.rounds.map((each) => row(`${each.what}, a round`, numbers(each))),
+    row('lateness of the load (counted above)', numbers(lateness)),
+    '',
+    'Left out:',
+    ...leavesOut.map((each) => `- ${each}`),
   ];
+}
+
+function numbers(percentiles: Percentiles): readonly string[] {
+  return SHOWN.map((each) => percentiles[each].toFixed(2));
+}
+
+function ratios({ intakeToPlan, twin }: LatencyReport): readonly string[] {
+  return SHOWN.map((each) => (intakeToPlan[each] / twin[each]).toFixed(2));
+}
+
+function row(name: string, cells: readonly (string | number)[]): string {
+  const right = cells.map((cell) => String(cell).padStart(NUMBER));
+  return [name.padEnd(NAME), ...right].join(' ');
 }

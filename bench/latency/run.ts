@@ -1,143 +1,160 @@
-import { execFileSync } from 'node:child_process';
-import { cpus, loadavg, release, totalmem } from 'node:os';
 import { ALL_RECORDS } from '../../apps/records.ts';
 import { AvroCodec } from '../../avro/index.ts';
-import { ROOT } from '../../cli/stack/programs.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
-import { TopicNames } from '../../kafka/topic-names.ts';
-import { hopMeans, type HopMeans, readHistograms } from './hops.ts';
-import { directPhase, httpPhase, type Load, type PhaseResult } from './phases.ts';
-import { startBenchSystem, type ProcessCost } from './system.ts';
+import { TOPIC_CONFIGS } from '../../kafka/topics.ts';
+import { decodeWith } from './audit.ts';
+import { type Histograms, hopsOf, readHistograms } from './hops.ts';
+import { directIntake, httpIntake, type Intake } from './intake.ts';
+import { commit, loadAverage, machineWith, versions } from './machine.ts';
+import { type Load, type Phase, type PhaseOptions, runPhase } from './phase.ts';
+import { untilPlanned } from './ready.ts';
+import type { LatencyReport, Round } from './report.ts';
+import { Latencies, rounded } from './summary.ts';
+import { type BenchSystem, type ProcessCost, startBenchSystem } from './system.ts';
 import { TopicTail } from './topic-tail.ts';
 
-/** Shape of bench/results/latency.json. Units: ms, MiB. */
-export interface LatencyReport {
-  readonly at: string;
-  readonly commit: string;
-  readonly machine: {
-    readonly cpu: string;
-    readonly cores: number;
-    readonly memoryGiB: number;
-    readonly kernel: string;
-    readonly loadBefore: number;
-    readonly loadAfter: number;
-  };
-  readonly versions: Readonly<Record<string, string>>;
-  readonly load: Load;
-  readonly http: PhaseResult;
-  /** Two rounds each, interleaved. */
-  readonly direct: readonly PhaseResult[];
-  readonly twin: readonly PhaseResult[];
-  readonly hops: HopMeans;
-  /** Over the HTTP phase, warm-up included. */
-  readonly costs: Readonly<Record<string, ProcessCost>>;
-  readonly leavesOut: readonly string[];
+type Costs = Readonly<Record<string, ProcessCost>>;
+
+interface Reading {
+  readonly costs: Costs;
+  readonly histograms: Histograms;
 }
 
-const CHAIN = ['intent.submitted', 'risk.approved', 'intent.accepted', 'plan.created'];
+/** A phase before its load is known. */
+type Track = Omit<PhaseOptions<Reading>, 'load'>;
+
 const TOPICS = ['intents', 'risk', 'plans'];
-const PARTITIONS = 4;
+const TWIN_PREFIX = 'twin.';
+const ROUNDS = 2;
+/** From here on the machine has other work than this. */
+const BUSY_LOAD = 1.5;
+
+const LEAVES_OUT = [
+  'more than one broker, replication, and a disk that is waited for: acks=all of one broker that does not flush',
+  'the network: load, apps and servers share one machine',
+  'the coordinator, Postgres and Redis: they stand behind plan.created, not before it',
+  'a real venue: the orchestrator runs, and fills every plan from the mock while the next are timed',
+];
 
 /**
- * The latency of the pre-chain path, beside a raw client that does the same hops.
+ * The latency from POST to plan.created, the same without HTTP, and a raw client beside it, on a system of its own.
  *
- * Throws: VoidRunError when an event that was timed does not stand on its topic once and in order.
+ * Throws: VoidRunError when what was timed does not stand on the log once and in order; PartError.
  */
 export async function runLatency(load: Load, tell: (line: string) => void): Promise<LatencyReport> {
-  const loadBefore = loadavg()[0] ?? 0;
+  const loadBefore = loadAverage();
+  if (loadBefore > BUSY_LOAD) tell(`the machine is not quiet: load average ${loadBefore}`);
   const system = await startBenchSystem(tell);
+  const open: { close(): Promise<void> }[] = [];
   try {
-    const { config, ports } = system;
-    const { brokers } = config.kafka;
-    const kafka = platformaticClient({ brokers, clientId: 'bench' });
-    const names = new TopicNames('');
-    const twinNames = new TopicNames('twin.');
-    const admin = kafka.admin();
-    for (const topic of TOPICS)
-      await admin.createTopic({
-        name: twinNames.physical(topic),
-        partitions: PARTITIONS,
-        replicationFactor: 1,
-        configs: {},
-      });
-    await admin.close();
-    await system.launch('raw-twin', 'bench/peers/raw-twin.ts', { TWIN_PREFIX: twinNames.prefix });
-    const codec = await AvroCodec.start({
-      registryUrl: config.stores.registryUrl,
-      subjects: ALL_RECORDS,
-    });
-    const tail = await TopicTail.open(kafka, TOPICS);
-    const twinTail = await TopicTail.open(
-      kafka,
-      TOPICS.map((topic) => twinNames.physical(topic)),
-    );
-    const direct = { kafka, codec, names, partitions: PARTITIONS };
-    const histograms = () => readHistograms({ gateway: ports.gateway, trading: ports.trading });
-    tell(
-      `POST → plan.created: ${load.warmUp} to warm up, ${load.count} measured, ${load.rate} a second`,
-    );
-    const [costsBefore, hopsBefore] = [await system.costs(), await histograms()];
-    const http = await httpPhase(`http://127.0.0.1:${ports.gateway}`, load, tail);
-    const [costsAfter, hopsAfter] = [await system.costs(), await histograms()];
-    const rounds: { direct: PhaseResult; twin: PhaseResult }[] = [];
-    for (const round of [1, 2]) {
-      tell(`without HTTP, and the raw twin: round ${round}`);
-      rounds.push({
-        direct: await directPhase(direct, load, tail, CHAIN),
-        twin: await directPhase({ ...direct, names: twinNames }, load, twinTail, CHAIN),
-      });
+    const tracks = await makeTracks(system, open);
+    for (const name of ['direct', 'twin'] as const) {
+      const { intake, tail } = tracks[name];
+      await untilPlanned(name, intake, tail, system.config.kafka.partitions);
     }
-    await tail.close();
-    await twinTail.close();
-    return {
-      at: new Date().toISOString(),
-      commit: git('rev-parse', '--short', 'HEAD'),
-      machine: machine(loadBefore),
-      versions: { node: process.version, kafka: '4.1.1', client: '@platformatic/kafka 2.12.1' },
-      load,
-      http,
-      direct: rounds.map((round) => round.direct),
-      twin: rounds.map((round) => round.twin),
-      hops: hopMeans(hopsBefore, hopsAfter),
-      costs: differenceOf(costsBefore, costsAfter),
-      leavesOut: [
-        'several brokers, replication and disks that are waited for: one broker, acks=all of one',
-        'the network: everything runs on one machine, which also runs the load',
-        'stores: the coordinator does not run',
-      ],
-    };
+    return await measure(tracks, { load, loadBefore, tell });
   } finally {
+    for (const each of open.reverse()) await each.close();
     await system.stop();
   }
 }
 
-function machine(loadBefore: number): LatencyReport['machine'] {
-  const [first, ...rest] = cpus();
+async function makeTracks(
+  system: BenchSystem,
+  open: { close(): Promise<void> }[],
+): Promise<Readonly<Record<'http' | 'direct' | 'twin', Track>>> {
+  const { config, ports } = system;
+  const { brokers, partitions } = config.kafka;
+  const kafka = platformaticClient({ brokers, clientId: 'bench' });
+  const twinTopics = TOPICS.map((topic) => TWIN_PREFIX + topic);
+  await createTopics(kafka.admin(), twinTopics, partitions);
+  await system.launch('raw-twin', 'bench/peers/raw-twin.ts', { TWIN_PREFIX });
+  const { registryUrl } = config.stores;
+  const codec = await AvroCodec.start({ registryUrl, subjects: ALL_RECORDS });
+  const tail = await TopicTail.open(kafka, 'plans');
+  const twinTail = await TopicTail.open(kafka, `${TWIN_PREFIX}plans`);
+  const into = (topic: string): Intake => directIntake({ kafka, codec, topic, partitions });
+  const observe = async (): Promise<Reading> => ({
+    costs: await system.costs(),
+    histograms: await readHistograms(ports),
+  });
+  const main = { kafka, tail, topics: TOPICS, decode: decodeWith(codec), observe };
+  const http = httpIntake(`http://127.0.0.1:${ports.gateway}`);
+  const [direct, twin] = [into('intents'), into(`${TWIN_PREFIX}intents`)];
+  open.push(tail, twinTail, http, direct, twin);
   return {
-    cpu: first?.model ?? 'unknown',
-    cores: rest.length + 1,
-    memoryGiB: Math.round(totalmem() / 2 ** 30),
-    kernel: release(),
-    loadBefore: Math.round(loadBefore * 100) / 100,
-    loadAfter: Math.round((loadavg()[0] ?? 0) * 100) / 100,
+    http: { ...main, intake: http },
+    direct: { ...main, intake: direct },
+    twin: { ...main, tail: twinTail, topics: twinTopics, decode: null, intake: twin },
   };
 }
 
-function git(...args: string[]): string {
-  try {
-    return execFileSync('git', args, { cwd: ROOT, encoding: 'utf8' }).trim();
-  } catch {
-    return 'unknown';
-  }
+async function createTopics(
+  admin: ReturnType<ReturnType<typeof platformaticClient>['admin']>,
+  names: readonly string[],
+  partitions: number,
+): Promise<void> {
+  const settings = { partitions, replicationFactor: 1, configs: TOPIC_CONFIGS.event };
+  for (const name of names) await admin.createTopic({ name, ...settings });
+  await admin.close();
 }
 
-function differenceOf(
-  before: Readonly<Record<string, ProcessCost>>,
-  after: Readonly<Record<string, ProcessCost>>,
-): Readonly<Record<string, ProcessCost>> {
-  const entries = Object.entries(after).map(([name, { cpuMs, rssMiB }]) => [
+async function measure(
+  tracks: Readonly<Record<'http' | 'direct' | 'twin', Track>>,
+  about: {
+    readonly load: Load;
+    readonly loadBefore: number;
+    readonly tell: (line: string) => void;
+  },
+): Promise<LatencyReport> {
+  const { load, loadBefore, tell } = about;
+  const { rate, count, warmUp } = load;
+  tell(`POST → plan.created: ${warmUp} to warm up, then ${count}, ${rate} a second`);
+  const http = await runPhase({ ...tracks.http, load });
+  const rounds: Record<'direct' | 'twin', Phase<Reading>[]> = { direct: [], twin: [] };
+  for (let round = 1; round <= ROUNDS; round++)
+    for (const name of ['direct', 'twin'] as const) {
+      tell(`${name === 'direct' ? 'without HTTP' : 'raw twin'}, round ${round} of ${ROUNDS}`);
+      const part = { ...load, count: Math.ceil(count / ROUNDS) };
+      rounds[name].push(await runPhase({ ...tracks[name], load: part }));
+    }
+  const toAnswer = http.samples.map(({ answeredAt, dueAt }) => answeredAt - dueAt);
+  const lateness = http.samples.map(({ startedAt, dueAt }) => startedAt - dueAt);
+  return {
+    at: new Date().toISOString(),
+    commit: commit(),
+    machine: machineWith(loadBefore),
+    versions: versions(),
+    settings: { ...load, rounds: ROUNDS, sockets: 'keep-alive', brokers: 1, acks: 'all' },
+    postToPlan: toPlan([http]),
+    postToAnswer: Latencies.of(toAnswer),
+    intakeToPlan: toPlan(rounds.direct),
+    twin: toPlan(rounds.twin),
+    rounds: [
+      ...rounds.direct.map((phase) => roundOf('intakeToPlan', phase)),
+      ...rounds.twin.map((phase) => roundOf('twin', phase)),
+    ],
+    hops: hopsOf(http.samples, http.before.histograms, http.after.histograms),
+    lateness: Latencies.of(lateness),
+    costs: costsOf(http),
+    leavesOut: LEAVES_OUT,
+  };
+}
+
+function toPlan(phases: readonly Phase<Reading>[]) {
+  const samples = phases.flatMap((phase) => phase.samples);
+  return Latencies.of(samples.map(({ readAt, dueAt }) => readAt - dueAt));
+}
+
+function roundOf(what: Round['what'], phase: Phase<Reading>): Round {
+  return { what, ...toPlan([phase]), costs: costsOf(phase) };
+}
+
+/** What each process took between the two readings of a phase. */
+function costsOf({ before, after }: Phase<Reading>): Costs {
+  const entries = Object.entries(after.costs).map(([name, { cpuMs, rssMiB }]) => [
     name,
-    { cpuMs: cpuMs - (before[name]?.cpuMs ?? 0), rssMiB },
+    { cpuMs: rounded(cpuMs - (before.costs[name]?.cpuMs ?? 0)), rssMiB },
   ]);
-  return Object.fromEntries(entries) as Record<string, ProcessCost>;
+  return Object.fromEntries(entries) as Costs;
 }

@@ -3,6 +3,7 @@ import { build, type Histogram } from 'hdr-histogram-js';
 /** Milliseconds, from a histogram of microseconds. */
 export interface Percentiles {
   readonly count: number;
+  readonly mean: number;
   readonly p50: number;
   readonly p90: number;
   readonly p95: number;
@@ -10,23 +11,50 @@ export interface Percentiles {
   readonly max: number;
 }
 
+const HIGHEST_MICROS = 600_000_000;
+
 /** Latencies from 1 µs to 10 minutes, three digits. */
 export class Latencies {
   readonly #histogram: Histogram = build({
     lowestDiscernibleValue: 1,
-    highestTrackableValue: 600_000_000,
+    highestTrackableValue: HIGHEST_MICROS,
     numberOfSignificantValueDigits: 3,
   });
 
+  static of(samplesMs: readonly number[]): Percentiles {
+    const latencies = new Latencies();
+    for (const ms of samplesMs) latencies.record(ms);
+    return latencies.percentiles;
+  }
+
   record(ms: number): void {
-    this.#histogram.recordValue(Math.max(1, Math.round(ms * 1000)));
+    const micros = Math.min(HIGHEST_MICROS, Math.max(1, Math.round(ms * 1000)));
+    this.#histogram.recordValue(micros);
   }
 
   get percentiles(): Percentiles {
+    const { totalCount: count, maxValue, mean } = this.#histogram;
+    // A percentile is the upper end of a bucket, which may lie above the highest value.
     const at = (percent: number): number =>
-      Math.round(this.#histogram.getValueAtPercentile(percent) / 10) / 100;
-    const { totalCount: count, maxValue } = this.#histogram;
-    const max = Math.round(maxValue / 10) / 100;
-    return { count, p50: at(50), p90: at(90), p95: at(95), p99: at(99), max };
+      rounded(Math.min(maxValue, this.#histogram.getValueAtPercentile(percent)) / 1000);
+    return {
+      count,
+      mean: rounded(mean / 1000),
+      p50: at(50),
+      p90: at(90),
+      p95: at(95),
+      p99: at(99),
+      max: rounded(maxValue / 1000),
+    };
   }
+}
+
+/** Two decimals. */
+export function rounded(value: number): number {
+  return Math.round(value * 100) / 100;
+}
+
+/** Zero without any. */
+export function meanOf(values: readonly number[]): number {
+  return values.length === 0 ? 0 : values.reduce((sum, value) => sum + value, 0) / values.length;
 }

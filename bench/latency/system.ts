@@ -10,8 +10,13 @@ import { freePorts } from '../../cli/stack/ports.ts';
 import { ROOT } from '../../cli/stack/programs.ts';
 import { ADDRESS_VARIABLE, addressOf, serverParts, SERVERS } from '../../cli/stack/servers.ts';
 
-/** coordinator is left out: it has no part in what is measured. The orchestrator gives the pool snapshots. */
+/** The orchestrator gives the pool snapshots. The coordinator is left out: it stands behind what is measured. */
 const MEASURED_APPS: readonly AppName[] = ['gateway', 'trading', 'orchestrator'];
+
+/** The load, and the reader of what is timed. */
+const THIS_PROCESS = 'bench';
+/** Characters of a log that are shown when its process did not come up. */
+const LOG_END = 4_000;
 
 /** CPU time and memory of a process, as Linux counts them. */
 export interface ProcessCost {
@@ -29,34 +34,83 @@ export interface BenchSystem {
   stop(): Promise<void>;
 }
 
+interface Started {
+  readonly part: Part;
+  readonly process: Running;
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** The processes of a run. They have groups of their own, so a Ctrl-C reaches them only through this one. */
+class Processes {
+  readonly #folder: string;
+  readonly #running = new Map<string, Started>();
+  readonly #onSignal = (): void => void this.stop().finally(() => process.exit(1));
+  #stopped = false;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    for (const signal of SIGNALS) process.once(signal, this.#onSignal);
+  }
+
+  async begin(part: Part): Promise<void> {
+    const logFile = join(this.#folder, 'log', `${part.name}.log`);
+    const command = await part.prepare();
+    if (this.#stopped) return;
+    const running = await launch(part.name, command, logFile);
+    this.#running.set(part.name, { part, process: running });
+    try {
+      await untilReady(part, running, { logFile, isUnwanted: () => this.#stopped });
+    } catch (error) {
+      const log = await readFile(logFile, 'utf8').catch(() => '');
+      const { message } = error as Error;
+      throw new Error(`${message}\n${log.slice(-LOG_END)}`, { cause: error });
+    }
+  }
+
+  async costs(): Promise<Readonly<Record<string, ProcessCost>>> {
+    const pids = [...this.#running].map(
+      ([
+        name,
+        {
+          process: { pid },
+        },
+      ]) => [name, pid] as const,
+    );
+    const all = [...pids, [THIS_PROCESS, process.pid] as const];
+    return Object.fromEntries(
+      await Promise.all(all.map(async ([name, pid]) => [name, await costOf(pid)] as const)),
+    );
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const all = [...this.#running.values()].reverse();
+    for (const { part, process: running } of all) await endChild(part, running);
+    await rm(this.#folder, { recursive: true, force: true });
+    for (const signal of SIGNALS) process.removeListener(signal, this.#onSignal);
+  }
+}
+
+/** Throws: PartError, and what `applyAll` throws; nothing is left then. */
 export async function startBenchSystem(tell: (line: string) => void): Promise<BenchSystem> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-'));
-  const running = new Map<string, { part: Part; process: Running }>();
-  const stop = async (): Promise<void> => {
-    const all = [...running.values()].reverse();
-    for (const { part, process } of all) await endChild(part, process);
-    await rm(folder, { recursive: true, force: true });
-  };
-  const begin = async (part: Part): Promise<void> => {
-    const logFile = join(folder, 'log', `${part.name}.log`);
-    const process = await launch(part.name, await part.prepare(), logFile);
-    running.set(part.name, { part, process });
-    await untilReady(part, process, { logFile });
-  };
+  const processes = new Processes(folder);
+  const begin = (part: Part): Promise<void> => processes.begin(part);
   try {
     const [kafka = 0, registry = 0, postgres = 0, redis = 0, ...apps] = await freePorts(8);
     const serverPorts = { kafka, registry, postgres, redis };
     tell('starting servers and apps of the benchmark’s own');
-    await Promise.all(Object.values(serverParts(serverPorts, folder)).map(begin));
+    await all(Object.values(serverParts(serverPorts, folder)).map(begin));
     const [gateway = 0, trading = 0, orchestrator = 0, coordinator = 0] = apps;
     const ports = { gateway, trading, orchestrator, coordinator };
-    const env: Record<string, string> = { LOG_LEVEL: 'warn' };
+    const env: Record<string, string> = { LOG_LEVEL: 'warn', TOPIC_PREFIX: '' };
     for (const server of SERVERS)
       env[ADDRESS_VARIABLE[server]] = addressOf(server, serverPorts[server]);
     for (const app of Object.keys(ports) as AppName[]) env[PORT_VARIABLE[app]] = String(ports[app]);
-    const config = loadConfig(env);
+    const config = loadConfig({ ...process.env, ...env });
     await applyAll(config);
-    await Promise.all(
+    await all(
       MEASURED_APPS.map((app) => begin(nodePart(app, ports[app], ['apps/main.ts', app], env))),
     );
     return {
@@ -66,18 +120,20 @@ export async function startBenchSystem(tell: (line: string) => void): Promise<Be
         const [port = 0] = await freePorts(1);
         await begin(nodePart(name, port, [file], { ...env, ...more, HEALTH_PORT: String(port) }));
       },
-      costs: async () => {
-        const named = [...running].map(
-          async ([name, { process }]) => [name, await costOf(process.pid)] as const,
-        );
-        return Object.fromEntries(await Promise.all(named));
-      },
-      stop,
+      costs: () => processes.costs(),
+      stop: () => processes.stop(),
     };
   } catch (error) {
-    await stop();
+    await processes.stop();
     throw error;
   }
+}
+
+/** Waits for every one also when one fails, so that none is on its way when all is stopped. */
+async function all(starts: readonly Promise<void>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(starts);
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
 }
 
 function nodePart(

@@ -1,70 +1,83 @@
 import { HEADER } from '../../engine/event.ts';
-import type { FetchPosition, KafkaClient } from '../../kafka/client.ts';
-
-export interface SeenEvent {
-  readonly type: string;
-  readonly sequence: number;
-  /** performance.now() when this process had read it. */
-  readonly readAt: number;
-  readonly place: string;
-}
+import type { FetchPosition, KafkaClient, PartitionReader } from '../../kafka/client.ts';
 
 const MAX_WAIT_MS = 100;
+const PLANNED = 'plan.created';
 
-/** Reads topics from their ends on, with a client of the benchmark's own, and notes when each event arrived. */
+/**
+ * Reads one topic from its end on, with a client of the benchmark's own, and notes when the plan.created of each
+ * correlation was there. It reads nothing else, so that nothing else stands before what is timed.
+ */
 export class TopicTail {
-  readonly #events = new Map<string, SeenEvent[]>();
+  readonly #readAt = new Map<string, number>();
+  readonly #reader: PartitionReader;
   readonly #life: Promise<void>;
+  #failure: Error | null = null;
   #ended = false;
 
-  private constructor(kafka: KafkaClient, positions: FetchPosition[]) {
-    this.#life = this.#read(kafka, positions);
+  private constructor(kafka: KafkaClient, positions: readonly FetchPosition[]) {
+    this.#reader = kafka.reader();
+    this.#life = this.#read(positions).catch((error: Error) => {
+      this.#failure = error;
+    });
   }
 
-  static async open(kafka: KafkaClient, topics: readonly string[]): Promise<TopicTail> {
-    const admin = kafka.admin();
-    const positions = await Promise.all(
-      topics.map(async (topic) =>
-        (await admin.offsets(topic)).map(({ end }, partition) => ({
-          topic,
-          partition,
-          offset: end,
-        })),
-      ),
-    );
-    await admin.close();
-    return new TopicTail(kafka, positions.flat());
+  static async open(kafka: KafkaClient, topic: string): Promise<TopicTail> {
+    return new TopicTail(kafka, await endsOf(kafka, [topic]));
   }
 
-  /** Events of a correlation, in the order in which they were read. */
-  of(correlationId: string): readonly SeenEvent[] {
-    return this.#events.get(correlationId) ?? [];
+  /**
+   * When this process had read the plan.created of a correlation, first: performance.now(); undefined: not yet.
+   *
+   * Throws: what ended the reading.
+   */
+  readAt(correlationId: string): number | undefined {
+    if (this.#failure !== null) throw this.#failure;
+    return this.#readAt.get(correlationId);
   }
 
   async close(): Promise<void> {
     this.#ended = true;
     await this.#life;
+    await this.#reader.close();
   }
 
-  async #read(kafka: KafkaClient, positions: FetchPosition[]): Promise<void> {
-    const reader = kafka.reader();
-    const next = new Map(positions.map((each) => [`${each.topic}/${each.partition}`, each]));
+  async #read(from: readonly FetchPosition[]): Promise<void> {
+    const positions = [...from];
     while (!this.#ended) {
-      for (const fetched of await reader.fetch([...next.values()], { maxWaitMs: MAX_WAIT_MS })) {
-        const readAt = performance.now();
-        const { topic, partition, nextOffset, error } = fetched;
-        if (error !== null) throw new Error(`${topic}/${partition}: ${error}`);
-        next.set(`${topic}/${partition}`, { topic, partition, offset: nextOffset });
-        for (const { headers, offset } of fetched.records) {
-          const key = headers[HEADER.correlationId] ?? '';
-          const seen = this.#events.get(key) ?? [];
-          const type = headers[HEADER.eventType] ?? '';
-          const sequence = Number(headers[HEADER.sequence]);
-          seen.push({ type, sequence, readAt, place: `${topic}/${partition}/${offset}` });
-          this.#events.set(key, seen);
+      const answer = await this.#reader.fetch(positions, { maxWaitMs: MAX_WAIT_MS });
+      const now = performance.now();
+      for (const { topic, partition, nextOffset, error, records } of answer) {
+        if (error !== null) throw new Error(`${topic}/${partition} cannot be read: ${error}`);
+        positions[partition] = { topic, partition, offset: nextOffset };
+        for (const { headers } of records) {
+          const correlationId = headers[HEADER.correlationId] ?? '';
+          if (headers[HEADER.eventType] !== PLANNED || this.#readAt.has(correlationId)) continue;
+          this.#readAt.set(correlationId, now);
         }
       }
     }
-    await reader.close();
+  }
+}
+
+/** Where the next record of each partition will stand; by partition within each topic. */
+export async function endsOf(
+  kafka: KafkaClient,
+  topics: readonly string[],
+): Promise<readonly FetchPosition[]> {
+  const admin = kafka.admin();
+  try {
+    const found = await Promise.all(
+      topics.map(async (topic) =>
+        (await admin.offsets(topic)).map(({ end: offset }, partition) => ({
+          topic,
+          partition,
+          offset,
+        })),
+      ),
+    );
+    return found.flat();
+  } finally {
+    await admin.close();
   }
 }

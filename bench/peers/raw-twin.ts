@@ -63,14 +63,24 @@ stream.on('data', ({ key, value, partition, headers }) => {
   // Its own intent.accepted comes back on the same topic, as it does in the chain it stands for.
   if (headers.get('event_type') !== 'intent.submitted') return;
   const correlation = headers.get('correlation_id') ?? '';
-  for (const [name, type, sequence] of OUTPUTS)
+  let cause = headers.get('event_id') ?? '';
+  for (const [name, type, sequence] of OUTPUTS) {
+    const id = `${cause}${sequence}`;
     waiting.push({
       topic: prefix + name,
       partition,
       key,
       value,
-      headers: { correlation_id: correlation, event_type: type, sequence },
+      headers: {
+        event_id: id,
+        event_type: type,
+        correlation_id: correlation,
+        causation_id: cause,
+        sequence,
+      },
     });
+    cause = id;
+  }
   if (!sending) setImmediate(() => void send());
 });
 

@@ -1,6 +1,6 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { VoidRunError } from '../../bench/latency/phases.ts';
+import { VoidRunError } from '../../bench/latency/audit.ts';
 import { keepsBudget, lines, MEDIAN_BUDGET_MS } from '../../bench/latency/report.ts';
 import { runLatency } from '../../bench/latency/run.ts';
 import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
@@ -50,7 +50,7 @@ async function measure(
     if (file !== undefined) await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
     if (!judged || keepsBudget(report)) return 0;
     io.err(
-      `The median of POST → plan.created is ${report.http.toPlan.p50} ms, not below ${MEDIAN_BUDGET_MS}.`,
+      `The median of POST → plan.created is ${report.postToPlan.p50} ms, not below ${MEDIAN_BUDGET_MS}.`,
     );
     return 1;
   } catch (error) {
