@@ -9,10 +9,13 @@
  * The workers of the system see the same records and cannot tell them from theirs, so two things keep the flow a fake:
  * - Nothing can be executed. The pair has no pool, so the planner makes no plan of its own; the plan here names a venue
  *   that no process has, so the orchestrator gives it up (WRONG_CHAIN) before anything is built.
- * - What the workers say about it comes too late. The coordinator takes the first event of each sequence, and the topics
- *   are written from the last of the flow to the first: on each, the flow stands before any answer to it.
- * The answers (risk.approved, intent.accepted, plan.rejected, exec.started, exec.failed) stand in the history as well, each
- * with a sequence that is taken; the read models do not have them.
+ * - What the workers say about it comes too late. The topics are written from the last of the flow to the first, so on
+ *   each the flow stands before any answer to it. Of the events that claim one sequence, the coordinator takes the first
+ *   whose cause it has taken, and of several that wait the one with the lowest id: ids here are as old as their events.
+ *   Only sequence 2 may be lost, because topics are read independently of each other: acceptance that sees risk.approved
+ *   before the intent gives that sequence to its own intent.accepted. So nothing here is caused by sequence 2.
+ * The answers (risk.approved, intent.accepted, plan.rejected, exec.started, exec.failed) stand in the history as well; the
+ * read models do not have what they say.
  */
 import { randomBytes, randomUUID } from 'node:crypto';
 import { type Config, loadConfig } from '../apps/config.ts';
@@ -31,7 +34,7 @@ import {
   type PlanCreatedPayload,
   type RiskApprovedPayload,
 } from '../avro/index.ts';
-import type { EventRecord } from '../engine/event.ts';
+import type { EventRecord, Micros } from '../engine/event.ts';
 import type { RecordToSend } from '../kafka/client.ts';
 import { partitionOf } from '../kafka/partitioner.ts';
 import { platformaticClient } from '../kafka/platformatic.ts';
@@ -39,10 +42,15 @@ import { platformaticClient } from '../kafka/platformatic.ts';
 const PRODUCER = 'fake-flow';
 /** Between two events of the flow, which ends now. */
 const STEP_MICROS = 25_000;
-/** From the last of the flow to the first. */
-const TOPICS = ['exec', 'plans', 'risk', 'intents'];
+/** In the order of writing: from the last of the flow to the first. */
+export const FAKE_FLOW_TOPICS: readonly string[] = ['exec', 'plans', 'risk', 'intents'];
 
-type Flow = readonly (readonly [type: string, payload: Readonly<Record<string, unknown>>])[];
+/** `cause`: a sequence; null: nothing caused it. */
+type Flow = readonly (readonly [
+  type: string,
+  payload: Readonly<Record<string, unknown>>,
+  cause: number | null,
+])[];
 
 function flowOf(intentId: string): Flow {
   const planId = randomUUID();
@@ -71,30 +79,38 @@ function flowOf(intentId: string): Flow {
   const submitted: ExecStepSubmittedPayload = { ...started, txHash, attempt: 1, replaces: null };
   const done: ExecCompletedPayload = { ...started, amountOut: '1249.5', txHash };
   return [
-    ['intent.submitted', { ...intent }],
-    ['risk.approved', { ...approved }],
-    ['intent.accepted', { ...intent }],
-    ['plan.created', { ...plan }],
-    ['exec.started', { ...started }],
-    ['exec.step_submitted', { ...submitted }],
-    ['exec.step_filled', { ...done }],
-    ['exec.completed', { ...done }],
+    ['intent.submitted', { ...intent }, null],
+    ['risk.approved', { ...approved }, 1],
+    ['intent.accepted', { ...intent }, 1],
+    ['plan.created', { ...plan }, 3],
+    ['exec.started', { ...started }, 4],
+    ['exec.step_submitted', { ...submitted }, 5],
+    ['exec.step_filled', { ...done }, 6],
+    ['exec.completed', { ...done }, 7],
   ];
 }
 
-/** Each event is the cause of the next; sequences from 1. */
-function eventsOf(correlationId: string, flow: Flow): readonly EventRecord[] {
-  const ids = createUlidGenerator();
-  const startMicros = Date.now() * 1000 - flow.length * STEP_MICROS;
-  let causationId: string | null = null;
-  return flow.map(([type, payload], index) => {
-    const eventId = ids.next();
-    const sequence = index + 1;
-    const occurredAt = startMicros + sequence * STEP_MICROS;
-    const options = { correlationId, causationId, sequence, eventId, occurredAt };
-    causationId = eventId;
-    return envelope(type, payload, { ...options, producer: PRODUCER });
-  });
+/**
+ * The events of an intent that never was, in the order of their sequence, from 1.
+ *
+ * Units: `endMicros` is when the last of them happened.
+ */
+export function fakeFlow(intentId: string, endMicros: Micros): readonly EventRecord[] {
+  const flow = flowOf(intentId);
+  const timeOf = (sequence: number): Micros => endMicros - (flow.length - sequence) * STEP_MICROS;
+  const eventIds = flow.map((_, index) =>
+    createUlidGenerator(() => Math.floor(timeOf(index + 1) / 1000)).next(),
+  );
+  return flow.map(([type, payload, cause], index) =>
+    envelope(type, payload, {
+      correlationId: newCorrelationId(intentId),
+      causationId: cause === null ? null : (eventIds[cause - 1] ?? null),
+      sequence: index + 1,
+      eventId: eventIds[index] ?? '',
+      occurredAt: timeOf(index + 1),
+      producer: PRODUCER,
+    }),
+  );
 }
 
 async function publish(config: Config, events: readonly EventRecord[]): Promise<void> {
@@ -114,7 +130,7 @@ async function publish(config: Config, events: readonly EventRecord[]): Promise<
   };
   const producer = platformaticClient({ brokers, clientId: PRODUCER }).producer();
   try {
-    for (const topic of TOPICS) {
+    for (const topic of FAKE_FLOW_TOPICS) {
       const records = events.map(recordOf).filter((each) => each.topic === topicPrefix + topic);
       for (const result of await producer.send(records)) {
         if (result.result === 'confirmed') continue;
@@ -127,11 +143,15 @@ async function publish(config: Config, events: readonly EventRecord[]): Promise<
   }
 }
 
-const intentId = randomUUID();
-try {
-  await publish(loadConfig(process.env), eventsOf(newCorrelationId(intentId), flowOf(intentId)));
-  process.stdout.write(`${intentId}\n`);
-} catch (error) {
-  process.stderr.write(`${(error as Error).message}\n`);
-  process.exitCode = 2;
+async function main(): Promise<void> {
+  const intentId = randomUUID();
+  try {
+    await publish(loadConfig(process.env), fakeFlow(intentId, Date.now() * 1000));
+    process.stdout.write(`${intentId}\n`);
+  } catch (error) {
+    process.stderr.write(`${(error as Error).message}\n`);
+    process.exitCode = 2;
+  }
 }
+
+if (import.meta.main) await main();
