@@ -6,16 +6,22 @@ export interface TopologyTopic {
   readonly kind: 'event' | 'journal' | 'read-model' | 'reference' | 'dead-letter';
 }
 
-/** Every topic that the applications read or write, each once, by name. */
+/**
+ * Every topic that the applications read or write, each once, by name. One that may lose old records is a reference only
+ * if nobody handles its events.
+ */
 export function topicsOf(topologies: readonly Topology[]): readonly TopologyTopic[] {
   const topics = new Map<string, TopologyTopic['kind']>();
-  for (const topology of topologies) {
-    for (const name of [...topology.sources, ...topology.sinks]) topics.set(name, 'event');
-    for (const name of topology.lossySources) topics.set(name, 'reference');
-    for (const name of topology.readModels.keys()) topics.set(name, 'read-model');
-    for (const name of deadLetterTopics(topology)) topics.set(name, 'dead-letter');
-    topics.set(topology.journal, 'journal');
-  }
+  const add = (kind: TopologyTopic['kind'], of: (each: Topology) => Iterable<string>): void => {
+    for (const topology of topologies) for (const name of of(topology)) topics.set(name, kind);
+  };
+  // What comes later stands.
+  add('event', ({ sinks }) => sinks);
+  add('reference', ({ lossySources }) => lossySources);
+  add('event', ({ sources, lossySources }) => sources.filter((name) => !lossySources.has(name)));
+  add('read-model', ({ readModels }) => readModels.keys());
+  add('dead-letter', deadLetterTopics);
+  add('journal', ({ journal }) => [journal]);
   return [...topics].map(([name, kind]) => ({ name, kind })).sort(byName);
 }
 

@@ -59,9 +59,22 @@ function report({ act, plan, weaknesses, prefix, json }: Outcome, io: Io): ExitC
     `${plan.same.length} topics are as they should be, ${plan.create.length} ` +
       `${act === 'plan' ? 'to create' : 'created'}, ${plan.differs.length} settings differ.`,
   );
-  for (const what of new Set(weaknesses.map((each) => each.what)))
-    io.out(`Single node: ${what} is too low, so what this broker loses is lost.`);
+  for (const line of singleNodeLines(plan, weaknesses)) io.out(line);
   return plan.differs.length > 0 ? differ(plan.differs, false, io) : 0;
+}
+
+/** What is accepted of a single node, each once (J10). */
+function singleNodeLines(
+  { create }: TopicPlan,
+  weaknesses: readonly LogWeakness[],
+): readonly string[] {
+  const lines = weaknesses.map(({ what, have, want }) => `${what} is ${have}, not ${want}`);
+  const hasNewJournal = create.some(({ kind }) => kind === 'journal');
+  // Of journals that are not there yet only this is known.
+  if (lines.length === 0 && hasNewJournal) lines.push('new journals get one replica');
+  return [...new Set(lines)].map(
+    (line) => `Single node: ${line}, so what this broker loses is lost.`,
+  );
 }
 
 function differ(differences: readonly TopicDifference[], json: boolean, io: Io): ExitCode {

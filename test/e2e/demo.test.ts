@@ -5,6 +5,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { Report } from '../../cli/demo/report.ts';
 import { ROOT } from '../../cli/stack/programs.ts';
 import { eventually } from '../support/eventually.ts';
+import { LIFE } from './system-client.ts';
 import { type Outcome, startSystem, type System } from './system-fixture.ts';
 
 const LINES = 40;
@@ -54,17 +55,6 @@ const TABLE = {
   mismatches: [],
 };
 
-const WHOLE_FLOW = [
-  'intent.submitted',
-  'risk.approved',
-  'intent.accepted',
-  'plan.created',
-  'exec.started',
-  'exec.step_submitted',
-  'exec.step_filled',
-  'exec.completed',
-];
-
 describe('millrace demo', () => {
   it('B-37 B-45 ends every line as the file says', async () => {
     const { code, out, err } = await demo(file, '--json');
@@ -74,7 +64,7 @@ describe('millrace demo', () => {
     expect(report.resent.count).toBe(0);
     expect(report.latency_ms['exec.completed'].count).toBe(TABLE.completed);
     expect(report.latency_ms['plan.created'].count).toBe(TABLE.completed);
-    expect(report.example?.events.map(({ topic }) => topic)).toEqual(WHOLE_FLOW);
+    expect(report.example?.events.map(({ topic }) => topic)).toEqual(LIFE);
   });
 
   it('names a line that ended otherwise, and prints the table and one correlation', async () => {
@@ -163,7 +153,7 @@ describe('the fake flow', () => {
     const stored = await history();
     const chain = chainOf(stored);
     expect(chain.map(({ topic }) => topic)).toEqual(
-      WHOLE_FLOW.filter((topic) => topic !== 'risk.approved'),
+      LIFE.filter((topic) => topic !== 'risk.approved'),
     );
     expect(chain.map(({ sequence }) => sequence)).toEqual([1, 3, 4, 5, 6, 7, 8]);
     const approval = stored.find(({ topic }) => topic === 'risk.approved');

@@ -13,19 +13,9 @@ import type { FetchedRecord, KafkaClient } from '../../kafka/client.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
 import { eventually } from '../support/eventually.ts';
-import { ORDER, SystemClient } from './system-client.ts';
+import { LIFE, ORDER, SystemClient } from './system-client.ts';
 import { startSystem, type System } from './system-fixture.ts';
 
-const ALL_TYPES = [
-  'intent.submitted',
-  'risk.approved',
-  'intent.accepted',
-  'plan.created',
-  'exec.started',
-  'exec.step_submitted',
-  'exec.step_filled',
-  'exec.completed',
-];
 const EVENT_TOPICS = ['intents', 'risk', 'plans', 'exec'];
 
 let system: System;
@@ -49,7 +39,7 @@ describe('an intent from POST to exec.completed', () => {
   it('B-24 B-56 B-41 runs through its eight events in order', async () => {
     const intentId = await client.submit();
     const events = await client.history(intentId, 8);
-    expect(events.map(({ topic }) => topic)).toEqual(ALL_TYPES);
+    expect(events.map(({ topic }) => topic)).toEqual(LIFE);
     expect(events.map(({ sequence }) => sequence)).toEqual([1, 2, 3, 4, 5, 6, 7, 8]);
   });
 
@@ -220,6 +210,17 @@ describe('services that meet on topics only', () => {
 });
 
 describe('what can be seen from outside', () => {
+  it('B-21 serves the metrics of every app as text, with the names that are promised', async () => {
+    const names = ['intents_submitted', 'intents_completed', 'intent_processing_time'];
+    for (const port of Object.values(system.ports)) {
+      const response = await fetch(`http://127.0.0.1:${port}/metrics`);
+      expect(response.status).toBe(200);
+      expect(response.headers.get('content-type')).toMatch(/^text\/plain/);
+      const text = await response.text();
+      for (const name of names) expect(text).toMatch(new RegExp(`^# TYPE ${name}\\b`, 'm'));
+    }
+  });
+
   it('B-82 B-83 B-84 counts intents that came and that ended, and how long they took', async () => {
     const names = {
       submitted: () => client.metric('gateway', 'intents_submitted'),
@@ -344,26 +345,11 @@ describe('what can be seen from outside', () => {
     expect(JSON.parse((await client.get(`/intents/${intentId}`)).text)).toEqual(before);
   });
 
-  it('prints a trace of one correlation, and says when there is none', async () => {
-    const intentId = await client.submit();
-    await client.history(intentId, 8);
-    const { code, out } = await system.run('cli/main.ts', 'trace', intentId);
-    expect(code).toBe(0);
-    expect(
-      out
-        .trim()
-        .split('\n')
-        .map((line) => line.trim().split(/\s+/)[1]),
-    ).toEqual(ALL_TYPES);
-    const unknown = await system.run('cli/main.ts', 'trace', 'intent-nobody', '--json');
-    expect(unknown.code).toBe(1);
-    expect(JSON.parse(unknown.out)).toEqual({ correlation_id: 'intent-nobody', events: [] });
-  });
-
-  it('plans no change to topics that are as they should be', async () => {
-    const plan = await system.run('cli/main.ts', 'topology', 'plan', '--json');
-    expect(plan.code).toBe(0);
-    expect(JSON.parse(plan.out)).toMatchObject({ create: [], differs: [] });
-    expect((await system.run('cli/main.ts', 'topology', 'apply')).code).toBe(0);
+  it('B-27 has no route of the legacy', async () => {
+    for (const path of ['/submit', '/status', '/status/1']) {
+      expect((await client.get(path)).status).toBe(404);
+      const posted = await fetch(`${system.url}${path}`, { method: 'POST', body: '{}' });
+      expect(posted.status).toBe(404);
+    }
   });
 });

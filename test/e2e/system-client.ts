@@ -14,6 +14,18 @@ export const ORDER = {
   max_slippage: '0.01',
 };
 
+/** The events of an intent that is completed, in their order. */
+export const LIFE: readonly string[] = [
+  'intent.submitted',
+  'risk.approved',
+  'intent.accepted',
+  'plan.created',
+  'exec.started',
+  'exec.step_submitted',
+  'exec.step_filled',
+  'exec.completed',
+];
+
 export interface IntentValue {
   readonly state: string;
   readonly last_event_time: string;

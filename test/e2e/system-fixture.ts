@@ -46,8 +46,11 @@ export interface System {
   kill(app: AppName): Promise<void>;
   /** Starts an app again that was killed; settles when it is healthy. */
   start(app: AppName): Promise<void>;
-  /** Runs a file of the repository in this environment to its end: `cli/main.ts demo …`. */
-  run(file: string, ...args: readonly string[]): Promise<Outcome>;
+  /** Runs a file of the repository in this environment, with changes, to its end: `cli/main.ts demo …`. */
+  run(
+    file: string | { readonly file: string; readonly env: Env },
+    ...args: readonly string[]
+  ): Promise<Outcome>;
   /** What the process of an app has logged so far. */
   log(app: AppName): Promise<string>;
   stop(): Promise<void>;
@@ -101,7 +104,10 @@ export async function startSystem(purpose: string, options: SystemOptions = {}):
     redisUrl: config.stores.redisUrl,
     kill: (app) => kill(of(app)),
     start: (app) => begin(of(app)),
-    run: (file, ...args) => run(file, args, env),
+    run: (what, ...args) =>
+      typeof what === 'string'
+        ? run(what, args, env)
+        : run(what.file, args, { ...env, ...what.env }),
     log: (app) => readFile(of(app).logFile, 'utf8'),
     stop,
   };

@@ -1,4 +1,7 @@
 import { describe, expect, it } from 'vitest';
+import { actor } from '../../engine/actor.ts';
+import type { EventDefinition } from '../../engine/event.ts';
+import { buildTopology, type Topology } from '../../engine/topology.ts';
 import { TopicNames } from '../../kafka/topic-names.ts';
 import {
   applyTopics,
@@ -8,6 +11,7 @@ import {
   TopicsDifferError,
 } from '../../kafka/topics.ts';
 import { MemoryKafka } from '../../testing/memory-kafka.ts';
+import { topicsOf } from '../../topologies/topics.ts';
 
 const DESIRED: readonly DesiredTopic[] = [
   { name: 'intents', kind: 'event' },
@@ -90,3 +94,63 @@ describe('topics', () => {
     expect(compacted.map(([kind]) => kind)).toEqual(['read-model']);
   });
 });
+
+describe('the topics of topologies', () => {
+  const topology = topologyOf('app', 'asked', ['priced']);
+
+  it('are what they read and write, their journals and their dead letters, by name', () => {
+    expect(topicsOf([topology])).toEqual([
+      { name: 'answers', kind: 'event' },
+      { name: 'app.journal', kind: 'journal' },
+      { name: 'dlq.asked', kind: 'dead-letter' },
+      { name: 'dlq.priced', kind: 'dead-letter' },
+      { name: 'dlq.prices', kind: 'dead-letter' },
+      { name: 'dlq.questions', kind: 'dead-letter' },
+      { name: 'prices', kind: 'reference' },
+      { name: 'questions', kind: 'event' },
+      { name: 'rm.one', kind: 'read-model' },
+    ]);
+  });
+
+  it('are references only if nobody handles what stands on them', () => {
+    const handler = topologyOf('handler', 'priced', []);
+    for (const both of [
+      [topology, handler],
+      [handler, topology],
+    ])
+      expect(topicsOf(both)).toContainEqual({ name: 'prices', kind: 'event' });
+  });
+
+  it('are there once, whoever shares them', () => {
+    const names = topicsOf([topology, topology]).map(({ name }) => name);
+    expect(names).toEqual([...new Set(names)]);
+    expect(topicsOf([])).toEqual([]);
+  });
+});
+
+/** Handles one event type, reads others as references, and emits to `answers` and `rm.one`. */
+function topologyOf(application: string, handled: string, references: readonly string[]): Topology {
+  return buildTopology({
+    application,
+    actors: [
+      actor<null>({
+        name: 'one',
+        state: { version: 1, initial: () => null },
+        emits: ['done', 'rm.one'],
+        handles: { [handled]: () => ({}) },
+      }),
+    ],
+    events: [
+      event('asked', 'questions'),
+      event('done', 'answers'),
+      event('priced', 'prices'),
+      event('unused', 'elsewhere'),
+    ],
+    readModels: [{ topic: 'rm.one', record: 'test.One' }],
+    references: references.map((type) => ({ name: type, type })),
+  });
+}
+
+function event(type: string, topic: string): EventDefinition {
+  return { type, topic, record: `test.${type}`, family: 'TRADING', version: 1 };
+}
