@@ -150,6 +150,11 @@ describe('the fake flow', () => {
       (await history()).some(({ topic }) => topic === 'exec.failed'),
     );
     await eventually('it is completed', async () => (await read(intent))['state'] === 'Completed');
+    // Each topic is stored at its own pace.
+    await eventually('its history is whole', async () => {
+      const types = (await history()).map(({ topic }) => topic);
+      return LIFE.every((type) => types.includes(type));
+    });
     const stored = await history();
     const chain = chainOf(stored);
     expect(chain.map(({ topic }) => topic)).toEqual(
