@@ -167,19 +167,9 @@ export class Term implements SourceSubscriber {
 
   outOfRange(topic: string, offset: number, logStart: number): number | null {
     const logical = this.#in.names.logical(topic);
-    if (this.#in.topology.lossySources.has(logical)) {
-      if (logStart > offset) return logStart;
-      this.#end(lookAgain(topic));
-      return null;
-    }
-    this.#end(
-      new EngineError(
-        'DATA_LOSS',
-        'stop',
-        `Source ${topic}/${this.#partition} no longer holds offset ${offset}, the next to handle ` +
-          `(it starts at ${logStart}). Restore the topic, or accept the loss and reset the application.`,
-      ),
-    );
+    if (this.#in.topology.lossySources.has(logical) && logStart > offset) return logStart;
+    // The next term compares topic ids and bounds, and stops with what really happened (J4).
+    this.#end(lookAgain(topic));
     return null;
   }
 
