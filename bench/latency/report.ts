@@ -2,7 +2,7 @@ import type { Hops } from './hops.ts';
 import type { Machine } from './machine.ts';
 import type { Load } from './phase.ts';
 import type { Percentiles } from './summary.ts';
-import type { ProcessCost } from './system.ts';
+import { ALL_OTHERS, type ProcessCost } from './system.ts';
 
 /** One of the interleaved phases by itself. */
 export interface Round extends Percentiles {
@@ -55,7 +55,9 @@ const SERIES: readonly (readonly [
 
 /** The README's table, as Markdown. */
 export function table(report: LatencyReport): string {
-  const { machine, settings, versions, commit, at } = report;
+  const { machine, settings, versions, commit, at, costs } = report;
+  const machineMs = (machine.cores * settings.count * 1000) / settings.rate;
+  const others = Math.round((100 * (costs[ALL_OTHERS]?.cpuMs ?? 0)) / machineMs);
   return [
     `| ms | ${SHOWN.join(' | ')} |`,
     `|---|${SHOWN.map(() => '---').join('|')}|`,
@@ -63,7 +65,7 @@ export function table(report: LatencyReport): string {
     `| without HTTP ÷ twin | ${ratios(report).join(' | ')} |`,
     '',
     `${settings.rate} intents/s, ${settings.count} of each kind after ${settings.warmUp} to warm up. ${machine.cores} cores of ` +
-      `${machine.cpu}, shared by the load, the apps and the broker; load average ${machine.loadBefore} before the run. ` +
+      `${machine.cpu}, shared by the load, the apps and the broker; other work of the machine took ${others} % of them. ` +
       `Node ${versions['node']}, Kafka ${versions['kafka']}; ${at.slice(0, 10)}, commit ${commit}.`,
   ].join('\n');
 }

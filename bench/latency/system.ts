@@ -15,6 +15,8 @@ const MEASURED_APPS: readonly AppName[] = ['gateway', 'trading', 'orchestrator']
 
 /** The load, and the reader of what is timed. */
 const THIS_PROCESS = 'bench';
+/** Whatever else the machine did: the less, the more the numbers say. */
+export const ALL_OTHERS = 'all others';
 /** Characters of a log that are shown when its process did not come up. */
 const LOG_END = 4_000;
 
@@ -78,9 +80,12 @@ class Processes {
       ]) => [name, pid] as const,
     );
     const all = [...pids, [THIS_PROCESS, process.pid] as const];
-    return Object.fromEntries(
-      await Promise.all(all.map(async ([name, pid]) => [name, await costOf(pid)] as const)),
+    const costs = await Promise.all(
+      all.map(async ([name, pid]) => [name, await costOf(pid)] as const),
     );
+    const own = costs.reduce((sum, [, { cpuMs }]) => sum + cpuMs, 0);
+    const others = { cpuMs: (await machineCpuMs()) - own, rssMiB: 0 };
+    return Object.fromEntries([...costs, [ALL_OTHERS, others]]);
   }
 
   async stop(): Promise<void> {
@@ -170,4 +175,14 @@ async function costOf(pid: number): Promise<ProcessCost> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const kib = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0);
   return { cpuMs: (ticks * 1000) / TICKS, rssMiB: Math.round(kib / 1024) };
+}
+
+/** Time that all processors were at work, interrupts and what a host took for itself included. */
+async function machineCpuMs(): Promise<number> {
+  const [first = ''] = (await readFile('/proc/stat', 'utf8')).split('\n');
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0, steal = 0] = first
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  return ((user + nice + system + irq + softIrq + steal) * 1000) / TICKS;
 }
