@@ -44,7 +44,15 @@ export function commit(): string {
   try {
     const git = (...args: string[]): string =>
       execFileSync('git', args, { cwd: ROOT, encoding: 'utf8', stdio: 'pipe' }).trim();
-    const changed = git('status', '--porcelain', '--untracked-files=no', '--', '.', ':!README.md');
+    const changed = git(
+      'status',
+      '--porcelain',
+      '--untracked-files=no',
+      '--',
+      '.',
+      ':!README.md',
+      ':!bench/results',
+    );
     return git('rev-parse', '--short', 'HEAD') + (changed === '' ? '' : '+');
   } catch {
     return 'unknown';
