@@ -57,7 +57,8 @@ const SERIES: readonly (readonly [
 export function table(report: LatencyReport): string {
   const { machine, settings, versions, commit, at, costs } = report;
   const machineMs = (machine.cores * settings.count * 1000) / settings.rate;
-  const others = Math.round((100 * (costs[ALL_OTHERS]?.cpuMs ?? 0)) / machineMs);
+  // The kernel counts in ticks of 10 ms and the sum of many processes may come out above the whole.
+  const others = Math.round((100 * Math.max(0, costs[ALL_OTHERS]?.cpuMs ?? 0)) / machineMs);
   return [
     `| ms | ${SHOWN.join(' | ')} |`,
     `|---|${SHOWN.map(() => '---').join('|')}|`,

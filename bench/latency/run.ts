@@ -26,6 +26,8 @@ type Track = Omit<PhaseOptions<Reading>, 'load'>;
 const TOPICS = ['intents', 'risk', 'plans'];
 const TWIN_PREFIX = 'twin.';
 const ROUNDS = 2;
+/** Of the warm-up, in each later phase: what the first one warmed up stays so. */
+const LATER_WARM_UP = 0.2;
 /** From here on the machine has other work than this. */
 const BUSY_LOAD = 1.5;
 
@@ -115,8 +117,8 @@ async function measure(
   for (let round = 1; round <= ROUNDS; round++)
     for (const name of ['direct', 'twin'] as const) {
       tell(`${name === 'direct' ? 'without HTTP' : 'raw twin'}, round ${round} of ${ROUNDS}`);
-      const part = { ...load, count: Math.ceil(count / ROUNDS) };
-      rounds[name].push(await runPhase({ ...tracks[name], load: part }));
+      const later = { count: Math.ceil(count / ROUNDS), warmUp: Math.ceil(warmUp * LATER_WARM_UP) };
+      rounds[name].push(await runPhase({ ...tracks[name], load: { rate, ...later } }));
     }
   const toAnswer = http.samples.map(({ answeredAt, dueAt }) => answeredAt - dueAt);
   const lateness = http.samples.map(({ startedAt, dueAt }) => startedAt - dueAt);
