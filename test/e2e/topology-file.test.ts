@@ -7,6 +7,7 @@ import type { EventRecord } from '../../engine/event.ts';
 import type { FetchedRecord, KafkaClient } from '../../kafka/client.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
+import { eventually } from '../support/eventually.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const FILE = join(ROOT, 'examples', 'accounts.ts');
@@ -39,15 +40,7 @@ async function runFile(): Promise<void> {
     void exited.then(() => reject(new Error(`it ended by itself: ${output}`)));
   });
   const url = `http://127.0.0.1:${await serves}/health`;
-  await eventually(async () => (await fetch(url)).status === 200);
-}
-
-async function eventually(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = performance.now() + 20_000;
-  while (!(await condition())) {
-    if (performance.now() > deadline) throw new Error('the condition never held');
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
+  await eventually('the application is healthy', async () => (await fetch(url)).status === 200);
 }
 
 function posted(account: string, id: string, cents: number): EventRecord {
@@ -118,7 +111,9 @@ describe('a topology in a file of its own', () => {
         ]),
       );
     };
-    await eventually(async () => JSON.stringify(await balances()).includes('51'));
+    await eventually('all balances stand', async () =>
+      JSON.stringify(await balances()).includes('51'),
+    );
     expect(await balances()).toEqual({ a: { cents: -200 }, b: { cents: 51 } });
     const alarms = (await readAll(kafka, 'accounts'))
       .filter(({ headers }) => headers['event_type'] === 'account.overdrawn')
