@@ -284,7 +284,7 @@ export function producerFaults(withRig: WithRig): void {
 
 export function producerConnections(withRig: WithRig): void {
   it(
-    'F25 leaves every call in flight at a reset at most once in the log, in order, and recovers',
+    'F25 leaves every call in flight at a reset at most once in the log, in their order, and recovers',
     withRig(async (rig) => {
       const topic = await rig.topic();
       const proxy = await rig.proxy();
@@ -305,7 +305,9 @@ export function producerConnections(withRig: WithRig): void {
         return sent?.result === 'confirmed';
       });
       const values = (await rig.values(topic)).map(Number);
-      expect(values).toEqual([...new Set(values)].sort((left, right) => left - right));
+      // What the broker had of the cut connection may come after what the new one brought (F1).
+      const inFlight = values.filter((value) => value < calls.length);
+      expect(inFlight).toEqual([...new Set(inFlight)].sort((left, right) => left - right));
       for (const [index, each] of results.entries())
         if (each.result === 'confirmed') expect(values[each.baseOffset]).toBe(index);
     }),
