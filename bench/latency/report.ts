@@ -2,7 +2,7 @@ import type { Hops } from './hops.ts';
 import type { Machine } from './machine.ts';
 import type { Load } from './phase.ts';
 import type { Percentiles } from './summary.ts';
-import { ALL_OTHERS, type ProcessCost } from './system.ts';
+import { ALL_OTHERS, type ProcessCost } from '../processes.ts';
 
 /** One of the interleaved phases by itself. */
 export interface Round extends Percentiles {

@@ -10,7 +10,8 @@ import { type Load, type Phase, type PhaseOptions, runPhase } from './phase.ts';
 import { untilPlanned } from './ready.ts';
 import type { LatencyReport, Round } from './report.ts';
 import { Latencies, rounded } from './summary.ts';
-import { type BenchSystem, type ProcessCost, startBenchSystem } from './system.ts';
+import type { ProcessCost } from '../processes.ts';
+import { type BenchSystem, startBenchSystem } from './system.ts';
 import { TopicTail } from './topic-tail.ts';
 
 type Costs = Readonly<Record<string, ProcessCost>>;

@@ -1,0 +1,83 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import type { PlainProducer, RecordToSend } from '../../kafka/client.ts';
+import { VoidRunError } from '../latency/audit.ts';
+import { openLoop } from '../latency/open-loop.ts';
+import type { ChainTail } from './tail.ts';
+import type { InputMaker } from './work.ts';
+
+const ARRIVAL_LIMIT_MS = 120_000;
+const LOOK_EVERY_MS = 10;
+/** Records of one request of the backlog. */
+const BACKLOG_BATCH = 1_000;
+
+/** One input that was timed. Units: ms of performance.now(). */
+export interface Timed {
+  readonly dueAt: number;
+  readonly readAt: number;
+}
+
+/**
+ * Sends at a fixed rate, whatever becomes of what was sent before; what is due in the same turn of the event loop goes in one
+ * request. Resolves when the last output of each has been read.
+ *
+ * Throws: VoidRunError when the broker refuses an input or an output does not come.
+ */
+export async function sendAtRate(
+  to: { readonly producer: PlainProducer; readonly maker: InputMaker; readonly tail: ChainTail },
+  load: { readonly rate: number; readonly count: number },
+): Promise<readonly Timed[]> {
+  const { producer, maker, tail } = to;
+  const first = maker.made;
+  const due: number[] = [];
+  const sends: Promise<void>[] = [];
+  let gathered: RecordToSend[] = [];
+  const flush = (): void => {
+    if (gathered.length === 0) return;
+    const records = gathered;
+    gathered = [];
+    sends.push(send(producer, records));
+  };
+  await openLoop(load, (_index, dueAt) => {
+    if (gathered.length === 0) setImmediate(flush);
+    gathered.push(maker.next());
+    due.push(dueAt);
+  });
+  flush();
+  await Promise.all(sends);
+  await untilRead(tail, maker.made);
+  return due.map((dueAt, index) => ({ dueAt, readAt: tail.readAt(first + index) ?? Number.NaN }));
+}
+
+/** Puts inputs on the log as fast as it takes them. */
+export async function sendBacklog(
+  producer: PlainProducer,
+  maker: InputMaker,
+  count: number,
+): Promise<void> {
+  for (let left = count; left > 0; left -= BACKLOG_BATCH) {
+    const records = Array.from({ length: Math.min(left, BACKLOG_BATCH) }, () => maker.next());
+    await send(producer, records);
+  }
+}
+
+/** Throws: VoidRunError when no further output came for two minutes. */
+export async function untilRead(tail: ChainTail, count: number): Promise<void> {
+  let deadline = performance.now() + ARRIVAL_LIMIT_MS;
+  for (let last = tail.count; tail.count < count;) {
+    if (tail.count > last) {
+      last = tail.count;
+      deadline = performance.now() + ARRIVAL_LIMIT_MS;
+    }
+    if (performance.now() > deadline)
+      throw new VoidRunError(
+        `${count - tail.count} of ${count} inputs have no last output after ${ARRIVAL_LIMIT_MS} ms: the run is void.`,
+      );
+    await pause(LOOK_EVERY_MS);
+  }
+}
+
+async function send(producer: PlainProducer, records: readonly RecordToSend[]): Promise<void> {
+  for (const result of await producer.send(records))
+    if (result.result !== 'confirmed')
+      throw new VoidRunError(`An input was not taken, ${result.code}: the run is void.`);
+}

@@ -1,0 +1,141 @@
+import type { Machine } from '../latency/machine.ts';
+import { type Percentiles, rounded } from '../latency/summary.ts';
+import type { ChainPlan } from './run.ts';
+
+/** What a system took for its work. `other`: everything on the machine that is not of this run. */
+export interface ChainCost {
+  readonly cpuMsPerThousand: number;
+  readonly brokerCpuMsPerThousand: number;
+  readonly otherCpuMs: number;
+  readonly rssMiB: number;
+}
+
+/** One system at one rate, in one round. Units: ms from when an input was due to its last output in hand. */
+export interface LatencyPhase extends Percentiles, ChainCost {
+  readonly system: string;
+  readonly rate: number;
+  readonly round: number;
+}
+
+/** A backlog handled as fast as the system can. */
+export interface FlatOut extends ChainCost {
+  readonly system: string;
+  readonly round: number;
+  readonly inputsPerSecond: number;
+  /** From the start of the process to the first last output in hand. */
+  readonly startMs: number;
+}
+
+/** Shape of the result files of the chain. */
+export interface ChainReport {
+  readonly at: string;
+  readonly commit: string;
+  readonly machine: Machine;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly plan: ChainPlan;
+  readonly systems: readonly { readonly name: string; readonly what: string }[];
+  readonly latency: readonly LatencyPhase[];
+  readonly flatOut: readonly FlatOut[];
+  readonly leavesOut: readonly string[];
+}
+
+/** The system that ratios are taken to. */
+export const FLOOR = 'twin';
+const NAME = 34;
+const NUMBER = 10;
+
+/** Medians over the rounds, so that one disturbed round does not decide. */
+export interface ChainRow extends ChainCost {
+  readonly system: string;
+  readonly rate: number;
+  readonly p50: number;
+  readonly p99: number;
+  readonly max: number;
+}
+
+export function latencyRows({ latency }: Pick<ChainReport, 'latency'>): readonly ChainRow[] {
+  const groups = Map.groupBy(latency, ({ system, rate }) => `${system}|${rate}`);
+  return [...groups.values()].map((phases) => {
+    const [first] = phases as [LatencyPhase];
+    const median = (of: (phase: LatencyPhase) => number): number => medianOf(phases.map(of));
+    return {
+      system: first.system,
+      rate: first.rate,
+      p50: median(({ p50 }) => p50),
+      p99: median(({ p99 }) => p99),
+      max: median(({ max }) => max),
+      cpuMsPerThousand: median(({ cpuMsPerThousand }) => cpuMsPerThousand),
+      brokerCpuMsPerThousand: median(({ brokerCpuMsPerThousand }) => brokerCpuMsPerThousand),
+      otherCpuMs: median(({ otherCpuMs }) => otherCpuMs),
+      rssMiB: median(({ rssMiB }) => rssMiB),
+    };
+  });
+}
+
+export function flatOutRows({ flatOut }: Pick<ChainReport, 'flatOut'>) {
+  const groups = Map.groupBy(flatOut, ({ system }) => system);
+  return [...groups].map(([system, runs]) => ({
+    system,
+    inputsPerSecond: medianOf(runs.map((run) => run.inputsPerSecond)),
+    cpuMsPerThousand: medianOf(runs.map((run) => run.cpuMsPerThousand)),
+    brokerCpuMsPerThousand: medianOf(runs.map((run) => run.brokerCpuMsPerThousand)),
+    rssMiB: medianOf(runs.map((run) => run.rssMiB)),
+    startMs: medianOf(runs.map((run) => run.startMs)),
+  }));
+}
+
+export function medianOf(values: readonly number[]): number {
+  const sorted = [...values].sort((left, right) => left - right);
+  const middle = (sorted.length - 1) / 2;
+  const [low = 0, high = 0] = [sorted[Math.floor(middle)], sorted[Math.ceil(middle)]];
+  return rounded((low + high) / 2);
+}
+
+/** What is printed at the end of a run. */
+export function chainLines(report: ChainReport): string[] {
+  const { plan, leavesOut } = report;
+  const rows = latencyRows(report);
+  const floorAt = (rate: number) => rows.find((row) => row.system === FLOOR && row.rate === rate);
+  const flat = flatOutRows(report);
+  const floor = flat.find(({ system }) => system === FLOOR);
+  const times = (value: number, of: number | undefined): string =>
+    of === undefined || of === 0 ? '' : `${(value / of).toFixed(2)}×`;
+  return [
+    `Chain of ${plan.shape.valueBytes}-byte records, ${plan.shape.keys} keys; medians of ${plan.rounds} rounds.`,
+    '',
+    line('latency, ms', ['p50', 'p99', 'max', '÷ floor p50', 'CPU/1000', 'broker', 'RSS MiB']),
+    ...[...rows]
+      .sort((left, right) => left.rate - right.rate)
+      .map((row) =>
+        line(`  ${row.rate}/s ${row.system}`, [
+          row.p50.toFixed(2),
+          row.p99.toFixed(2),
+          row.max.toFixed(2),
+          times(row.p50, floorAt(row.rate)?.p50),
+          row.cpuMsPerThousand,
+          row.brokerCpuMsPerThousand,
+          row.rssMiB,
+        ]),
+      ),
+    '',
+    line('flat out', ['inputs/s', '', '', '÷ floor', 'CPU/1000', 'broker', 'RSS MiB']),
+    ...flat.map((row) =>
+      line(`  ${row.system}`, [
+        row.inputsPerSecond,
+        '',
+        '',
+        times(row.inputsPerSecond, floor?.inputsPerSecond),
+        row.cpuMsPerThousand,
+        row.brokerCpuMsPerThousand,
+        row.rssMiB,
+      ]),
+    ),
+    '',
+    'Left out:',
+    ...leavesOut.map((each) => `- ${each}`),
+  ];
+}
+
+function line(name: string, cells: readonly (string | number)[]): string {
+  return [name.padEnd(NAME), ...cells.map((cell) => String(cell).padStart(NUMBER))].join(' ');
+}

@@ -1,0 +1,63 @@
+import { Consumer, stringDeserializers } from '@platformatic/kafka';
+import { inputOf, LAST_TOPIC } from './work.ts';
+
+/** Kafka's isolation level that hides what is not committed: the same for every system, as their users would read. */
+const READ_COMMITTED = 1;
+const MAX_WAIT_MS = 100;
+
+/** Reads the last topic of a system from its start on, and notes when the output of each input was there first. */
+export class ChainTail {
+  readonly #readAt: (number | undefined)[] = [];
+  readonly #close: () => Promise<void>;
+  #count = 0;
+
+  private constructor(close: () => Promise<void>) {
+    this.#close = close;
+  }
+
+  static async open(brokers: readonly string[], prefix: string): Promise<ChainTail> {
+    const { headerKey, headerValue } = stringDeserializers;
+    const consumer = new Consumer<Buffer, Buffer, string, string>({
+      clientId: 'bench',
+      groupId: `${prefix}bench`,
+      bootstrapBrokers: [...brokers],
+      autocommit: false,
+      deserializers: { headerKey, headerValue },
+    });
+    const stream = await consumer.consume({
+      topics: [prefix + LAST_TOPIC],
+      mode: 'earliest',
+      fallbackMode: 'fail',
+      isolationLevel: READ_COMMITTED,
+      maxWaitTime: MAX_WAIT_MS,
+    });
+    const tail = new ChainTail(async () => {
+      await stream.close();
+      await consumer.close(true);
+    });
+    stream.on('data', ({ headers }) =>
+      tail.#note(inputOf({ traceparent: headers.get('traceparent') ?? '' })),
+    );
+    return tail;
+  }
+
+  /** Inputs whose last output was read. */
+  get count(): number {
+    return this.#count;
+  }
+
+  /** performance.now() when the last output of an input was first in hand; undefined: not yet. */
+  readAt(input: number): number | undefined {
+    return this.#readAt[input];
+  }
+
+  close(): Promise<void> {
+    return this.#close();
+  }
+
+  #note(input: number): void {
+    if (this.#readAt[input] !== undefined) return;
+    this.#readAt[input] = performance.now();
+    this.#count += 1;
+  }
+}

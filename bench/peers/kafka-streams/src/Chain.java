@@ -1,0 +1,104 @@
+import java.nio.charset.StandardCharsets;
+import java.util.Properties;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.serialization.Serdes;
+import org.apache.kafka.streams.KafkaStreams;
+import org.apache.kafka.streams.StreamsBuilder;
+import org.apache.kafka.streams.kstream.Consumed;
+import org.apache.kafka.streams.kstream.KStream;
+import org.apache.kafka.streams.kstream.Produced;
+import org.apache.kafka.streams.processor.api.Processor;
+import org.apache.kafka.streams.processor.api.ProcessorContext;
+import org.apache.kafka.streams.processor.api.Record;
+import org.apache.kafka.streams.state.KeyValueStore;
+import org.apache.kafka.streams.state.Stores;
+
+/**
+ * The chain as Kafka Streams would have it: one topology, three processors with a persistent, logged store each.
+ * Settings: KAFKA_BROKERS, TOPIC_PREFIX, STATE_FOLDER, GUARANTEE, COMMIT_MS, LINGER_MS, THREADS.
+ */
+public final class Chain {
+  private static final String[] STEPS = {"checked", "accepted", "planned"};
+
+  public static void main(String[] arguments) {
+    String prefix = setting("TOPIC_PREFIX", "");
+    Properties properties = new Properties();
+    properties.put("application.id", prefix + "streams");
+    properties.put("bootstrap.servers", setting("KAFKA_BROKERS", ""));
+    properties.put("processing.guarantee", setting("GUARANTEE", "exactly_once_v2"));
+    properties.put("commit.interval.ms", setting("COMMIT_MS", "100"));
+    properties.put("num.stream.threads", setting("THREADS", "1"));
+    properties.put("state.dir", setting("STATE_FOLDER", ""));
+    properties.put("replication.factor", "1");
+    properties.put("main.consumer.auto.offset.reset", "earliest");
+    properties.put("consumer.session.timeout.ms", "6000");
+    properties.put("consumer.heartbeat.interval.ms", "2000");
+    String linger = setting("LINGER_MS", "");
+    if (!linger.isEmpty()) {
+      properties.put("producer.linger.ms", linger);
+      properties.put("poll.ms", linger.equals("0") ? "5" : "100");
+    }
+
+    StreamsBuilder builder = new StreamsBuilder();
+    KStream<String, byte[]> flow =
+        builder.stream(
+            prefix + "chain.submitted", Consumed.with(Serdes.String(), Serdes.ByteArray()));
+    for (String step : STEPS) {
+      builder.addStateStore(
+          Stores.keyValueStoreBuilder(
+              Stores.persistentKeyValueStore(step), Serdes.String(), Serdes.Long()));
+      flow = flow.process(() -> new Step(step), step);
+      flow.to(prefix + "chain." + step, Produced.with(Serdes.String(), Serdes.ByteArray()));
+    }
+    KafkaStreams streams = new KafkaStreams(builder.build(), properties);
+    Runtime.getRuntime().addShutdownHook(new Thread(streams::close));
+    streams.start();
+  }
+
+  /** Counts per key, and passes the record on under the next type and sequence. */
+  private static final class Step implements Processor<String, byte[], String, byte[]> {
+    private final String name;
+    private ProcessorContext<String, byte[]> context;
+    private KeyValueStore<String, Long> counts;
+
+    Step(String name) {
+      this.name = name;
+    }
+
+    @Override
+    public void init(ProcessorContext<String, byte[]> context) {
+      this.context = context;
+      this.counts = context.getStateStore(name);
+    }
+
+    @Override
+    public void process(Record<String, byte[]> record) {
+      Long count = counts.get(record.key());
+      counts.put(record.key(), count == null ? 1L : count + 1);
+      Headers in = record.headers();
+      String cause = text(in, "event_id");
+      Headers out = new RecordHeaders();
+      put(out, "event_id", cause + "." + name.charAt(0));
+      put(out, "event_type", "chain." + name);
+      put(out, "correlation_id", text(in, "correlation_id"));
+      put(out, "causation_id", cause);
+      put(out, "sequence", Long.toString(Long.parseLong(text(in, "sequence")) + 1));
+      put(out, "traceparent", text(in, "traceparent"));
+      context.forward(record.withHeaders(out));
+    }
+  }
+
+  private static String text(Headers headers, String name) {
+    return new String(headers.lastHeader(name).value(), StandardCharsets.UTF_8);
+  }
+
+  private static void put(Headers headers, String name, String value) {
+    headers.add(name, value.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private static String setting(String name, String otherwise) {
+    String value = System.getenv(name);
+    return value == null ? otherwise : value;
+  }
+}

@@ -1,0 +1,115 @@
+import { readFile, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { endChild, launch, type Running, untilReady } from '../cli/stack/launch.ts';
+import type { Part } from '../cli/stack/part.ts';
+
+/** The load, and the reader of what is timed. */
+const THIS_PROCESS = 'bench';
+/** Whatever else the machine did: the less, the more the numbers say. */
+export const ALL_OTHERS = 'all others';
+/** Characters of a log that are shown when its process did not come up. */
+const LOG_END = 4_000;
+
+/** CPU time and memory of a process, as Linux counts them. */
+export interface ProcessCost {
+  readonly cpuMs: number;
+  readonly rssMiB: number;
+}
+
+interface Started {
+  readonly part: Part;
+  readonly process: Running;
+}
+
+const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+
+/** The processes of a run. They have groups of their own, so a Ctrl-C reaches them only through this one. */
+export class Processes {
+  readonly #folder: string;
+  readonly #running = new Map<string, Started>();
+  readonly #onSignal = (): void => void this.stop().finally(() => process.exit(1));
+  #stopped = false;
+
+  constructor(folder: string) {
+    this.#folder = folder;
+    for (const signal of SIGNALS) process.once(signal, this.#onSignal);
+  }
+
+  /** Starts a part and waits until it answers. Throws: Error with the end of its log. */
+  async begin(part: Part): Promise<void> {
+    const logFile = join(this.#folder, 'log', `${part.name}.log`);
+    const command = await part.prepare();
+    if (this.#stopped) return;
+    const running = await launch(part.name, command, logFile);
+    this.#running.set(part.name, { part, process: running });
+    try {
+      await untilReady(part, running, { logFile, isUnwanted: () => this.#stopped });
+    } catch (error) {
+      const log = await readFile(logFile, 'utf8').catch(() => '');
+      const { message } = error as Error;
+      throw new Error(`${message}\n${log.slice(-LOG_END)}`, { cause: error });
+    }
+  }
+
+  /** Ends one of them; nothing when there is none of that name. */
+  async end(name: string): Promise<void> {
+    const started = this.#running.get(name);
+    this.#running.delete(name);
+    if (started !== undefined) await endChild(started.part, started.process);
+  }
+
+  async costs(): Promise<Readonly<Record<string, ProcessCost>>> {
+    const pids = [...this.#running].map(
+      ([
+        name,
+        {
+          process: { pid },
+        },
+      ]) => [name, pid] as const,
+    );
+    const all = [...pids, [THIS_PROCESS, process.pid] as const];
+    const costs = await Promise.all(
+      all.map(async ([name, pid]) => [name, await costOf(pid)] as const),
+    );
+    const own = costs.reduce((sum, [, { cpuMs }]) => sum + cpuMs, 0);
+    const others = { cpuMs: (await machineCpuMs()) - own, rssMiB: 0 };
+    return Object.fromEntries([...costs, [ALL_OTHERS, others]]);
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    const all = [...this.#running.values()].reverse();
+    for (const { part, process: running } of all) await endChild(part, running);
+    await rm(this.#folder, { recursive: true, force: true });
+    for (const signal of SIGNALS) process.removeListener(signal, this.#onSignal);
+  }
+}
+
+/** Waits for every one also when one fails, so that none is on its way when all is stopped. */
+export async function allOf(starts: readonly Promise<void>[]): Promise<void> {
+  const outcomes = await Promise.allSettled(starts);
+  const failed = outcomes.find((outcome) => outcome.status === 'rejected');
+  if (failed !== undefined) throw failed.reason;
+}
+
+/** Clock ticks a second, as /proc counts CPU time on Linux. */
+const TICKS = 100;
+
+async function costOf(pid: number): Promise<ProcessCost> {
+  const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  const ticks = Number(fields[11]) + Number(fields[12]);
+  const status = await readFile(`/proc/${pid}/status`, 'utf8');
+  const kib = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0);
+  return { cpuMs: (ticks * 1000) / TICKS, rssMiB: Math.round(kib / 1024) };
+}
+
+/** Time that all processors were at work, interrupts and what a host took for itself included. */
+async function machineCpuMs(): Promise<number> {
+  const [first = ''] = (await readFile('/proc/stat', 'utf8')).split('\n');
+  const [user = 0, nice = 0, system = 0, , , irq = 0, softIrq = 0, steal = 0] = first
+    .split(/\s+/)
+    .slice(1)
+    .map(Number);
+  return ((user + nice + system + irq + softIrq + steal) * 1000) / TICKS;
+}
