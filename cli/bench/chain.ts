@@ -1,0 +1,109 @@
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { chainLines } from '../../bench/chain/report.ts';
+import { type ChainPlan, runChain } from '../../bench/chain/run.ts';
+import { SYSTEMS } from '../../bench/chain/systems.ts';
+import { VoidRunError } from '../../bench/latency/audit.ts';
+import { type ExitCode, type Io, UsageError } from '../command.ts';
+import type { Benchmark } from './benchmark.ts';
+import { positive } from './number-option.ts';
+
+const SHAPE = { valueBytes: 250, keys: 1_000 };
+const OPTIONS =
+  '[--systems a,b] [--rates 8,100] [--seconds N] [--rounds N] [--warm-up N] [--backlog N] [--bytes N] [--keys N] [--hot] [--json <file>]';
+
+const ENGINE: ChainPlan = {
+  systems: ['millrace', 'twin'],
+  rates: [8, 100, 1_000],
+  secondsPerPhase: 20,
+  rounds: 2,
+  warmUp: 4_000,
+  backlog: 100_000,
+  shape: SHAPE,
+};
+
+const QUICK: ChainPlan = {
+  ...ENGINE,
+  systems: ['twin', 'millrace', 'streams-eos-fast'],
+  secondsPerPhase: 30,
+  rounds: 3,
+};
+
+export const engine: Benchmark = {
+  summary: 'the chain of four events: latency at rates and flat out, beside a raw client',
+  usage: `
+Usage: millrace bench engine ${OPTIONS}
+
+Three actors with state per key, one record in and three out, on a broker of the benchmark's own: intake to last event at
+8, 100 and 1,000 a second, and a backlog flat out, each in interleaved rounds beside a raw client that does the same
+hops. Every output is checked before a figure counts; exit code 3: the run is void.`,
+  run: (args, io) => measure(ENGINE, args, io),
+};
+
+export const quick: Benchmark = {
+  summary: 'the same chain beside Kafka Streams at its best setting',
+  usage: `
+Usage: millrace bench quick ${OPTIONS}
+
+As bench engine, with Kafka Streams (node bench/peers/set-up.mjs fetches it), three rounds of 30 s a rate.
+Systems: ${Object.keys(SYSTEMS).join(', ')}.`,
+  run: (args, io) => measure(QUICK, args, io),
+};
+
+async function measure(usual: ChainPlan, args: readonly string[], io: Io): Promise<ExitCode> {
+  const { values } = parseArgs({
+    args: [...args],
+    options: {
+      systems: { type: 'string', default: usual.systems.join() },
+      rates: { type: 'string', default: usual.rates.join() },
+      seconds: { type: 'string', default: String(usual.secondsPerPhase) },
+      rounds: { type: 'string', default: String(usual.rounds) },
+      'warm-up': { type: 'string', default: String(usual.warmUp) },
+      backlog: { type: 'string', default: String(usual.backlog) },
+      bytes: { type: 'string', default: String(usual.shape.valueBytes) },
+      keys: { type: 'string', default: String(usual.shape.keys) },
+      hot: { type: 'boolean', default: false },
+      json: { type: 'string' },
+    },
+  });
+  const plan: ChainPlan = {
+    systems: known(list(values.systems)),
+    rates: list(values.rates).map((rate) => positive('rates', rate)),
+    secondsPerPhase: positive('seconds', values.seconds),
+    rounds: positive('rounds', values.rounds),
+    warmUp: positive('warm-up', values['warm-up']),
+    backlog: positive('backlog', values.backlog, 0),
+    shape: {
+      valueBytes: positive('bytes', values.bytes),
+      keys: positive('keys', values.keys),
+      hot: values.hot,
+    },
+  };
+  try {
+    const report = await runChain(plan, io.err);
+    for (const line of chainLines(report)) io.out(line);
+    if (values.json !== undefined)
+      await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+    return 0;
+  } catch (error) {
+    if (!(error instanceof VoidRunError)) throw error;
+    io.err(error.message);
+    return 3;
+  }
+}
+
+function list(text: string): readonly string[] {
+  return text
+    .split(',')
+    .map((each) => each.trim())
+    .filter((each) => each !== '');
+}
+
+function known(names: readonly string[]): readonly string[] {
+  const unknown = names.filter((name) => !Object.hasOwn(SYSTEMS, name));
+  if (unknown.length === 0 && names.length > 0) return names;
+  throw new UsageError(
+    'WRONG_USE',
+    `--systems has ${unknown.join(', ') || 'nothing'}; known are ${Object.keys(SYSTEMS).join(', ')}.`,
+  );
+}
