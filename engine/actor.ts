@@ -12,6 +12,16 @@ export interface Message<Payload = unknown> {
   readonly occurredAt: Micros;
   readonly payload: Payload;
   readonly envelope: Envelope;
+  /** Who told it, for `reply`; absent when nobody did. */
+  readonly replyTo?: ReplyAddress;
+}
+
+/** Where an answer to a told message goes. JSON-safe: an actor may keep it and answer later. */
+export interface ReplyAddress {
+  /** The telling actor's key. */
+  readonly key: string;
+  /** Logical topic it wants answers on; null: the topic of the answer's type. */
+  readonly topic: string | null;
 }
 
 /** What a handler may look at besides its state and the message. Nothing here acts (J8). */
@@ -32,6 +42,10 @@ export interface EventEmit {
   readonly kind: 'event';
   readonly type: string;
   readonly payload: unknown;
+  /** Told to another key through an `rk.*` topic; absent: goes to its correlation's key. */
+  readonly to?: ReplyAddress;
+  /** Logical topic for answers to it. */
+  readonly replyTopic?: string;
 }
 
 export interface ReadModelEmit {
@@ -137,6 +151,38 @@ export function actor<State>(definition: Actor<State>): Actor<State> {
 
 export function event(type: string, payload: unknown): EventEmit {
   return { kind: 'event', type, payload };
+}
+
+/**
+ * Speaks to the actors of another key. The type's topic begins with `rk.`; the record goes to the partition of
+ * `key` and keeps the correlation. Never fused: it is handled when it comes back from the log, in every deployment.
+ *
+ * Order: what one key tells another is handled once, in the order it was told (J7a).
+ */
+export function tell(
+  type: string,
+  key: string,
+  payload: unknown,
+  options: { readonly replyTopic?: string } = {},
+): EventEmit {
+  return { kind: 'event', type, payload, to: { key, topic: null }, ...options };
+}
+
+/**
+ * Answers whoever told a message, at their key. `replyTo` may come from the message or from kept state.
+ *
+ * Throws: Error when the message was not told (parks the key).
+ */
+export function reply(
+  message: Pick<Message, 'replyTo'>,
+  type: string,
+  payload: unknown,
+): EventEmit {
+  if (message.replyTo === undefined)
+    throw new Error(
+      `'${type}' answers a message that was not told; answer only what came through 'tell'.`,
+    );
+  return { kind: 'event', type, payload, to: message.replyTo };
 }
 
 export function readModel(topic: string, key: string, value: unknown): ReadModelEmit {

@@ -1,15 +1,16 @@
-import type {
-  Batch,
-  EffectChange,
-  Input,
-  JournaledEmit,
-  Mark,
-  ParkedChange,
-  Position,
-  ReferenceChange,
-  Seen,
-  StateChange,
-  Watermark,
+import {
+  type Batch,
+  type EffectChange,
+  type Input,
+  type JournaledEmit,
+  type Mark,
+  outputOf,
+  type ParkedChange,
+  type Position,
+  type ReferenceChange,
+  type Seen,
+  type StateChange,
+  type Watermark,
 } from './journal.ts';
 import type { TaskState } from './task-state.ts';
 
@@ -65,8 +66,8 @@ export class BatchBuilder {
   }
 
   watermark(watermark: Watermark): void {
-    this.#state.watermarks.set(watermark.topic, watermark);
-    this.#watermarks.set(watermark.topic, watermark);
+    this.#state.applyWatermark(watermark);
+    this.#watermarks.set(outputOf(watermark), watermark);
   }
 
   seen(seen: Seen): void {

@@ -50,7 +50,8 @@ export class DecisionMaker {
       const reads: ReferenceRead[] = [];
       const context = this.#context(actor.name, causeId, reads);
       const decision = handle(this.#stateOf(actor, key), context);
-      const emits = this.#encoder.encode(actor, decision.emit ?? [], cause, causeId, this.#state);
+      const origin = { key, cause, causeId, time: this.#state.time };
+      const emits = this.#encoder.encode(actor, decision.emit ?? [], origin);
       const json = decision.state === undefined ? undefined : toJson(actor.name, decision.state);
       return { emits, json, effects: decision.effects ?? [], reads };
     } catch (error) {

@@ -3,13 +3,20 @@ import type { BatchBuilder } from './batch-builder.ts';
 import type { Codec } from './codec.ts';
 import { derivedEventId } from './derived-id.ts';
 import { EngineError } from './errors.ts';
-import { type Envelope, type EventRecord, HEADER, type Headers } from './event.ts';
+import {
+  type Envelope,
+  type EventDefinition,
+  type EventRecord,
+  HEADER,
+  type Headers,
+  type Micros,
+} from './event.ts';
 import type { JournaledEmit } from './journal.ts';
 import { LIMITS } from './limits.ts';
 import { formatOrigin } from './origin.ts';
 import type { SourceRecord } from './task.ts';
-import type { Cause, TaskState } from './task-state.ts';
-import type { Topology } from './topology.ts';
+import type { Cause } from './task-state.ts';
+import { isRekeyed, type Topology } from './topology.ts';
 
 export type UnplacedEmit = Omit<JournaledEmit, 'index'>;
 
@@ -25,6 +32,18 @@ export interface EmitEncoderOptions {
   readonly partition: number;
   readonly codec: Codec;
   readonly fuse: boolean;
+  /** murmur2 of the key modulo the number of partitions. */
+  readonly partitionOf: (key: Uint8Array) => number;
+}
+
+/** What the events of one decision descend from. */
+export interface EmitOrigin {
+  /** Key of the deciding actor: where answers to what it tells come back. */
+  readonly key: string;
+  readonly cause: Cause;
+  /** What derived ids descend from: the id of the input. */
+  readonly causeId: string;
+  readonly time: Micros;
 }
 
 const utf8 = new TextEncoder();
@@ -46,23 +65,17 @@ export class EmitEncoder {
   }
 
   /**
-   * Throws: EngineError UNKNOWN_EMIT, EMIT_TOO_LARGE; CodecError INVALID_VALUE: the caller parks the key, and
-   * nothing of the decision stands.
+   * Throws: EngineError UNKNOWN_EMIT, EMIT_INVALID, EMIT_TOO_LARGE; CodecError INVALID_VALUE: the caller parks the
+   * key, and nothing of the decision stands.
    */
-  encode(
-    actor: Actor<unknown>,
-    emits: readonly Emit[],
-    cause: Cause,
-    causeId: string,
-    state: TaskState,
-  ): EncodedEmit[] {
+  encode(actor: Actor<unknown>, emits: readonly Emit[], origin: EmitOrigin): EncodedEmit[] {
     let events = 0;
     let bytes = 0;
     const encoded = emits.map((emit) => {
       if (emit.kind === 'read-model') return this.#readModel(actor, emit);
       if (emit.kind === 'dead-letter') return this.#deadMessage(emit);
       events += 1;
-      return this.#event(actor, emit, cause, causeId, events, state);
+      return this.#event(actor, emit, origin, events);
     });
     for (const { emit } of encoded) {
       const size = (emit.value?.byteLength ?? 0) + headerBytes(emit.headers);
@@ -118,18 +131,13 @@ export class EmitEncoder {
     return topology.consumers.has(type) || topology.referenceOf.has(type);
   }
 
-  #event(
-    actor: Actor<unknown>,
-    emit: EventEmit,
-    cause: Cause,
-    causeId: string,
-    count: number,
-    state: TaskState,
-  ): EncodedEmit {
-    const { topology, partition, codec, fuse } = this.#options;
+  #event(actor: Actor<unknown>, emit: EventEmit, origin: EmitOrigin, count: number): EncodedEmit {
+    const { topology, partition: own, codec, fuse, partitionOf } = this.#options;
+    const { cause, causeId, time } = origin;
     const definition = topology.events.get(emit.type);
     if (definition === undefined || !actor.emits.includes(emit.type))
       throw unknownEmit(actor.name, emit.type);
+    const topic = this.#topicOf(actor.name, emit, definition);
     const sequence = cause.sequence === null ? null : cause.sequence + count;
     const envelope: Envelope = {
       event_id: derivedEventId({
@@ -137,13 +145,13 @@ export class EmitEncoder {
         actor: actor.name,
         index: count,
         family: definition.family,
-        time: state.time,
+        time,
         sequence,
       }),
       family: definition.family,
       event_type: emit.type,
       event_version: definition.version,
-      occurred_at: state.time,
+      occurred_at: time,
       correlation_id: cause.correlationId,
       causation_id: cause.eventId,
       sequence,
@@ -152,20 +160,38 @@ export class EmitEncoder {
       trace_id: cause.traceId,
     };
     const record = { envelope, payload: emit.payload, payload_extra: {}, raw: null };
-    const value = codec.encode(definition.topic, definition.record, record);
-    const fused = fuse ? this.#fusedIds.get(emit.type) : undefined;
-    const headers = envelopeHeaders(envelope);
+    const value = codec.encode(topic, definition.record, record);
+    const key = utf8.encode(emit.to?.key ?? cause.correlationId);
+    const partition = partitionOf(key);
+    // Only what comes back to this task can have been handled by it.
+    const isFusable = fuse && emit.to === undefined && partition === own;
+    const fused = isFusable ? this.#fusedIds.get(emit.type) : undefined;
+    const headers = { ...envelopeHeaders(envelope), ...replyHeaders(emit, origin.key) };
     return {
       emit: {
-        topic: definition.topic,
+        topic,
         partition,
-        key: utf8.encode(cause.correlationId),
+        key,
         value,
         headers: fused === undefined ? headers : { ...headers, [HEADER.fused]: fused },
       },
       // Decoded again so that a chained consumer sees exactly what one behind the broker would.
       event: fused === undefined ? record : (codec.decode(value).value as EventRecord),
     };
+  }
+
+  /** Told events go through topics of their own, because everywhere else the key is the correlation. */
+  #topicOf(actor: string, emit: EventEmit, { topic }: EventDefinition): string {
+    const told = emit.to?.topic ?? topic;
+    const problem =
+      emit.to === undefined
+        ? isRekeyed(topic) && `emits '${emit.type}' to ${topic} without a key; use tell`
+        : !isRekeyed(told)
+          ? `tells '${emit.type}' through ${told}; such topics begin with 'rk.'`
+          : !this.#options.topology.sinks.includes(told) &&
+            `answers on ${told}, which none of its application's types is defined on; add one to 'emits'`;
+    if (problem === false) return told;
+    throw new EngineError('EMIT_INVALID', 'park', `${actor} ${problem}.`);
   }
 
   #readModel(actor: Actor<unknown>, emit: ReadModelEmit): EncodedEmit {
@@ -222,6 +248,12 @@ export function envelopeHeaders(envelope: Envelope): Headers {
   if (envelope.sequence !== null) headers[HEADER.sequence] = String(envelope.sequence);
   if (envelope.trace_id !== null) headers[HEADER.traceparent] = envelope.trace_id;
   return headers;
+}
+
+function replyHeaders({ to, replyTopic }: EventEmit, key: string): Headers {
+  if (to === undefined) return {};
+  const headers = { [HEADER.replyKey]: key };
+  return replyTopic === undefined ? headers : { ...headers, [HEADER.replyTopic]: replyTopic };
 }
 
 function headerBytes(headers: Headers): number {

@@ -70,6 +70,9 @@ export const HEADER = {
   producerSequence: 'producer_sequence',
   traceparent: 'traceparent',
   fused: 'fused',
+  /** Key of the actor that told a record of an rk.* topic, and the topic it wants answers on. */
+  replyKey: 'reply_key',
+  replyTopic: 'reply_topic',
   /** `application/task/n/index` of the journal entry a record was published from (J5). */
   origin: 'origin',
 } as const;

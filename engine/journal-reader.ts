@@ -1,5 +1,11 @@
 import { EngineError } from './errors.ts';
-import type { Batch, Fence, JournaledEmit, JournalEntry } from './journal.ts';
+import {
+  type Batch,
+  type Fence,
+  type JournaledEmit,
+  type JournalEntry,
+  outputOf,
+} from './journal.ts';
 import { TaskState } from './task-state.ts';
 
 /** An emit that the journal holds and whose acknowledgement it does not. */
@@ -19,7 +25,7 @@ export interface UnpublishedEmit {
  */
 export class JournalReader {
   readonly state = new TaskState();
-  /** Logical output topic → emits after its watermark, oldest first. */
+  /** Output partition (`outputOf`) → emits after its watermark, oldest first. */
   readonly unpublished = new Map<string, UnpublishedEmit[]>();
   lastFence: { readonly offset: number; readonly fence: Fence } | null = null;
   /** The fence under which the last valid batch was written: it says by which graph (J6). */
@@ -65,15 +71,17 @@ export class JournalReader {
 
   #keepUnpublished(batch: Batch): void {
     for (const emit of batch.emits) {
-      const waiting = this.unpublished.get(emit.topic);
-      if (waiting === undefined) this.unpublished.set(emit.topic, [{ n: batch.n, emit }]);
+      const output = outputOf(emit);
+      const waiting = this.unpublished.get(output);
+      if (waiting === undefined) this.unpublished.set(output, [{ n: batch.n, emit }]);
       else waiting.push({ n: batch.n, emit });
     }
-    for (const { topic, n, index } of batch.watermarks) {
-      const waiting = this.unpublished.get(topic);
+    for (const { topic, partition, n, index } of batch.watermarks) {
+      const output = outputOf({ topic, partition });
+      const waiting = this.unpublished.get(output);
       if (waiting === undefined) continue;
       const first = waiting.findIndex((each) => isAfter(each.n, each.emit.index, n, index));
-      if (first === -1) this.unpublished.delete(topic);
+      if (first === -1) this.unpublished.delete(output);
       else waiting.splice(0, first);
     }
   }

@@ -135,6 +135,11 @@ export interface Watermark {
   readonly index: number;
 }
 
+/** Name of an output partition: what watermarks, tails and publish requests are per. */
+export function outputOf(place: { readonly topic: string; readonly partition: number }): string {
+  return `${place.topic}/${place.partition}`;
+}
+
 /** Everything one step of a task added. Valid iff `fence` and `n` follow from the log before it (J2). */
 export interface Batch {
   readonly fence: number;

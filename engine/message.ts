@@ -1,10 +1,12 @@
 import type { EffectResult, Message } from './actor.ts';
-import type { EventRecord } from './event.ts';
+import { type EventRecord, HEADER, type Headers } from './event.ts';
 import type { Cause, OpenEffect } from './task-state.ts';
 
 /** An event as an actor sees it. */
-export function toMessage(event: EventRecord, key: string): Message {
+export function toMessage(event: EventRecord, key: string, headers: Headers = {}): Message {
   const { envelope } = event;
+  const replyKey = headers[HEADER.replyKey];
+  const topic = headers[HEADER.replyTopic] ?? null;
   return {
     type: envelope.event_type,
     eventId: envelope.event_id,
@@ -15,6 +17,7 @@ export function toMessage(event: EventRecord, key: string): Message {
     occurredAt: envelope.occurred_at,
     payload: event.payload,
     envelope,
+    ...(replyKey === undefined ? {} : { replyTo: { key: replyKey, topic } }),
   };
 }
 

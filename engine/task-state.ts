@@ -1,16 +1,17 @@
 import type { EffectRequest, Message } from './actor.ts';
 import type { Micros, Priority } from './event.ts';
-import type {
-  Anchor,
-  Batch,
-  EffectChange,
-  Mark,
-  ParkedChange,
-  Position,
-  ReferenceChange,
-  Seen,
-  StateChange,
-  Watermark,
+import {
+  type Anchor,
+  type Batch,
+  type EffectChange,
+  type Mark,
+  outputOf,
+  type ParkedChange,
+  type Position,
+  type ReferenceChange,
+  type Seen,
+  type StateChange,
+  type Watermark,
 } from './journal.ts';
 import { LIMITS } from './limits.ts';
 
@@ -59,6 +60,7 @@ export class TaskState {
   time: Micros = 0;
   readonly positions = new Map<string, Position>();
   readonly marks = new Map<string, Mark>();
+  /** By output partition (`outputOf`). */
   readonly watermarks = new Map<string, Watermark>();
   readonly states = new Map<string, Map<string, StoredState>>();
   readonly seen = new Map<string, Set<string>>();
@@ -71,7 +73,7 @@ export class TaskState {
     this.time = batch.time;
     for (const position of batch.positions) this.applyPosition(position);
     for (const mark of batch.marks) this.applyMark(mark);
-    for (const watermark of batch.watermarks) this.watermarks.set(watermark.topic, watermark);
+    for (const watermark of batch.watermarks) this.applyWatermark(watermark);
     for (const change of batch.states) this.applyState(change);
     for (const seen of batch.seen) this.applySeen(seen);
     for (const change of batch.references) this.applyReference(change);
@@ -85,11 +87,15 @@ export class TaskState {
     this.time = anchor.time;
     for (const position of anchor.positions) this.applyPosition(position);
     for (const mark of anchor.marks) this.applyMark(mark);
-    for (const watermark of anchor.watermarks) this.watermarks.set(watermark.topic, watermark);
+    for (const watermark of anchor.watermarks) this.applyWatermark(watermark);
   }
 
   applyPosition(position: Position): void {
     this.positions.set(position.topic, position);
+  }
+
+  applyWatermark(watermark: Watermark): void {
+    this.watermarks.set(outputOf(watermark), watermark);
   }
 
   applyMark(mark: Mark): void {

@@ -19,7 +19,7 @@ import {
   parkedKey,
   type TaskState,
 } from './task-state.ts';
-import type { Topology } from './topology.ts';
+import { isRekeyed, type Topology } from './topology.ts';
 
 /*
  * One task: partition p of everything its application reads, and all that those records cause.
@@ -220,7 +220,7 @@ export class Task {
     const consumers = this.#options.topology.consumers.get(event.envelope.event_type) ?? [];
     const waiting = consumers.filter((actor) => !fused.has(actor.name));
     if (waiting.length === 0) return;
-    const message = toMessage(event, key);
+    const message = toMessage(event, key, record.headers);
     if (originOf(record.headers) === null) {
       if (this.#state.seen.get(key)?.has(message.eventId) === true) return this.#skip('event_id');
       this.#batch.seen({ key, event_id: message.eventId });
@@ -253,7 +253,7 @@ export class Task {
   #misfit(record: SourceRecord, event: EventRecord, key: string): [string, string] | null {
     const { partition, partitionOf, topology } = this.#options;
     if (topology.referenceOf.has(event.envelope.event_type)) return null;
-    if (key !== event.envelope.correlation_id)
+    if (!isRekeyed(record.topic) && key !== event.envelope.correlation_id)
       return [
         'KEY_MISMATCH',
         `The record's key '${key}' is not its correlation_id '${event.envelope.correlation_id}'; ` +
@@ -303,9 +303,8 @@ export class Task {
 
   /** Emits that actors of this task handle at once, before the next record. */
   #chain(emits: readonly EncodedEmit[], input: Work['input']): Work[] {
-    if (!this.#options.fuse) return [];
-    return emits.flatMap(({ event }) => {
-      if (event === null) return [];
+    return emits.flatMap(({ emit, event }) => {
+      if (event === null || emit.headers[HEADER.fused] === undefined) return [];
       const message = toMessage(event, event.envelope.correlation_id);
       const chained = { ...input, kind: 'chain' as const, event_id: message.eventId, data: null };
       const link = { ...chained, topic: null, partition: null, offset: null };

@@ -55,6 +55,21 @@ export function deadLetterTopics(topology: Topology): readonly string[] {
   return [...types, ...topology.sources].map((name) => `dlq.${name}`);
 }
 
+/** Topics whose key is not the correlation: their records are told to an aggregate's key (X-18). */
+export function isRekeyed(topic: string): boolean {
+  return topic.startsWith('rk.');
+}
+
+/**
+ * Whether tasks write to all partitions of a sink and not only to their own: told events do, and so do the
+ * events that follow from what was told, or from a reference, because their correlation may live anywhere.
+ */
+export function reachesAllPartitions(topology: Topology, sink: string): boolean {
+  if (topology.readModels.has(sink)) return false;
+  if (isRekeyed(sink) || topology.sources.some(isRekeyed)) return true;
+  return [...topology.referenceOf.keys()].some((type) => topology.consumers.has(type));
+}
+
 /**
  * Checks a definition and computes the graph.
  *

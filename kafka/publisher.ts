@@ -1,5 +1,5 @@
 import { EngineError } from '../engine/errors.ts';
-import type { JournaledEmit, Watermark } from '../engine/journal.ts';
+import { type JournaledEmit, outputOf, type Watermark } from '../engine/journal.ts';
 import type { PlainProducer, RecordToSend, SendResult } from './client.ts';
 import type { TopicNames } from './topic-names.ts';
 import { Backoff, pause, Wake } from './wait.ts';
@@ -7,6 +7,14 @@ import { Backoff, pause, Wake } from './wait.ts';
 interface Pending {
   readonly n: number;
   readonly emit: JournaledEmit;
+  readonly bytes: number;
+}
+
+/** One output partition: what waits for it, in order, and whether a request for it is under way. */
+interface Output {
+  readonly waiting: Pending[];
+  readonly backoff: Backoff;
+  isUnderWay: boolean;
 }
 
 export interface PublisherOptions {
@@ -29,22 +37,25 @@ const RECORDS_PER_REQUEST = 2_000;
  * (max.message.bytes) is one of the record batch, and what it refuses stops the task.
  */
 const BYTES_PER_REQUEST = 1000 * 1000;
-/** Emits that may wait before the task stops taking input. */
+/** Emits that may wait before the task stops taking input, */
 const BACKLOG = 10_000;
+/** and their bytes: what a task holds in memory while its outputs are slow. */
+const BACKLOG_BYTES = 32 * 1024 * 1024;
 
 /**
  * Publishes a task's confirmed emits.
  *
- * Invariants (J5): one request in flight per output partition, here per task; the next holds what has
- * gathered; one that fails is sent again, same bytes, before anything later of that partition.
+ * Invariants (J5): one request in flight per output partition; the next holds what has gathered; one that fails
+ * is sent again, same bytes, before anything later of that partition. Partitions do not wait for each other,
+ * but those that are ready at the same time share a request.
  */
 export class Publisher {
   readonly #options: PublisherOptions;
-  readonly #queues = new Map<string, Pending[]>();
-  readonly #backoff = new Backoff(50, 2_000);
+  readonly #outputs = new Map<string, Output>();
   readonly #changed = new Wake();
+  readonly #underWay = new Set<Promise<void>>();
   #waiting = 0;
-  #running: Promise<void> | null = null;
+  #waitingBytes = 0;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -52,7 +63,7 @@ export class Publisher {
   }
 
   get isFull(): boolean {
-    return this.#waiting >= BACKLOG;
+    return this.#waiting >= BACKLOG || this.#waitingBytes >= BACKLOG_BYTES;
   }
 
   get waiting(): number {
@@ -61,12 +72,12 @@ export class Publisher {
 
   enqueue(n: number, emits: readonly JournaledEmit[]): void {
     for (const emit of emits) {
-      const queue = this.#queues.get(emit.topic);
-      if (queue === undefined) this.#queues.set(emit.topic, [{ n, emit }]);
-      else queue.push({ n, emit });
+      const bytes = sizeOf(emit);
+      this.#outputFor(emit).waiting.push({ n, emit, bytes });
+      this.#waitingBytes += bytes;
     }
     this.#waiting += emits.length;
-    if (this.#running === null && this.#waiting > 0) this.#running = this.#run();
+    this.#sendWhatIsReady();
   }
 
   /** Resolves when fewer than the backlog's limit wait, or the term ends. */
@@ -81,73 +92,98 @@ export class Publisher {
 
   /** Resolves when no request is under way; after the term's end none follows. */
   async ended(): Promise<void> {
-    await this.#running;
+    while (this.#underWay.size > 0) await Promise.all(this.#underWay);
   }
 
-  async #run(): Promise<void> {
-    while (this.#waiting > 0 && !this.#options.signal.aborted) {
-      const sent = this.#nextRequest();
-      const startedAt = performance.now();
-      const results = await this.#options.producer.send(
-        [...sent.values()].flatMap((pending) => pending.map((each) => this.#toRecord(each.emit))),
-      );
-      const failed = results.filter((result) => !this.#settle(result, sent));
-      this.#changed.signal();
-      if (failed.length === 0) {
-        this.#backoff.reset();
-        this.#options.onPublished((performance.now() - startedAt) / 1000);
-      } else {
-        this.#options.onRepublished(failed.length);
-        await pause(this.#backoff.next(), this.#options.signal);
-      }
+  #outputFor(emit: JournaledEmit): Output {
+    const name = outputOf(emit);
+    let output = this.#outputs.get(name);
+    if (output === undefined) {
+      output = { waiting: [], backoff: new Backoff(50, 2_000), isUnderWay: false };
+      this.#outputs.set(name, output);
     }
-    this.#running = null;
+    return output;
   }
 
-  #nextRequest(): Map<string, Pending[]> {
-    const request = new Map<string, Pending[]>();
-    for (const [topic, queue] of this.#queues) {
-      const most = Math.min(queue.length, RECORDS_PER_REQUEST);
-      let bytes = 0;
-      let count = 0;
-      for (; count < most; count++) {
-        bytes += sizeOf((queue[count] as Pending).emit);
-        if (count > 0 && bytes > BYTES_PER_REQUEST) break;
-      }
-      request.set(topic, queue.slice(0, count));
+  #sendWhatIsReady(): void {
+    if (this.#options.signal.aborted) return;
+    const request = new Map<string, readonly Pending[]>();
+    for (const [name, output] of this.#outputs) {
+      if (output.isUnderWay || output.waiting.length === 0) continue;
+      output.isUnderWay = true;
+      request.set(name, firstOf(output.waiting));
     }
-    return request;
+    if (request.size === 0) return;
+    const underWay = this.#send(request).finally(() => this.#underWay.delete(underWay));
+    this.#underWay.add(underWay);
+  }
+
+  async #send(request: ReadonlyMap<string, readonly Pending[]>): Promise<void> {
+    const startedAt = performance.now();
+    const results = await this.#options.producer.send(
+      [...request.values()].flatMap((sent) => sent.map(({ emit }) => this.#toRecord(emit))),
+    );
+    const failed = results.filter((result) => !this.#settle(result, request));
+    this.#changed.signal();
+    if (failed.length === 0) this.#options.onPublished((performance.now() - startedAt) / 1000);
+    else this.#options.onRepublished(failed.length);
+    this.#sendWhatIsReady();
+    await Promise.all(failed.map((result) => this.#sendAgain(result)));
   }
 
   /** True when the partition's records of this request are acknowledged. */
-  #settle(result: SendResult, sent: Map<string, Pending[]>): boolean {
-    const topic = this.#options.names.logical(result.topic);
-    const records = sent.get(topic) ?? [];
-    if (result.result === 'refused') {
-      this.#options.onRefused(refused(result));
-      return false;
-    }
-    if (result.result === 'unknown') return false;
-    const queue = this.#queues.get(topic) ?? [];
-    queue.splice(0, records.length);
-    if (queue.length === 0) this.#queues.delete(topic);
-    this.#waiting -= records.length;
-    const last = records.at(-1);
+  #settle(result: SendResult, request: ReadonlyMap<string, readonly Pending[]>): boolean {
+    const { name, output } = this.#outputOf(result);
+    const sent = request.get(name) ?? [];
+    if (result.result === 'refused') this.#options.onRefused(refused(result));
+    if (result.result !== 'confirmed' || output === undefined) return false;
+    output.isUnderWay = false;
+    output.backoff.reset();
+    output.waiting.splice(0, sent.length);
+    if (output.waiting.length === 0) this.#outputs.delete(name);
+    this.#waiting -= sent.length;
+    for (const { bytes } of sent) this.#waitingBytes -= bytes;
+    const last = sent.at(-1);
     if (last !== undefined)
       this.#options.onWatermark({
-        topic,
+        topic: last.emit.topic,
         partition: result.partition,
-        offset: result.baseOffset + records.length,
+        offset: result.baseOffset + sent.length,
         n: last.n,
         index: last.emit.index,
       });
     return true;
   }
 
+  async #sendAgain(result: SendResult): Promise<void> {
+    const { output } = this.#outputOf(result);
+    if (output === undefined) return;
+    await pause(output.backoff.next(), this.#options.signal);
+    output.isUnderWay = false;
+    this.#sendWhatIsReady();
+  }
+
+  #outputOf({ topic, partition }: SendResult) {
+    const name = outputOf({ topic: this.#options.names.logical(topic), partition });
+    return { name, output: this.#outputs.get(name) };
+  }
+
   #toRecord(emit: JournaledEmit): RecordToSend {
     const { partition, key, value, headers } = emit;
     return { topic: this.#options.names.physical(emit.topic), partition, key, value, headers };
   }
+}
+
+/** What one request takes of an output. */
+function firstOf(waiting: readonly Pending[]): readonly Pending[] {
+  const most = Math.min(waiting.length, RECORDS_PER_REQUEST);
+  let total = 0;
+  let count = 0;
+  for (; count < most; count++) {
+    total += (waiting[count] as Pending).bytes;
+    if (count > 0 && total > BYTES_PER_REQUEST) break;
+  }
+  return waiting.slice(0, count);
 }
 
 /** Upper bound of a record's bytes in its batch, lengths and deltas included. */

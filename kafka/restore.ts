@@ -1,5 +1,5 @@
 import { EngineError } from '../engine/errors.ts';
-import type { Fence } from '../engine/journal.ts';
+import { type Fence, type JournaledEmit, outputOf } from '../engine/journal.ts';
 import { isAfter, JournalReader, type UnpublishedEmit } from '../engine/journal-reader.ts';
 import { originOf } from '../engine/origin.ts';
 import type { KafkaAdmin, PartitionReader } from './client.ts';
@@ -61,19 +61,20 @@ const TAIL_RECORDS = 10_000;
 const TAIL_MS = 2_000;
 
 /**
- * What has to be published again on takeover: per output, every emit after the last own one that stands
+ * What has to be published again on takeover: per output partition, every emit after the last own one that stands
  * there. The read ends when the fetch position passes the end captured after the fence was read.
  */
 export async function emitsToRepublish(
   options: RestoreOptions,
   journal: JournalReader,
 ): Promise<ReadonlyMap<string, readonly UnpublishedEmit[]>> {
-  const found = [...journal.unpublished].map(async ([topic, waiting]) => {
-    const last = await lastOwnEmit(options, journal, topic);
+  const found = [...journal.unpublished].map(async ([output, waiting]) => {
+    const first = waiting[0]?.emit;
+    const last = first === undefined ? null : await lastOwnEmit(options, journal, first);
     const rest = waiting.filter(
       ({ n, emit }) => last === null || isAfter(n, emit.index, last.n, last.index),
     );
-    return [topic, rest] as const;
+    return [output, rest] as const;
   });
   const rests = await Promise.all(found);
   return new Map(rests.filter(([, rest]) => rest.length > 0));
@@ -82,12 +83,13 @@ export async function emitsToRepublish(
 async function lastOwnEmit(
   options: RestoreOptions,
   journal: JournalReader,
-  logicalTopic: string,
+  output: Pick<JournaledEmit, 'topic' | 'partition'>,
 ): Promise<{ readonly n: number; readonly index: number } | null> {
-  const { reader, partition, names, application } = options;
-  const topic = names.physical(logicalTopic);
+  const { reader, names, application } = options;
+  const { partition } = output;
+  const topic = names.physical(output.topic);
   const bounds = (await options.admin.offsets(topic))[partition];
-  const watermark = journal.state.watermarks.get(logicalTopic);
+  const watermark = journal.state.watermarks.get(outputOf(output));
   if (bounds === undefined) return null;
   const from = Math.max(bounds.start, watermark?.offset ?? 0);
   if (bounds.end - from > TAIL_RECORDS) return null;
@@ -96,7 +98,7 @@ async function lastOwnEmit(
   try {
     await readRange({ reader, topic, partition, from, until: bounds.end, signal }, (record) => {
       const origin = originOf(record.headers);
-      if (origin?.application !== application || origin.task !== partition) return;
+      if (origin?.application !== application || origin.task !== options.partition) return;
       if (last === null || isAfter(origin.n, origin.index, last.n, last.index))
         last = { n: origin.n, index: origin.index };
     });

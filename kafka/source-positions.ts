@@ -1,7 +1,7 @@
 import { EngineError } from '../engine/errors.ts';
-import type { Watermark } from '../engine/journal.ts';
+import { outputOf, type Watermark } from '../engine/journal.ts';
 import type { TaskState } from '../engine/task-state.ts';
-import { deadLetterTopics } from '../engine/topology.ts';
+import { deadLetterTopics, reachesAllPartitions } from '../engine/topology.ts';
 import type { TaskSurroundings } from './task-runner.ts';
 
 export interface OpenedSources {
@@ -46,14 +46,30 @@ export async function openSources(
       throw dataLoss(names.physical(topic), partition, position.offset, sameTopic, bounds);
     }),
   );
-  const unwritten = topology.sinks.filter((topic) => !state.watermarks.has(topic));
-  const watermarks = await Promise.all(
-    unwritten.map(async (topic) => {
-      const { end } = await boundsOf(surroundings, topic, partition);
-      return { topic, partition, offset: end, n: 0, index: -1 };
-    }),
-  );
+  const watermarks = await unwrittenOutputs(surroundings, partition, state);
   return { offsets: new Map(offsets), topicIds: ids, watermarks };
+}
+
+async function unwrittenOutputs(
+  surroundings: TaskSurroundings,
+  own: number,
+  state: TaskState,
+): Promise<readonly Watermark[]> {
+  const { topology, partitions } = surroundings;
+  const all = Array.from({ length: partitions }, (_, partition) => partition);
+  const found = topology.sinks.map(async (topic) => {
+    const reached = reachesAllPartitions(topology, topic) ? all : [own];
+    const unwritten = reached.filter(
+      (partition) => !state.watermarks.has(outputOf({ topic, partition })),
+    );
+    if (unwritten.length === 0) return [];
+    const bounds = await allBoundsOf(surroundings, topic);
+    return unwritten.map((partition) => {
+      const { end } = bounds[partition] ?? missingPartition(surroundings, topic, partition);
+      return { topic, partition, offset: end, n: 0, index: -1 };
+    });
+  });
+  return (await Promise.all(found)).flat();
 }
 
 /** J3d: an output that does not exist is found before anything that goes there is journaled. */
@@ -73,10 +89,16 @@ function topicMissing(what: string): EngineError {
 }
 
 async function boundsOf(surroundings: TaskSurroundings, topic: string, partition: number) {
-  const physical = surroundings.names.physical(topic);
-  const bounds = (await surroundings.admin.offsets(physical))[partition];
-  if (bounds !== undefined) return bounds;
-  throw topicMissing(`partition ${partition} of ${physical}`);
+  const bounds = (await allBoundsOf(surroundings, topic))[partition];
+  return bounds ?? missingPartition(surroundings, topic, partition);
+}
+
+function allBoundsOf({ admin, names }: TaskSurroundings, topic: string) {
+  return admin.offsets(names.physical(topic));
+}
+
+function missingPartition({ names }: TaskSurroundings, topic: string, partition: number): never {
+  throw topicMissing(`partition ${partition} of ${names.physical(topic)}`);
 }
 
 function dataLoss(

@@ -1,9 +1,10 @@
 import type { EffectResult } from '../engine/actor.ts';
 import { EngineError } from '../engine/errors.ts';
-import type { Batch, Fence, Position } from '../engine/journal.ts';
+import type { Batch, Fence, Position, Watermark } from '../engine/journal.ts';
 import type { JournalReader } from '../engine/journal-reader.ts';
 import { type SourceRecord, Task } from '../engine/task.ts';
 import { effectKey, type OpenEffect } from '../engine/task-state.ts';
+import { isRekeyed } from '../engine/topology.ts';
 import type { FetchedRecord } from './client.ts';
 import { EffectRunner } from './effect-runner.ts';
 import { JournalLog } from './journal-log.ts';
@@ -81,9 +82,7 @@ export class Term implements SourceSubscriber {
       signal,
       onWatermark: (watermark) => {
         this.#task?.noteWatermark(watermark);
-        const again = this.#drainEnds.raise(watermark.topic, watermark.offset);
-        const physical = names.physical(watermark.topic);
-        if (again !== null) surroundings.fetcher.open(physical, partition, again, this);
+        if (watermark.partition === partition) this.#raiseDrainEnd(watermark);
         this.#wake.signal();
       },
       onRefused: (error) => this.#end(error),
@@ -204,7 +203,9 @@ export class Term implements SourceSubscriber {
     const opened = await openSources(this.#in, this.#partition, journal.state);
     this.#topicIds = opened.topicIds;
     for (const watermark of opened.watermarks) this.#task?.noteWatermark(watermark);
-    const isInternal = (topic: string): boolean => topology.sinks.includes(topic);
+    // What is told is never fused, so nothing of it has to be drained.
+    const isInternal = (topic: string): boolean =>
+      topology.sinks.includes(topic) && !isRekeyed(topic);
     for (const [topic, offset] of opened.offsets) {
       const physical = names.physical(topic);
       if (this.#mode === 'drain') {
@@ -235,6 +236,12 @@ export class Term implements SourceSubscriber {
           observer.handled(actor, message, (performance.now() - startedAt) / 1000),
       },
     });
+  }
+
+  #raiseDrainEnd({ topic, offset }: Watermark): void {
+    const again = this.#drainEnds.raise(topic, offset);
+    if (again === null) return;
+    this.#in.fetcher.open(this.#in.names.physical(topic), this.#partition, again, this);
   }
 
   get #isIdle(): boolean {

@@ -26,6 +26,8 @@ export interface TopologyDriverOptions {
   /** Most inputs a batch takes; 1 shows that batching changes nothing. Default: the engine's. */
   readonly inputsPerBatch?: number;
   readonly observer?: TaskObserver;
+  /** Partition of a key; the driver is partition 0. Default: everything is its own. */
+  readonly partitionOf?: (key: Uint8Array) => number;
 }
 
 /**
@@ -60,9 +62,9 @@ export class TopologyDriver {
     this.#now += micros;
   }
 
-  /** Puts an event on its topic as a foreign producer would, and handles it. */
-  publish(event: EventRecord): void {
-    const { event_type: type, correlation_id: key } = event.envelope;
+  /** Puts an event on its topic as a foreign producer would, and handles it. `key`: of a topic that is rekeyed. */
+  publish(event: EventRecord, key: string = event.envelope.correlation_id): void {
+    const { event_type: type } = event.envelope;
     const definition = this.#options.topology.events.get(type);
     if (definition === undefined)
       throw new Error(
@@ -109,14 +111,14 @@ export class TopologyDriver {
   }
 
   #newTask(state: TaskState): Task {
-    const { topology, codec, observer, fuse = true } = this.#options;
+    const { topology, codec, observer, fuse = true, partitionOf = () => 0 } = this.#options;
     return new Task({
       topology,
       codec,
       state,
       partition: 0,
       clock: () => this.#now,
-      partitionOf: () => 0,
+      partitionOf,
       fuse,
       ...(observer === undefined ? {} : { observer }),
     });

@@ -3,6 +3,7 @@ import { actor, deadLetter, event, type EffectResult, readModel } from '../../en
 import type { EventDefinition, EventRecord, Headers } from '../../engine/event.ts';
 import { buildTopology, type Topology, type TopologyDefinition } from '../../engine/topology.ts';
 import { TopologyDriver, type TopologyDriverOptions } from '../../testing/topology-driver.ts';
+import type { TestApplication } from './test-application.ts';
 
 /*
  * A topology with everything an engine has: a chain of two actors, a read model, an effect, a reference,
@@ -124,6 +125,12 @@ export const COUNTER_RECORDS = [
   ...COUNT_EVENTS.map(({ topic, record }) => ({ topic, record })),
   { topic: 'rm.count', record: 'test.count.Count' },
 ];
+
+export const COUNTER_APPLICATION: TestApplication = {
+  definition: COUNTER,
+  records: COUNTER_RECORDS,
+  schemas: counterSchemas,
+};
 
 export function offlineCounterCodec(): AvroCodec {
   return AvroCodec.offline({ subjects: COUNTER_RECORDS, schemas: counterSchemas() });

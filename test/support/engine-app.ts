@@ -1,14 +1,19 @@
 import { platformaticClient } from '../../kafka/platformatic.ts';
+import { COUNTER_APPLICATION } from './counter.ts';
+import { CREDIT } from './credit.ts';
 import { brokers, EngineFixture } from './engine-fixture.ts';
 import { DOUBLER } from './engine-run.ts';
 import { type Faults, faultyClient } from './faulty-client.ts';
 
 /*
- * The counter application as a process of its own, to be killed. What it does is said in lines of JSON, and
+ * One of APPLICATIONS, the counter by default, as a process of its own, to be killed. What it does is said in lines of JSON, and
  * ENGINE_APP says what it is.
  */
 
+const APPLICATIONS = { counter: COUNTER_APPLICATION, credit: CREDIT };
+
 export interface EngineAppSettings {
+  readonly application?: keyof typeof APPLICATIONS;
   readonly prefix: string;
   readonly instanceId: string;
   readonly sessionTimeoutMs?: number;
@@ -37,7 +42,8 @@ const client = faultyClient(
   platformaticClient({ brokers: brokers(), clientId: settings.instanceId }),
   faults,
 );
-const fixture = new EngineFixture({ client, prefix: settings.prefix });
+const application = APPLICATIONS[settings.application ?? 'counter'];
+const fixture = new EngineFixture({ application, client, prefix: settings.prefix });
 const run = fixture.run({
   instanceId: settings.instanceId,
   ...(settings.sessionTimeoutMs === undefined

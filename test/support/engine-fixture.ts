@@ -1,4 +1,4 @@
-import { AvroCodec, eventHeaders, journalRecords } from '../../avro/index.ts';
+import { type AvroCodec, eventHeaders } from '../../avro/index.ts';
 import type { Codec } from '../../engine/codec.ts';
 import type { EventRecord, Headers } from '../../engine/event.ts';
 import { type Batch, JOURNAL_RECORD, type JournalEntry } from '../../engine/journal.ts';
@@ -22,9 +22,10 @@ import type {
 import { partitionOf } from '../../kafka/partitioner.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
 import { TopicNames } from '../../kafka/topic-names.ts';
-import { COUNTER, COUNTER_RECORDS, counterSchemas } from './counter.ts';
+import { COUNTER_APPLICATION } from './counter.ts';
 import { EngineRun, type RunOptions } from './engine-run.ts';
 import { eventually } from './eventually.ts';
+import { offlineCodec, type TestApplication } from './test-application.ts';
 
 export const PARTITIONS = 4;
 
@@ -34,6 +35,8 @@ export interface ReadRecord extends FetchedRecord {
 }
 
 export interface FixtureOptions {
+  /** Default: the counter. */
+  readonly application?: TestApplication;
   /** Default: a client of the broker that KAFKA_BROKERS names. */
   readonly client?: KafkaClient;
   readonly codec?: Codec;
@@ -47,12 +50,12 @@ export function brokers(): readonly string[] {
 
 /** Encodes as every process of a test does: the ids of schemas are their places in the list. */
 export function offlineEngineCodec(): AvroCodec {
-  const subjects = [...COUNTER_RECORDS, ...journalRecords('counter')];
-  return AvroCodec.offline({ subjects, schemas: counterSchemas() });
+  return offlineCodec(COUNTER_APPLICATION);
 }
 
-/** The counter application on topics of its own, and all a test does to it. */
+/** An application, the counter by default, on topics of its own, and all a test does to it. */
 export class EngineFixture {
+  readonly application: TestApplication;
   readonly names: TopicNames;
   readonly client: KafkaClient;
   readonly codec: Codec;
@@ -62,10 +65,11 @@ export class EngineFixture {
   readonly #runs: EngineRun[] = [];
 
   constructor(options: FixtureOptions = {}) {
+    this.application = options.application ?? COUNTER_APPLICATION;
     this.names = new TopicNames(options.prefix ?? `engine-${crypto.randomUUID().slice(0, 8)}.`);
     this.client =
       options.client ?? platformaticClient({ brokers: brokers(), clientId: 'engine-test' });
-    this.codec = options.codec ?? offlineEngineCodec();
+    this.codec = options.codec ?? offlineCodec(this.application);
     this.admin = this.client.admin();
     this.producer = this.client.producer();
     this.#reader = this.client.reader();
@@ -73,7 +77,7 @@ export class EngineFixture {
 
   static async start(options: FixtureOptions = {}): Promise<EngineFixture> {
     const fixture = new EngineFixture(options);
-    const topology = buildTopology(COUNTER);
+    const topology = fixture.topology();
     const { sources, sinks, journal } = topology;
     for (const topic of new Set([...sources, ...sinks, ...deadLetterTopics(topology)]))
       await fixture.createTopic(topic);
@@ -101,7 +105,7 @@ export class EngineFixture {
   }
 
   topology(definition: Partial<TopologyDefinition> = {}): Topology {
-    return buildTopology({ ...COUNTER, ...definition });
+    return buildTopology({ ...this.application.definition, ...definition });
   }
 
   partitionOf(key: string): number {
@@ -111,7 +115,7 @@ export class EngineFixture {
   /** What a foreign producer would send for an event. */
   recordOf(event: EventRecord): RecordToSend {
     const { event_type, correlation_id: key } = event.envelope;
-    const { topic, record } = buildTopology(COUNTER).events.get(event_type) ?? {};
+    const { topic, record } = this.topology().events.get(event_type) ?? {};
     if (topic === undefined || record === undefined) throw new Error(`No event ${event_type}.`);
     return {
       topic: this.names.physical(topic),
@@ -169,7 +173,7 @@ export class EngineFixture {
   }
 
   async journal(partition: number): Promise<readonly (readonly [number, JournalEntry])[]> {
-    const records = await this.read('counter.journal');
+    const records = await this.read(this.#journal);
     return records
       .filter((record) => record.partition === partition)
       .map((record) => [record.offset, this.#entry(record)] as const);
@@ -192,13 +196,17 @@ export class EngineFixture {
   }
 
   async appendToJournal(partition: number, record: string, entry: unknown): Promise<number> {
-    const value = this.codec.encode('counter.journal', record, entry);
-    const topic = this.names.physical('counter.journal');
+    const value = this.codec.encode(this.#journal, record, entry);
+    const topic = this.names.physical(this.#journal);
     const [result] = await this.producer.send([
       { topic, partition, key: null, value, headers: {} },
     ]);
     if (result?.result !== 'confirmed') throw new Error(`Not appended: ${JSON.stringify(result)}`);
     return result.baseOffset;
+  }
+
+  get #journal(): string {
+    return this.topology().journal;
   }
 
   /** Ends what runs, and removes the topics. */

@@ -5,7 +5,7 @@ import { createInterface } from 'node:readline';
 import type { EngineAppLine, EngineAppSettings } from './engine-app.ts';
 import { eventually } from './eventually.ts';
 
-/** The counter application in a process of its own. */
+/** An application in a process of its own. */
 export class EngineProcess {
   readonly lines: EngineAppLine[] = [];
   readonly #child: ChildProcess;

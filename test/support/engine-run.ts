@@ -37,7 +37,7 @@ export const DOUBLER = {
     Promise.resolve((args as { readonly amount: number }).amount * 2),
 };
 
-/** One instance of the counter application in this process. */
+/** One instance of the fixture's application in this process. */
 export class EngineRun {
   readonly counts: Counts = {
     handled: 0,
@@ -69,7 +69,7 @@ export class EngineRun {
       partitionOf,
       clock: () => Date.now() * 1000,
       host: 'test',
-      instanceId: 'counter.1',
+      instanceId: `${fixture.application.definition.application}.1`,
       sessionTimeoutMs: 6_000,
       performers: DOUBLER,
       observer: this.#observer(onAppended),

@@ -110,7 +110,7 @@ describe('emits to publish again (J5)', () => {
       batch(0, 1, { emits: [emit(0), emit(1)] }),
       batch(0, 2, { emits: [emit(0)], watermarks: [watermark] }),
     );
-    const waiting = reader.unpublished.get('t') ?? [];
+    const waiting = reader.unpublished.get('t/0') ?? [];
     expect(waiting.map(({ n, emit: { index } }) => [n, index])).toEqual([
       [1, 1],
       [2, 0],

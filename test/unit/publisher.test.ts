@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import type { EngineError } from '../../engine/errors.ts';
-import type { JournaledEmit, Watermark } from '../../engine/journal.ts';
+import { type JournaledEmit, outputOf, type Watermark } from '../../engine/journal.ts';
 import type { RecordToSend, SendResult } from '../../kafka/client.ts';
 import { Publisher } from '../../kafka/publisher.ts';
 import { TopicNames } from '../../kafka/topic-names.ts';
@@ -20,7 +20,7 @@ const emit = (topic: string, index: number, bytes = 1): JournaledEmit => ({
 /** A publisher whose requests wait until the test answers them. */
 function start() {
   const requests: (readonly RecordToSend[])[] = [];
-  const answers: ((of: (topic: string) => Answer) => void)[] = [];
+  const answers: ((of: (topic: string, partition: number) => Answer) => void)[] = [];
   const watermarks: Watermark[] = [];
   const refusals: EngineError[] = [];
   const ends = new Map<string, number>();
@@ -31,14 +31,14 @@ function start() {
     return new Promise((resolve) =>
       answers.push((answerOf) =>
         resolve(
-          [...new Set(records.map(({ topic }) => topic))].map((topic): SendResult => {
-            const place = { topic, partition: 3 };
-            const result = answerOf(topic);
+          [...Map.groupBy(records, outputOf).entries()].map(([output, own]): SendResult => {
+            const { topic, partition } = own[0] as RecordToSend;
+            const place = { topic, partition };
+            const result = answerOf(topic, partition);
             if (result === 'refused') return { ...place, result, code: 'MESSAGE_TOO_LARGE' };
             if (result === 'unknown') return { ...place, result, code: 'TIMEOUT', cause: null };
-            const baseOffset = ends.get(topic) ?? 0;
-            const count = records.filter((record) => record.topic === topic).length;
-            ends.set(topic, baseOffset + count);
+            const baseOffset = ends.get(output) ?? 0;
+            ends.set(output, baseOffset + own.length);
             return { ...place, result, baseOffset };
           }),
         ),
@@ -57,7 +57,9 @@ function start() {
     onRepublished: (count) => (republished += count),
     onPublished: () => {},
   });
-  const answer = async (of: Answer | ((topic: string) => Answer)): Promise<void> => {
+  const answer = async (
+    of: Answer | ((topic: string, partition: number) => Answer),
+  ): Promise<void> => {
     await eventually('a request waits', () => answers.length > 0);
     answers.shift()?.(typeof of === 'function' ? of : () => of);
   };
@@ -68,19 +70,46 @@ function start() {
 }
 
 describe('the publisher', () => {
-  it('J5 has one request under way, and the next holds what has gathered', async () => {
+  it('J5 has one request of an output under way, and the next holds what has gathered', async () => {
     const { publisher, requests, sent, answer } = start();
-    publisher.enqueue(1, [emit('t', 0)]);
+    publisher.enqueue(1, [emit('t', 0), emit('u', 1)]);
     publisher.enqueue(2, [emit('t', 1)]);
     publisher.enqueue(3, [emit('u', 2), emit('t', 3)]);
     expect(requests).toHaveLength(1);
     await answer('confirmed');
     await answer('confirmed');
     await publisher.drained();
-    expect([sent(0), sent(1).sort()]).toEqual([
-      ['p.t a/3/0/0'],
+    expect([sent(0).sort(), sent(1).sort()]).toEqual([
+      ['p.t a/3/0/0', 'p.u a/3/0/1'],
       ['p.t a/3/0/1', 'p.t a/3/0/3', 'p.u a/3/0/2'],
     ]);
+  });
+
+  it('J5 tells the partitions of a topic apart', async () => {
+    const { publisher, requests, answer, watermarks } = start();
+    publisher.enqueue(1, [emit('t', 0), { ...emit('t', 1), partition: 1 }]);
+    await answer((_topic, partition) => (partition === 1 ? 'unknown' : 'confirmed'));
+    publisher.enqueue(2, [emit('t', 0)]);
+    await answer('confirmed');
+    await answer('confirmed');
+    await publisher.drained();
+    const again = requests.slice(1).map((records) => records.map(({ partition }) => partition));
+    expect(again.sort()).toEqual([[1], [3]]);
+    expect(watermarks.map(({ partition, offset }) => [partition, offset]).sort()).toEqual([
+      [1, 1],
+      [3, 1],
+      [3, 2],
+    ]);
+  });
+
+  it('J5 does not let one output wait for another', async () => {
+    const { publisher, sent, answer } = start();
+    publisher.enqueue(1, [emit('t', 0)]);
+    publisher.enqueue(2, [emit('u', 0)]);
+    expect(sent(1)).toEqual(['p.u a/3/0/0']);
+    await answer('confirmed');
+    await answer('confirmed');
+    await publisher.drained();
   });
 
   it('J5 sends again what failed, same bytes, before anything later', async () => {
@@ -102,8 +131,9 @@ describe('the publisher', () => {
     await answer((topic) => (topic === 'p.u' ? 'unknown' : 'confirmed'));
     publisher.enqueue(2, [emit('t', 2)]);
     await answer('confirmed');
+    await answer('confirmed');
     await publisher.drained();
-    expect(sent(1).sort()).toEqual(['p.t a/3/0/2', 'p.u a/3/0/1']);
+    expect([...sent(1), ...sent(2)].sort()).toEqual(['p.t a/3/0/2', 'p.u a/3/0/1']);
   });
 
   it('J5 raises the watermark of an output with each acknowledgement', async () => {
