@@ -98,22 +98,19 @@ async function runFlatOut(
     await sendBacklog(lane.producer, lane.maker, plan.backlog);
     const startedAt = performance.now();
     await stand.launch(system, lane);
-    await untilRead(lane.tail, 1);
-    const firstAt = performance.now();
     const skipped = Math.ceil(plan.backlog * BACKLOG_WARM_UP);
     await untilRead(lane.tail, skipped);
-    const [before, from, at] = [await stand.costs(), lane.tail.count, performance.now()];
+    const [before, from] = [await stand.costs(), lane.tail.count];
     await untilRead(lane.tail, plan.backlog);
-    const seconds = (performance.now() - at) / 1000;
     const after = await stand.costs();
     await checkChain(stand.kafka, lane.prefix, lane.maker.made);
-    const inputs = plan.backlog - from;
+    const seconds = (lane.tail.reachedAt(plan.backlog) - lane.tail.reachedAt(skipped)) / 1000;
     return {
       system: system.name,
       round,
-      inputsPerSecond: Math.round(inputs / seconds),
-      startMs: Math.round(firstAt - startedAt),
-      ...costOf(before, after, lane.prefix, inputs),
+      inputsPerSecond: Math.round((plan.backlog - skipped) / seconds),
+      startMs: Math.round(lane.tail.reachedAt(1) - startedAt),
+      ...costOf(before, after, lane.prefix, plan.backlog - from),
     };
   } finally {
     await stand.end(lane);
@@ -169,7 +166,7 @@ type Costs = Awaited<ReturnType<ChainStand['costs']>>;
 
 function costOf(before: Costs, after: Costs, process: string, inputs: number) {
   const spent = (name: string): number => (after[name]?.cpuMs ?? 0) - (before[name]?.cpuMs ?? 0);
-  const perThousand = (cpuMs: number): number => rounded((cpuMs * 1000) / inputs);
+  const perThousand = (cpuMs: number): number => rounded((cpuMs * 1000) / Math.max(1, inputs));
   return {
     cpuMsPerThousand: perThousand(spent(process)),
     brokerCpuMsPerThousand: perThousand(spent('kafka')),

@@ -8,8 +8,8 @@ const MAX_WAIT_MS = 100;
 /** Reads the last topic of a system from its start on, and notes when the output of each input was there first. */
 export class ChainTail {
   readonly #readAt: (number | undefined)[] = [];
+  readonly #arrivals: number[] = [];
   readonly #close: () => Promise<void>;
-  #count = 0;
 
   private constructor(close: () => Promise<void>) {
     this.#close = close;
@@ -43,12 +43,17 @@ export class ChainTail {
 
   /** Inputs whose last output was read. */
   get count(): number {
-    return this.#count;
+    return this.#arrivals.length;
   }
 
   /** performance.now() when the last output of an input was first in hand; undefined: not yet. */
   readAt(input: number): number | undefined {
     return this.#readAt[input];
+  }
+
+  /** performance.now() when so many inputs had come out. */
+  reachedAt(count: number): number {
+    return this.#arrivals[count - 1] ?? Number.NaN;
   }
 
   close(): Promise<void> {
@@ -57,7 +62,8 @@ export class ChainTail {
 
   #note(input: number): void {
     if (this.#readAt[input] !== undefined) return;
-    this.#readAt[input] = performance.now();
-    this.#count += 1;
+    const now = performance.now();
+    this.#readAt[input] = now;
+    this.#arrivals.push(now);
   }
 }
