@@ -10,7 +10,7 @@ import { Rig } from './kafka-client/rig.ts';
 
 const PROCESS = fileURLToPath(new URL('./platformatic-process.ts', import.meta.url));
 /** From its last word to its end. */
-const ENDS_WITHIN_MS = 1_000;
+const ENDS_WITHIN_MS = 4_000;
 
 interface Ended {
   readonly output: string;

@@ -104,7 +104,7 @@ export function adminPings(withRig: WithRig): void {
         const tookMs = await timed(() =>
           expect(admin.ping(limitMs)).rejects.toMatchObject({ name: 'KafkaError', canRetry: true }),
         );
-        expect(tookMs).toBeLessThan(limitMs + 400);
+        expect(tookMs).toBeLessThan(limitMs + 4_000);
       };
       const recovers = () =>
         eventually('it answers', () =>

@@ -164,7 +164,7 @@ export function groupFences(withRig: WithRig): void {
       expect(older.fences[0]).toBeInstanceOf(Error);
       expect(newer.fences).toEqual([]);
       expect(newer.assignments.length).toBe(1);
-      expect(newer.membership.heartbeatAgeMs).toBeLessThan(2_000);
+      expect(newer.membership.heartbeatAgeMs).toBeLessThan(5_000);
     }),
   );
 
@@ -224,7 +224,7 @@ export function groupConnections(withRig: WithRig): void {
       const member = rig.member(group, { proxy });
       expect(member.membership.heartbeatAgeMs).toBeGreaterThan(1e6);
       await member.has(ALL);
-      expect(member.membership.heartbeatAgeMs).toBeLessThan(2_000);
+      expect(member.membership.heartbeatAgeMs).toBeLessThan(5_000);
       proxy.stall();
       await eventually('it grows', () => member.membership.heartbeatAgeMs > 1_200);
       proxy.resume();
@@ -244,7 +244,7 @@ export function groupConnections(withRig: WithRig): void {
       const soFar = proxy.count(API.heartbeat);
       await eventually('it goes on', () => proxy.count(API.heartbeat) > soFar + 3);
       expect(member.membership.joined).toBe(true);
-      expect(member.membership.heartbeatAgeMs).toBeLessThan(2_000);
+      expect(member.membership.heartbeatAgeMs).toBeLessThan(5_000);
       expect(member.told).toEqual(['assigned']);
     }),
   );
@@ -289,18 +289,18 @@ export function groupConnections(withRig: WithRig): void {
       const group = await aGroup(rig);
       const proxy = await rig.proxy();
       const joining = rig.member(group, { proxy });
-      expect(await timed(() => joining.membership.close('stay'))).toBeLessThan(2_000);
+      expect(await timed(() => joining.membership.close('stay'))).toBeLessThan(6_000);
       const joined = rig.member(group, { proxy });
       await joined.has(ALL);
       proxy.stall();
-      expect(await timed(() => joined.membership.close('stay'))).toBeLessThan(2_000);
+      expect(await timed(() => joined.membership.close('stay'))).toBeLessThan(6_000);
       proxy.resume();
       const leaving = rig.member({ ...group, groupId: randomUUID() }, { proxy });
       await leaving.has(ALL);
       proxy.stall();
-      expect(await timed(() => leaving.membership.close('leave'))).toBeLessThan(4_000);
+      expect(await timed(() => leaving.membership.close('leave'))).toBeLessThan(8_000);
       const away = rig.member({ ...group, groupId: randomUUID() }, { proxy });
-      expect(await timed(() => away.membership.close('leave'))).toBeLessThan(4_000);
+      expect(await timed(() => away.membership.close('leave'))).toBeLessThan(8_000);
       proxy.resume();
     }),
   );
