@@ -16,6 +16,9 @@ export interface Message<Payload = unknown> {
   readonly replyTo?: ReplyAddress;
 }
 
+/** What an event follows from, where that is not the message being handled. JSON-safe. */
+export type EventCause = Pick<Message, 'eventId' | 'sequence'>;
+
 /** Where an answer to a told message goes. JSON-safe: an actor may keep it and answer later. */
 export interface ReplyAddress {
   /** The telling actor's key. */
@@ -42,6 +45,8 @@ export interface EventEmit {
   readonly kind: 'event';
   readonly type: string;
   readonly payload: unknown;
+  /** Named as its direct cause; its sequence follows the higher one of this and the handled message. */
+  readonly cause?: EventCause;
   /** Told to another key through an `rk.*` topic; absent: goes to its correlation's key. */
   readonly to?: ReplyAddress;
   /** Logical topic for answers to it. */
@@ -149,8 +154,18 @@ export function actor<State>(definition: Actor<State>): Actor<State> {
   return definition;
 }
 
-export function event(type: string, payload: unknown): EventEmit {
-  return { kind: 'event', type, payload };
+/**
+ * An event of the handled message's correlation. An actor that joins messages which may come in either order
+ * names the later one as `cause`, so that the event is numbered and attributed alike in both.
+ */
+export function event(
+  type: string,
+  payload: unknown,
+  { cause }: { readonly cause?: EventCause } = {},
+): EventEmit {
+  if (cause === undefined) return { kind: 'event', type, payload };
+  const { eventId, sequence } = cause;
+  return { kind: 'event', type, payload, cause: { eventId, sequence } };
 }
 
 /**

@@ -138,7 +138,8 @@ export class EmitEncoder {
     if (definition === undefined || !actor.emits.includes(emit.type))
       throw unknownEmit(actor.name, emit.type);
     const topic = this.#topicOf(actor.name, emit, definition);
-    const sequence = cause.sequence === null ? null : cause.sequence + count;
+    const last = Math.max(cause.sequence ?? 0, emit.cause?.sequence ?? 0);
+    const sequence = cause.sequence === null ? null : last + count;
     const envelope: Envelope = {
       event_id: derivedEventId({
         causeId,
@@ -153,7 +154,7 @@ export class EmitEncoder {
       event_version: definition.version,
       occurred_at: time,
       correlation_id: cause.correlationId,
-      causation_id: cause.eventId,
+      causation_id: emit.cause?.eventId ?? cause.eventId,
       sequence,
       producer: topology.application,
       priority: cause.priority,

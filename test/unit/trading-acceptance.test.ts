@@ -16,15 +16,17 @@ const INTENT = {
 };
 const submitted = messageOf('intent.submitted', INTENT);
 const approved = messageOf('risk.approved', { intentId: '1', approved: true }, { sequence: 2 });
+const cause = { eventId: approved.eventId, sequence: 2 };
+const accepted = event('intent.accepted', INTENT, { cause });
 const rejected = messageOf('risk.rejected', { intentId: '1', approved: false }, { sequence: 2 });
 
 describe('acceptance actor', () => {
   it('B-24 B-41 accepts after the approval, with the payload as submitted', () => {
     given(acceptanceActor)
       .when(submitted)
-      .then({ state: { intent: INTENT, approved: false }, emit: [] })
+      .then({ state: { intent: INTENT, approval: null }, emit: [] })
       .when(approved)
-      .then({ state: null, emit: [event('intent.accepted', INTENT)] });
+      .then({ state: null, emit: [accepted] });
   });
 
   it('B-48 forgets a rejected intent without accepting it', () => {
@@ -34,11 +36,11 @@ describe('acceptance actor', () => {
     });
   });
 
-  it('B-48 keeps an approval that comes before its intent', () => {
+  it('B-48 keeps an approval that comes before its intent, and follows from it all the same', () => {
     given(acceptanceActor)
       .when(approved)
-      .then({ state: { intent: null, approved: true }, emit: [] })
+      .then({ state: { intent: null, approval: cause }, emit: [] })
       .when(submitted)
-      .then({ state: null, emit: [event('intent.accepted', INTENT)] });
+      .then({ state: null, emit: [accepted] });
   });
 });
