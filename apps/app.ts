@@ -1,6 +1,10 @@
 import { hostname } from 'node:os';
 import type { Topology } from '../engine/topology.ts';
-import { type ApplicationOptions, ApplicationRunner } from '../kafka/application-runner.ts';
+import {
+  type ApplicationOptions,
+  ApplicationRunner,
+  type ApplicationStatus,
+} from '../kafka/application-runner.ts';
 import { partitionOf } from '../kafka/partitioner.ts';
 import type { Config } from './config.ts';
 import type { CoreComponents } from './core-components.ts';
@@ -66,16 +70,19 @@ export function startApplication(
 const SILENT_MS = 5_000;
 
 /** `tasks`: joined, every task running or about to, sources answering. */
-export function taskCheck(runner: ApplicationRunner): HealthChecks {
+export function taskCheck(...runners: readonly ApplicationRunner[]): HealthChecks {
   return {
     tasks: async () => {
-      const { joined, tasks, fetchSilentMs } = runner.status;
-      if (!joined) throw new Error('not a member of its group yet');
-      for (const { partition, status, failure } of tasks) {
-        if (failure !== null) throw new Error(`task ${partition} stopped: ${failure}`);
-        if (status !== 'running') throw new Error(`task ${partition} is ${status}`);
-      }
-      if (fetchSilentMs > SILENT_MS) throw new Error('the broker does not answer fetches');
+      for (const { status } of runners) refuseUnhealthy(status);
     },
   };
+}
+
+function refuseUnhealthy({ joined, tasks, fetchSilentMs }: ApplicationStatus): void {
+  if (!joined) throw new Error('not a member of its group yet');
+  for (const { partition, status, failure } of tasks) {
+    if (failure !== null) throw new Error(`task ${partition} stopped: ${failure}`);
+    if (status !== 'running') throw new Error(`task ${partition} is ${status}`);
+  }
+  if (fetchSilentMs > SILENT_MS) throw new Error('the broker does not answer fetches');
 }

@@ -1,3 +1,4 @@
+import type { Deployment } from '../engine/deployment.ts';
 import { ConfigReader } from './config-reader.ts';
 
 export { ConfigError } from './config-reader.ts';
@@ -40,6 +41,8 @@ export interface Config {
     readonly topicPrefix: string;
     readonly partitions: number;
     readonly sessionTimeoutMs: number;
+    /** Fused: a chain of actors is one application; split: one each. Fixed for the life of an application (J6). */
+    readonly deployment: Deployment;
   };
   readonly stores: {
     readonly registryUrl: string;
@@ -174,6 +177,7 @@ function kafka(reader: ConfigReader): Config['kafka'] {
     }),
     partitions: reader.integer('PARTITIONS', 4, { min: 1, max: 1000 }),
     sessionTimeoutMs: reader.integer('SESSION_TIMEOUT_MS', 6_000, { min: 1_000, max: 1_800_000 }),
+    deployment: reader.choice<Deployment>('DEPLOYMENT', 'fused', ['fused', 'split']),
   };
 }
 

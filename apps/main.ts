@@ -8,7 +8,7 @@ import { createMetrics } from './metrics.ts';
 import { startOrchestrator } from './orchestrator.ts';
 import { ALL_RECORDS } from './records.ts';
 import { ServiceConnector } from './service-connector.ts';
-import { loadTopologyFile, startTopologyFile, type TopologyFile } from './topology-file.ts';
+import { loadTopologyFile, nameOf, startTopologyFile, type TopologyFile } from './topology-file.ts';
 import { startTrading } from './trading.ts';
 
 /** Every app of this repository; all others name theirs from here. */
@@ -42,8 +42,11 @@ export async function runApps(names: readonly string[], options: RunOptions = {}
   }
   try {
     const config = loadConfig(env);
-    const file = topologyFile === undefined ? null : await loadTopologyFile(topologyFile);
-    const label = file?.topology.application ?? names.join('+');
+    const file =
+      topologyFile === undefined
+        ? null
+        : await loadTopologyFile(topologyFile, config.kafka.deployment);
+    const label = file === null ? names.join('+') : nameOf(file);
     await runAll(config, label, file, names as readonly AppName[]);
   } catch (error) {
     if (error instanceof ConfigError) return fail(error.message);

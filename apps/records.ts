@@ -1,7 +1,13 @@
 import { CATALOGUE_RECORDS, journalRecords, type TopicRecord } from '../avro/index.ts';
 
-/** The applications of this repository, by consumer group. */
-export const APPLICATIONS = ['planner.workers', 'orchestrator.workers', 'state-coordinator'];
+/** The applications of this repository, by consumer group, in either deployment. */
+export const APPLICATIONS = [
+  'planner.workers',
+  'risk.workers',
+  'acceptance.workers',
+  'orchestrator.workers',
+  'state-coordinator',
+];
 
 /** Everything that apps put on topics: what the registry has to know. */
 export const ALL_RECORDS: readonly TopicRecord[] = [

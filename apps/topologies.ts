@@ -9,7 +9,7 @@ import {
 } from '../processors/trading/index.ts';
 import { coordinatorTopology } from '../topologies/coordinator.ts';
 import { orchestratorTopology } from '../topologies/orchestrator.ts';
-import { tradingTopology } from '../topologies/trading.ts';
+import { tradingTopologies } from '../topologies/trading.ts';
 import type { Config } from './config.ts';
 
 const ASSETS = new URL('../config/assets.json', import.meta.url);
@@ -38,7 +38,7 @@ export function orchestratorOptions(config: Config): OrchestratorOptions {
 export function allTopologies(config: Config): readonly Topology[] {
   const { options } = plannerOptions(config, loadAssets());
   return [
-    tradingTopology({ limits: config.risk, planner: options }),
+    ...tradingTopologies({ limits: config.risk, planner: options }, config.kafka.deployment),
     orchestratorTopology(orchestratorOptions(config)),
     coordinatorTopology(),
   ];

@@ -7,7 +7,8 @@ import {
   type NamedSchema,
   type TopicRecord,
 } from '../avro/index.ts';
-import { buildTopology, type Topology, type TopologyDefinition } from '../engine/topology.ts';
+import { type Deployment, deployTopology } from '../engine/deployment.ts';
+import type { Topology, TopologyDefinition } from '../engine/topology.ts';
 import type { EffectPerformer } from '../kafka/effect-runner.ts';
 import { applyTopics } from '../kafka/topics.ts';
 import { topicsOf } from '../topologies/topics.ts';
@@ -22,7 +23,8 @@ import { serve } from './service-server.ts';
  * `eventSchema` makes them), `performers` (of its effects; optional).
  */
 export interface TopologyFile {
-  readonly topology: Topology;
+  /** One when fused, one per actor when split. */
+  readonly topologies: readonly Topology[];
   readonly records: readonly TopicRecord[];
   readonly schemas: ReturnType<typeof extendSchemas>;
   readonly performers: Readonly<Record<string, EffectPerformer>>;
@@ -34,22 +36,25 @@ export class TopologyFileError extends Error {
 }
 
 /** Throws: TopologyFileError; EngineError TOPOLOGY_INVALID with every problem of the graph. */
-export async function loadTopologyFile(path: string): Promise<TopologyFile> {
+export async function loadTopologyFile(
+  path: string,
+  deployment: Deployment = 'fused',
+): Promise<TopologyFile> {
   const module = await importFile(path);
   const definition = module['topology'] as TopologyDefinition | undefined;
   if (definition === undefined)
     throw new TopologyFileError(
       `${path} exports no 'topology'; see examples/accounts.ts for what such a file looks like.`,
     );
-  const topology = buildTopology(definition);
+  const topologies = deployTopology(definition, definition.deployment ?? deployment);
   const own = (module['schemas'] ?? []) as readonly NamedSchema[];
   const described = [...definition.events, ...(definition.readModels ?? [])];
   const records = [
     ...described.map(({ topic, record }) => ({ topic, record })),
-    ...journalRecords(topology.application),
+    ...topologies.flatMap(({ application }) => journalRecords(application)),
   ];
   return {
-    topology,
+    topologies,
     records,
     schemas: extendSchemas(loadSchemas(), own),
     performers: (module['performers'] ?? {}) as Readonly<Record<string, EffectPerformer>>,
@@ -65,6 +70,11 @@ async function importFile(path: string): Promise<Record<string, unknown>> {
   }
 }
 
+/** The applications of the file, as its process calls itself. */
+export function nameOf({ topologies }: TopologyFile): string {
+  return topologies.map(({ application }) => application).join('+');
+}
+
 /** Creates the topics that are missing and runs the application, with health and metrics on any free port. */
 export async function startTopologyFile(
   context: AppContext,
@@ -72,20 +82,24 @@ export async function startTopologyFile(
 ): Promise<RunningApp> {
   const { config, services, metrics, log } = context;
   const { partitions } = config.kafka;
-  await applyTopics(services.admin, topicsOf([file.topology]), {
+  await applyTopics(services.admin, topicsOf(file.topologies), {
     partitions,
     replicationFactor: 1,
     names: services.names,
   });
-  const runner = startApplication(context, file.topology, { performers: file.performers });
-  const checks = { ...healthChecks(services, ['kafka', 'schema_registry']), ...taskCheck(runner) };
+  const { performers } = file;
+  const runners = file.topologies.map((each) => startApplication(context, each, { performers }));
+  const checks = {
+    ...healthChecks(services, ['kafka', 'schema_registry']),
+    ...taskCheck(...runners),
+  };
   const { host } = config.service;
   const server = await serve({ app: 'trading', host, port: 0, checks, metrics, log });
   return {
-    name: file.topology.application,
+    name: nameOf(file),
     port: server.port,
     stop: async () => {
-      await runner.stop('stay');
+      await Promise.all(runners.map((runner) => runner.stop('stay')));
       await server.close();
     },
   };

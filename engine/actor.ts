@@ -16,7 +16,7 @@ export interface Message<Payload = unknown> {
   readonly replyTo?: ReplyAddress;
 }
 
-/** What an event follows from, where that is not the message being handled. JSON-safe. */
+/** A message that an event follows from, as an actor keeps it until the others have come. JSON-safe. */
 export type EventCause = Pick<Message, 'eventId' | 'sequence'>;
 
 /** Where an answer to a told message goes. JSON-safe: an actor may keep it and answer later. */
@@ -45,8 +45,8 @@ export interface EventEmit {
   readonly kind: 'event';
   readonly type: string;
   readonly payload: unknown;
-  /** Named as its direct cause; its sequence follows the higher one of this and the handled message. */
-  readonly cause?: EventCause;
+  /** What it follows from besides the handled message: an actor that joins messages names them all. */
+  readonly causes?: readonly EventCause[];
   /** Told to another key through an `rk.*` topic; absent: goes to its correlation's key. */
   readonly to?: ReplyAddress;
   /** Logical topic for answers to it. */
@@ -155,17 +155,15 @@ export function actor<State>(definition: Actor<State>): Actor<State> {
 }
 
 /**
- * An event of the handled message's correlation. An actor that joins messages which may come in either order
- * names the later one as `cause`, so that the event is numbered and attributed alike in both.
+ * An event of the handled message's correlation. An actor that joins messages names all of them as `causes`: the
+ * event then has the same id, number and direct cause (the one of the highest sequence) in whatever order they came.
  */
 export function event(
   type: string,
   payload: unknown,
-  { cause }: { readonly cause?: EventCause } = {},
+  options: { readonly causes?: readonly EventCause[] } = {},
 ): EventEmit {
-  if (cause === undefined) return { kind: 'event', type, payload };
-  const { eventId, sequence } = cause;
-  return { kind: 'event', type, payload, cause: { eventId, sequence } };
+  return { kind: 'event', type, payload, ...options };
 }
 
 /**

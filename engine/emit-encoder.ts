@@ -1,4 +1,4 @@
-import type { Actor, DeadLetterEmit, Emit, EventEmit, ReadModelEmit } from './actor.ts';
+import type { Actor, DeadLetterEmit, Emit, EventCause, EventEmit, ReadModelEmit } from './actor.ts';
 import type { BatchBuilder } from './batch-builder.ts';
 import type { Codec } from './codec.ts';
 import { derivedEventId } from './derived-id.ts';
@@ -133,13 +133,13 @@ export class EmitEncoder {
 
   #event(actor: Actor<unknown>, emit: EventEmit, origin: EmitOrigin, count: number): EncodedEmit {
     const { topology, partition: own, codec, fuse, partitionOf } = this.#options;
-    const { cause, causeId, time } = origin;
+    const { time } = origin;
+    const { cause, causeId } = joined(origin, emit.causes ?? []);
     const definition = topology.events.get(emit.type);
     if (definition === undefined || !actor.emits.includes(emit.type))
       throw unknownEmit(actor.name, emit.type);
     const topic = this.#topicOf(actor.name, emit, definition);
-    const last = Math.max(cause.sequence ?? 0, emit.cause?.sequence ?? 0);
-    const sequence = cause.sequence === null ? null : last + count;
+    const sequence = cause.sequence === null ? null : cause.sequence + count;
     const envelope: Envelope = {
       event_id: derivedEventId({
         causeId,
@@ -154,7 +154,7 @@ export class EmitEncoder {
       event_version: definition.version,
       occurred_at: time,
       correlation_id: cause.correlationId,
-      causation_id: emit.cause?.eventId ?? cause.eventId,
+      causation_id: cause.eventId,
       sequence,
       producer: topology.application,
       priority: cause.priority,
@@ -249,6 +249,20 @@ export function envelopeHeaders(envelope: Envelope): Headers {
   if (envelope.sequence !== null) headers[HEADER.sequence] = String(envelope.sequence);
   if (envelope.trace_id !== null) headers[HEADER.traceparent] = envelope.trace_id;
   return headers;
+}
+
+/** What an event follows from: the direct cause, and the one id that all its causes make in any order (J8). */
+function joined(
+  { cause, causeId }: EmitOrigin,
+  others: readonly EventCause[],
+): Pick<EmitOrigin, 'cause' | 'causeId'> {
+  const newest = others.reduce<EventCause>(
+    (last, each) => ((each.sequence ?? 0) > (last.sequence ?? 0) ? each : last),
+    cause,
+  );
+  const ids = new Set([causeId, ...others.map(({ eventId }) => eventId)]);
+  const { eventId, sequence } = newest;
+  return { cause: { ...cause, eventId, sequence }, causeId: [...ids].sort().join() };
 }
 
 function replyHeaders({ to, replyTopic }: EventEmit, key: string): Headers {

@@ -16,6 +16,8 @@ export interface TopologyDefinition {
   readonly application: string;
   /** Fixed for the life of an application (J6). Default: fused. */
   readonly deployment?: 'fused' | 'split';
+  /** Applications that run the same actors in the other deployment, or beside this one (`deployTopology`). */
+  readonly siblings?: readonly string[];
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
   readonly actors: readonly Actor<any>[];
   /** Every event type that is handled, emitted or a reference. */
@@ -28,6 +30,7 @@ export interface TopologyDefinition {
 export interface Topology {
   readonly application: string;
   readonly deployment: 'fused' | 'split';
+  readonly siblings: readonly string[];
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
   readonly actors: readonly Actor<any>[];
   readonly events: ReadonlyMap<string, EventDefinition>;
@@ -99,6 +102,7 @@ export function buildTopology(definition: TopologyDefinition): Topology {
   return {
     application: definition.application,
     deployment,
+    siblings: definition.siblings ?? [],
     actors: definition.actors,
     events,
     eventsByRecord: new Map(definition.events.map((event) => [event.record, event])),

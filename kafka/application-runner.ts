@@ -2,6 +2,7 @@ import type { Codec } from '../engine/codec.ts';
 import type { Micros } from '../engine/event.ts';
 import type { Topology } from '../engine/topology.ts';
 import type { GroupAssignment, GroupMembership, KafkaClient } from './client.ts';
+import { checkDeployment } from './deployment-check.ts';
 import type { EffectPerformer } from './effect-runner.ts';
 import type { Log } from './log.ts';
 import { SourceFetcher } from './source-fetcher.ts';
@@ -65,14 +66,17 @@ export class ApplicationRunner {
   constructor(options: ApplicationOptions) {
     this.#options = options;
     const { client, log, topology, names } = options;
+    const admin = client.admin();
+    const reader = client.reader();
     this.#surroundings = {
       ...options,
       performers: options.performers ?? {},
       effectConcurrency: options.effectConcurrency ?? 100,
       journalProducer: client.producer(),
       publishProducer: client.producer(),
-      reader: client.reader(),
-      admin: client.admin(),
+      reader,
+      admin,
+      checkDeployment: once(() => checkDeployment({ ...options, admin, reader })),
       fetcher: new SourceFetcher(client.reader(), log),
       heartbeatAgeMs: () => this.#group.heartbeatAgeMs,
     };
@@ -157,4 +161,16 @@ export class ApplicationRunner {
     if (error !== null)
       this.#options.log.info({ error: error.message }, 'group offsets not committed; tried again');
   }
+}
+
+/** Remembers the first success; what failed is tried again. */
+function once(act: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | null = null;
+  return () => {
+    done ??= act().catch((error: unknown) => {
+      done = null;
+      throw error;
+    });
+    return done;
+  };
 }

@@ -55,27 +55,9 @@ export class JournalLog {
     return offset;
   }
 
-  /**
-   * Decodes one record of the journal.
-   *
-   * Throws: EngineError JOURNAL_UNREADABLE (stop); CodecError REGISTRY_AWAY (retake).
-   */
-  async decode(record: FetchedRecord): Promise<JournalEntry> {
-    const { codec } = this.#options;
-    try {
-      if (record.value === null) throw new Error('the record has no value');
-      if (!codec.knows(record.value)) await codec.learn(record.value);
-      return entryOf(codec.decode(record.value));
-    } catch (cause) {
-      if (cause instanceof CodecError && cause.code === 'REGISTRY_AWAY') throw cause;
-      throw new EngineError(
-        'JOURNAL_UNREADABLE',
-        'stop',
-        `Journal ${record.topic}/${record.partition} holds a record at offset ${record.offset} that is ` +
-          `no journal entry; nobody but the application may write there.`,
-        { cause },
-      );
-    }
+  /** As `decodeEntry`. */
+  decode(record: FetchedRecord): Promise<JournalEntry> {
+    return decodeEntry(this.#options.codec, record);
   }
 
   async #readGap(from: number, until: number): Promise<void> {
@@ -127,6 +109,28 @@ export class JournalLog {
       'stop',
       `Journal ${topic}/${partition} gave offset ${offset} where ${this.#expected} was due: ` +
         `acknowledged records are gone. Find out what the broker lost before starting again.`,
+    );
+  }
+}
+
+/**
+ * Decodes one record of a journal.
+ *
+ * Throws: EngineError JOURNAL_UNREADABLE (stop); CodecError REGISTRY_AWAY (retake).
+ */
+export async function decodeEntry(codec: Codec, record: FetchedRecord): Promise<JournalEntry> {
+  try {
+    if (record.value === null) throw new Error('the record has no value');
+    if (!codec.knows(record.value)) await codec.learn(record.value);
+    return entryOf(codec.decode(record.value));
+  } catch (cause) {
+    if (cause instanceof CodecError && cause.code === 'REGISTRY_AWAY') throw cause;
+    throw new EngineError(
+      'JOURNAL_UNREADABLE',
+      'stop',
+      `Journal ${record.topic}/${record.partition} holds a record at offset ${record.offset} that is ` +
+        `no journal entry; nobody but the application may write there.`,
+      { cause },
     );
   }
 }

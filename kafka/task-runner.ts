@@ -44,6 +44,8 @@ export interface TaskSurroundings {
   readonly effectConcurrency: number;
   readonly observer: RunnerObserver;
   readonly log: Log;
+  /** Refuses what another deployment has written; once per run of the application (J6). */
+  readonly checkDeployment: () => Promise<void>;
   /** Age of the last successful heartbeat, in ms: what a fenced owner waits for (J5a). */
   readonly heartbeatAgeMs: () => number;
 }

@@ -175,6 +175,7 @@ export class Term implements SourceSubscriber {
   async #begin(): Promise<void> {
     this.status = 'restoring';
     const { observer } = this.#in;
+    await this.#in.checkDeployment();
     const fence = await this.#journal.appendFence(this.#fence);
     this.#fenceOffset = fence;
     const restore = this.#restoreOptions();

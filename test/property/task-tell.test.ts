@@ -1,15 +1,17 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { deployTopology } from '../../engine/deployment.ts';
 import type { TaskState } from '../../engine/task-state.ts';
-import { buildTopology } from '../../engine/topology.ts';
 import { CREDIT, type CustomerState } from '../support/credit.ts';
 import { TaskMesh } from '../support/task-mesh.ts';
 import { firstEvent, offlineCodec } from '../support/test-application.ts';
 
 const PARTITIONS = 3;
-const topology = buildTopology(CREDIT.definition);
+const FUSED = deployTopology(CREDIT.definition, 'fused');
+const SPLIT = deployTopology(CREDIT.definition, 'split');
+const sources = FUSED.flatMap((topology) => topology.sources);
 const codec = offlineCodec(CREDIT);
-const task = fc.nat({ max: PARTITIONS - 1 });
+const owner = fc.nat({ max: PARTITIONS * SPLIT.length - 1 });
 
 const orders = fc.array(
   fc.record({
@@ -23,11 +25,11 @@ const steps = fc.array(
   fc.oneof(
     {
       weight: 10,
-      arbitrary: fc.tuple(fc.constant('take' as const), task, fc.constantFrom(...topology.sources)),
+      arbitrary: fc.tuple(fc.constant('take' as const), owner, fc.constantFrom(...sources)),
     },
-    { weight: 3, arbitrary: fc.tuple(fc.constant('seal' as const), task) },
-    { weight: 3, arbitrary: fc.tuple(fc.constant('flush' as const), task) },
-    { weight: 1, arbitrary: fc.tuple(fc.constant('crash' as const), task, fc.nat({ max: 6 })) },
+    { weight: 3, arbitrary: fc.tuple(fc.constant('seal' as const), owner) },
+    { weight: 3, arbitrary: fc.tuple(fc.constant('flush' as const), owner) },
+    { weight: 1, arbitrary: fc.tuple(fc.constant('crash' as const), owner, fc.nat({ max: 6 })) },
   ),
   { maxLength: 120, size: 'max' },
 );
@@ -40,8 +42,9 @@ function journaled(state: TaskState): string {
 describe('what actors tell each other', () => {
   it('J7a is handled once and in order in every partition, whatever is taken over or published again', () => {
     fc.assert(
-      fc.property(orders, steps, fc.boolean(), (placed, moves, fuse) => {
-        const mesh = new TaskMesh({ topology, codec, partitions: PARTITIONS, fuse });
+      fc.property(orders, steps, fc.boolean(), (placed, moves, fused) => {
+        const topologies = fused ? FUSED : SPLIT;
+        const mesh = new TaskMesh({ topologies, codec, partitions: PARTITIONS });
         const lines = new Map<string, { readonly customer: string; readonly line: number }[]>();
         placed.forEach(({ order, customers }, index) => {
           const known = lines.get(order) ?? [];
@@ -50,10 +53,11 @@ describe('what actors tell each other', () => {
           const asked = added.map((each) => ({ ...each, amount: 1 }));
           mesh.publish(firstEvent('order.placed', order, `e${index}`, { lines: asked }));
         });
-        for (const move of moves) {
-          if (move[0] === 'take') mesh.take(move[1], move[2]);
-          else if (move[0] === 'crash') mesh.crash(move[1], move[2]);
-          else mesh[move[0]](move[1]);
+        for (const [what, owner, detail] of moves) {
+          const number = owner % mesh.owners;
+          if (what === 'take') mesh.take(number, detail);
+          else if (what === 'crash') mesh.crash(number, detail);
+          else mesh[what](number);
         }
         mesh.finish();
 
@@ -73,8 +77,8 @@ describe('what actors tell each other', () => {
           const { lines: audited } = mesh.states('auditor').get(order) as { lines: string[] };
           expect(audited.toSorted()).toEqual(asked.map(({ line }) => `${order}/${line}`).sort());
         }
-        for (let partition = 0; partition < PARTITIONS; partition++)
-          expect(journaled(mesh.replayed(partition))).toBe(journaled(mesh.stateOf(partition)));
+        for (let owner = 0; owner < mesh.owners; owner++)
+          expect(journaled(mesh.replayed(owner))).toBe(journaled(mesh.stateOf(owner)));
       }),
       { numRuns: 150 },
     );

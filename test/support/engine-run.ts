@@ -1,5 +1,5 @@
 import type { Batch } from '../../engine/journal.ts';
-import type { TopologyDefinition } from '../../engine/topology.ts';
+import type { Topology, TopologyDefinition } from '../../engine/topology.ts';
 import { ApplicationRunner, type ApplicationOptions } from '../../kafka/application-runner.ts';
 import type { KafkaClient } from '../../kafka/client.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
@@ -14,6 +14,8 @@ export interface RunOptions extends Partial<
   >
 > {
   readonly definition?: Partial<TopologyDefinition>;
+  /** Instead of the fixture's own. */
+  readonly topology?: Topology;
   readonly client?: KafkaClient;
   readonly onFenced?: () => void;
   readonly onAppended?: (batch: Batch) => void;
@@ -53,7 +55,13 @@ export class EngineRun {
   #stopped = false;
 
   constructor(fixture: EngineFixture, options: RunOptions) {
-    const { definition, onAppended, onFenced = () => {}, ...rest } = options;
+    const {
+      definition,
+      topology = fixture.topology(definition),
+      onAppended,
+      onFenced = () => {},
+      ...rest
+    } = options;
     const complain = (fields: object, message: string): void => {
       const { error } = fields as { readonly error?: unknown };
       this.counts.complaints.push(
@@ -61,7 +69,7 @@ export class EngineRun {
       );
     };
     this.runner = new ApplicationRunner({
-      topology: fixture.topology(definition),
+      topology,
       client: fixture.client,
       codec: fixture.codec,
       names: fixture.names,
@@ -69,7 +77,7 @@ export class EngineRun {
       partitionOf,
       clock: () => Date.now() * 1000,
       host: 'test',
-      instanceId: `${fixture.application.definition.application}.1`,
+      instanceId: `${topology.application}.1`,
       sessionTimeoutMs: 6_000,
       performers: DOUBLER,
       observer: this.#observer(onAppended),

@@ -2,13 +2,16 @@ import { eventHeaders } from '../../avro/index.ts';
 import type { Codec } from '../../engine/codec.ts';
 import type { EventRecord } from '../../engine/event.ts';
 import { type Batch, JOURNAL_RECORD, type JournaledEmit, outputOf } from '../../engine/journal.ts';
-import { JournalReader } from '../../engine/journal-reader.ts';
+import { isAfter, JournalReader } from '../../engine/journal-reader.ts';
+import { originOf } from '../../engine/origin.ts';
 import { type SourceRecord, Task } from '../../engine/task.ts';
 import { TaskState } from '../../engine/task-state.ts';
 import type { Topology } from '../../engine/topology.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 
 interface Owner {
+  readonly topology: Topology;
+  readonly partition: number;
   task: Task;
   readonly journal: Uint8Array[];
   /** Source topic → offset of the next record. */
@@ -18,15 +21,16 @@ interface Owner {
 }
 
 export interface MeshOptions {
-  readonly topology: Topology;
+  /** The applications that meet on the topics. */
+  readonly topologies: readonly Topology[];
   readonly codec: Codec;
   readonly partitions: number;
-  readonly fuse: boolean;
 }
 
 /**
- * All tasks of a topology over shared topics in memory, moved by single steps: who takes what, whose batch ends,
- * what is published when, and whose owner dies is up to the caller.
+ * All tasks of some applications over shared topics in memory, moved by single steps: who takes what, whose batch
+ * ends, what is published when, and whose owner dies is up to the caller. Owners are numbered, application by
+ * application.
  */
 export class TaskMesh {
   readonly #options: MeshOptions;
@@ -35,23 +39,32 @@ export class TaskMesh {
 
   constructor(options: MeshOptions) {
     this.#options = options;
-    this.#owners = Array.from({ length: options.partitions }, (_, partition) => ({
-      task: this.#taskOf(partition, new TaskState()),
-      journal: [],
-      next: new Map(),
-      outputs: new Map(),
-    }));
+    this.#owners = options.topologies.flatMap((topology) =>
+      Array.from({ length: options.partitions }, (_, partition) => ({
+        topology,
+        partition,
+        task: this.#taskOf(topology, partition, new TaskState()),
+        journal: [],
+        next: new Map(),
+        outputs: new Map(),
+      })),
+    );
   }
 
-  publish(event: EventRecord): void {
-    const { topology, codec } = this.#options;
+  get owners(): number {
+    return this.#owners.length;
+  }
+
+  /** Goes to the partition of its key, or to the one given: reference data stands in all of them. */
+  publish(event: EventRecord, partition?: number): void {
+    const { topologies, codec, partitions } = this.#options;
     const { event_type: type, correlation_id } = event.envelope;
-    const definition = topology.events.get(type);
+    const definition = topologies.flatMap(({ events }) => events.get(type) ?? [])[0];
     if (definition === undefined) throw new Error(`No event ${type}.`);
     const key = Buffer.from(correlation_id);
     this.#append({
       topic: definition.topic,
-      partition: partitionOf(key, this.#options.partitions),
+      partition: partition ?? partitionOf(key, partitions),
       key,
       value: codec.encode(definition.topic, definition.record, event),
       headers: eventHeaders(event.envelope),
@@ -59,8 +72,9 @@ export class TaskMesh {
   }
 
   /** Handles the next record of a task's source. False: there is none. */
-  take(partition: number, topic: string): boolean {
-    const { task, next } = this.#owner(partition);
+  take(owner: number, topic: string): boolean {
+    const { task, next, topology, partition } = this.#owner(owner);
+    if (!topology.sources.includes(topic)) return false;
     const offset = next.get(topic) ?? 0;
     const record = this.#topics.get(outputOf({ topic, partition }))?.[offset];
     if (record === undefined) return false;
@@ -70,11 +84,12 @@ export class TaskMesh {
   }
 
   /** Journals the batch in the making. False: there is none. */
-  seal(partition: number): boolean {
-    const owner = this.#owner(partition);
+  seal(number: number): boolean {
+    const owner = this.#owner(number);
+    const { journal } = owner.topology;
     const batch = owner.task.seal(0);
     if (batch === null) return false;
-    owner.journal.push(this.#options.codec.encode(this.#journal, JOURNAL_RECORD.batch, batch));
+    owner.journal.push(this.#options.codec.encode(journal, JOURNAL_RECORD.batch, batch));
     for (const emit of batch.emits) {
       const name = outputOf(emit);
       const output = owner.outputs.get(name) ?? { emits: [], published: 0 };
@@ -85,9 +100,9 @@ export class TaskMesh {
   }
 
   /** Publishes what waits for every output partition of a task. False: nothing did. */
-  flush(partition: number): boolean {
+  flush(owner: number): boolean {
     let published = 0;
-    for (const output of this.#owner(partition).outputs.values()) {
+    for (const output of this.#owner(owner).outputs.values()) {
       const waiting = output.emits.slice(output.published);
       for (const emit of waiting) this.#append(emit);
       output.published = output.emits.length;
@@ -100,13 +115,14 @@ export class TaskMesh {
    * The owner dies with what it had not journaled and not published; the next one restores the journal and
    * publishes again from up to `again` emits before the last that stands in each output partition.
    */
-  crash(partition: number, again: number): void {
-    const owner = this.#owner(partition);
-    const state = this.replayed(partition);
+  crash(number: number, again: number): void {
+    const owner = this.#owner(number);
+    const { topology, partition } = owner;
+    const state = this.replayed(number);
     for (const output of owner.outputs.values())
       output.published = Math.max(0, output.published - again);
-    owner.task = this.#taskOf(partition, state);
-    for (const topic of this.#options.topology.sources)
+    owner.task = this.#taskOf(topology, partition, state);
+    for (const topic of topology.sources)
       owner.next.set(topic, state.positions.get(topic)?.offset ?? 0);
   }
 
@@ -114,28 +130,28 @@ export class TaskMesh {
   finish(): void {
     for (let isBusy = true; isBusy;) {
       isBusy = false;
-      for (const partition of this.#owners.keys()) {
-        for (const topic of this.#options.topology.sources)
-          while (this.take(partition, topic)) isBusy = true;
-        isBusy = this.seal(partition) || isBusy;
-        isBusy = this.flush(partition) || isBusy;
+      for (const [owner, { topology }] of this.#owners.entries()) {
+        for (const topic of topology.sources) while (this.take(owner, topic)) isBusy = true;
+        isBusy = this.seal(owner) || isBusy;
+        isBusy = this.flush(owner) || isBusy;
       }
     }
   }
 
-  replayed(partition: number): TaskState {
-    const { codec, topology } = this.#options;
+  replayed(owner: number): TaskState {
+    const { codec } = this.#options;
+    const { topology, partition, journal } = this.#owner(owner);
     const reader = new JournalReader();
     const fence = { ...FENCE, application: topology.application, task: partition };
     reader.read(0, { kind: 'fence', fence });
-    this.#owner(partition).journal.forEach((bytes, index) =>
+    journal.forEach((bytes, index) =>
       reader.read(index + 1, { kind: 'batch', batch: codec.decode(bytes).value as Batch }),
     );
     return reader.state;
   }
 
-  stateOf(partition: number): TaskState {
-    return this.#owner(partition).task.state;
+  stateOf(owner: number): TaskState {
+    return this.#owner(owner).task.state;
   }
 
   /** States of an actor over all tasks, by key. */
@@ -144,12 +160,38 @@ export class TaskMesh {
     return new Map(all.map(([key, { json }]) => [key, JSON.parse(json) as unknown]));
   }
 
-  get #journal(): string {
-    return this.#options.topology.journal;
+  /** What is parked over all tasks, by `actor|key`: codes, and the messages behind them. */
+  parked(): ReadonlyMap<string, readonly [code: string, messages: readonly unknown[]]> {
+    const all = this.#owners.flatMap(({ task }) => [...task.state.parked]);
+    return new Map(
+      all.map(([key, { code, messages }]) => [
+        key,
+        [code, messages.map(({ type, payload }) => ({ type, payload }))],
+      ]),
+    );
   }
 
-  #owner(partition: number): Owner {
-    return this.#owners[partition] as Owner;
+  /** A topic as its readers take it, partition by partition: what comes twice from an origin is left out. */
+  read(topic: string): readonly { readonly key: string; readonly value: unknown }[] {
+    return Array.from({ length: this.#options.partitions }, (_, partition) => {
+      const marks = new Map<string, { readonly n: number; readonly index: number }>();
+      const records = this.#topics.get(outputOf({ topic, partition })) ?? [];
+      return records.flatMap(({ key, value, headers }) => {
+        const origin = originOf(headers);
+        if (origin !== null) {
+          const from = `${origin.application}/${origin.task}`;
+          const mark = marks.get(from);
+          if (mark && !isAfter(origin.n, origin.index, mark.n, mark.index)) return [];
+          marks.set(from, origin);
+        }
+        const decoded = value === null ? null : this.#options.codec.decode(value).value;
+        return [{ key: Buffer.from(key ?? []).toString(), value: decoded }];
+      });
+    }).flat();
+  }
+
+  #owner(number: number): Owner {
+    return this.#owners[number] as Owner;
   }
 
   #append(record: Pick<SourceRecord, 'topic' | 'partition' | 'key' | 'value' | 'headers'>): void {
@@ -161,8 +203,8 @@ export class TaskMesh {
     log.push({ topic, key, value, headers, ...place });
   }
 
-  #taskOf(partition: number, state: TaskState): Task {
-    const { topology, codec, partitions, fuse } = this.#options;
+  #taskOf(topology: Topology, partition: number, state: TaskState): Task {
+    const { codec, partitions } = this.#options;
     return new Task({
       topology,
       codec,
@@ -170,7 +212,7 @@ export class TaskMesh {
       partition,
       clock: () => 1_700_000_000_000_000,
       partitionOf: (key) => partitionOf(key, partitions),
-      fuse,
+      fuse: topology.deployment === 'fused',
     });
   }
 }

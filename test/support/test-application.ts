@@ -56,7 +56,9 @@ export function testEvents(
 
 /** Encodes as every process of a test does: the ids of schemas are their places in the list. */
 export function offlineCodec({ definition, records, schemas }: TestApplication): AvroCodec {
-  const subjects = [...records, ...journalRecords(definition.application)];
+  const { application, actors } = definition;
+  const applications = [application, ...actors.map(({ name }) => `${application}.${name}`)];
+  const subjects = [...records, ...applications.flatMap(journalRecords)];
   return AvroCodec.offline({ subjects, schemas: schemas() });
 }
 
