@@ -7,8 +7,8 @@ import type { InputMaker } from './work.ts';
 
 const ARRIVAL_LIMIT_MS = 120_000;
 const LOOK_EVERY_MS = 10;
-/** Records of one request of the backlog. */
-const BACKLOG_BATCH = 1_000;
+/** Records of one request. */
+const FLAT_OUT_BATCH = 1_000;
 
 /** One input that was timed. Units: ms of performance.now(). */
 export interface Timed {
@@ -48,16 +48,23 @@ export async function sendAtRate(
   return due.map((dueAt, index) => ({ dueAt, readAt: tail.readAt(first + index) ?? Number.NaN }));
 }
 
-/** Puts inputs on the log as fast as it takes them. */
-export async function sendBacklog(
-  producer: PlainProducer,
-  maker: InputMaker,
-  count: number,
+/**
+ * Keeps a system busy: so many inputs lie in front of it at any time, until `count` are sent and have come out.
+ *
+ * Throws: VoidRunError.
+ */
+export async function sendFlatOut(
+  to: { readonly producer: PlainProducer; readonly maker: InputMaker; readonly tail: ChainTail },
+  load: { readonly count: number; readonly ahead: number },
 ): Promise<void> {
-  for (let left = count; left > 0; left -= BACKLOG_BATCH) {
-    const records = Array.from({ length: Math.min(left, BACKLOG_BATCH) }, () => maker.next());
-    await send(producer, records);
+  const { producer, maker, tail } = to;
+  // Made before, so that the load takes as little as it can of a machine that is shared.
+  const records = Array.from({ length: load.count }, () => maker.next());
+  for (let sent = 0; sent < load.count; sent += FLAT_OUT_BATCH) {
+    await untilRead(tail, sent + FLAT_OUT_BATCH - load.ahead);
+    await send(producer, records.slice(sent, sent + FLAT_OUT_BATCH));
   }
+  await untilRead(tail, load.count);
 }
 
 /** Throws: VoidRunError when no further output came for two minutes. */

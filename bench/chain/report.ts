@@ -17,7 +17,7 @@ export interface LatencyPhase extends Percentiles, ChainCost {
   readonly round: number;
 }
 
-/** A backlog handled as fast as the system can. */
+/** As many inputs as a system takes. */
 export interface FlatOut extends ChainCost {
   readonly system: string;
   readonly round: number;

@@ -2,7 +2,7 @@ import { commit, loadAverage, machineWith, versions } from '../latency/machine.t
 import { Latencies, rounded } from '../latency/summary.ts';
 import { ALL_OTHERS } from '../processes.ts';
 import { checkChain } from './check.ts';
-import { sendAtRate, sendBacklog, untilRead } from './load.ts';
+import { sendAtRate, sendFlatOut } from './load.ts';
 import type { ChainReport, FlatOut, LatencyPhase } from './report.ts';
 import { type ChainStand, type Lane, startStand } from './system.ts';
 import { type ChainSystem, SYSTEMS, whyNot } from './systems.ts';
@@ -17,14 +17,16 @@ export interface ChainPlan {
   readonly rounds: number;
   /** Inputs before anything is timed. */
   readonly warmUp: number;
-  /** Inputs that lie on the log when a system starts and handles them flat out; 0: no such part. */
-  readonly backlog: number;
+  /** Inputs of the part in which a system has always more to do; 0: no such part. */
+  readonly flatOut: number;
   readonly shape: Shape;
 }
 
 const WARM_UP_RATE = 400;
-/** What of the backlog is not counted: a system starts, joins its group, and is compiled meanwhile. */
-const BACKLOG_WARM_UP = 0.25;
+/** What of it is not counted: a system starts, joins its group, and is compiled meanwhile. */
+const FLAT_OUT_WARM_UP = 0.25;
+/** Inputs in front of a system that runs flat out. */
+const AHEAD = 10_000;
 const BUSY_LOAD = 1.5;
 
 const LEAVES_OUT = [
@@ -49,10 +51,10 @@ export async function runChain(
   const stand = await startStand(tell);
   try {
     const flatOut: FlatOut[] = [];
-    if (plan.backlog > 0)
+    if (plan.flatOut > 0)
       for (let round = 1; round <= plan.rounds; round++)
         for (const system of running) {
-          tell(`${system.name}: ${plan.backlog} inputs flat out, round ${round}`);
+          tell(`${system.name}: ${plan.flatOut} inputs flat out, round ${round}`);
           flatOut.push(await runFlatOut(stand, system, plan, round));
         }
     const latency = plan.rates.length === 0 ? [] : await runLatencies(stand, running, plan, tell);
@@ -86,7 +88,10 @@ function systemsOf(plan: ChainPlan): {
   };
 }
 
-/** A backlog lies there when the system starts; timed from when a quarter of it has come out. */
+/**
+ * As many inputs as it takes. The rate is that of the last three quarters by the broker's clock, since whoever reads may lag
+ * behind; the cost is that of the whole run, the start included.
+ */
 async function runFlatOut(
   stand: ChainStand,
   system: ChainSystem,
@@ -95,22 +100,20 @@ async function runFlatOut(
 ): Promise<FlatOut> {
   const lane = await stand.lane(`flat${round}-${system.name}.`, plan.shape);
   try {
-    await sendBacklog(lane.producer, lane.maker, plan.backlog);
+    const before = await stand.costs();
     const startedAt = performance.now();
     await stand.launch(system, lane);
-    const skipped = Math.ceil(plan.backlog * BACKLOG_WARM_UP);
-    await untilRead(lane.tail, skipped);
-    const [before, from] = [await stand.costs(), lane.tail.count];
-    await untilRead(lane.tail, plan.backlog);
+    await sendFlatOut(lane, { count: plan.flatOut, ahead: AHEAD });
     const after = await stand.costs();
-    await checkChain(stand.kafka, lane.prefix, lane.maker.made);
-    const seconds = (lane.tail.reachedAt(plan.backlog) - lane.tail.reachedAt(skipped)) / 1000;
+    const appendedAt = await checkChain(stand.kafka, lane.prefix, lane.maker.made);
+    const skipped = Math.ceil(plan.flatOut * FLAT_OUT_WARM_UP);
+    const seconds = ((appendedAt.at(-1) ?? 0) - (appendedAt[skipped] ?? 0)) / 1000;
     return {
       system: system.name,
       round,
-      inputsPerSecond: Math.round((plan.backlog - skipped) / seconds),
+      inputsPerSecond: Math.round((plan.flatOut - skipped) / Math.max(seconds, 0.001)),
       startMs: Math.round(lane.tail.reachedAt(1) - startedAt),
-      ...costOf(before, after, lane.prefix, plan.backlog - from),
+      ...costOf(before, after, lane.prefix, plan.flatOut),
     };
   } finally {
     await stand.end(lane);

@@ -77,7 +77,8 @@ async function standOn(
         await admin.createTopic({
           name: prefix + topic,
           ...settings,
-          configs: TOPIC_CONFIGS.event,
+          // Some systems carry the input's time on; the broker's own says when an output was there.
+          configs: { ...TOPIC_CONFIGS.event, 'message.timestamp.type': 'LogAppendTime' },
         });
       const tail = await ChainTail.open(brokers, prefix);
       const maker = new InputMaker(codec, shape, prefix);

@@ -10,7 +10,7 @@ import { positive } from './number-option.ts';
 
 const SHAPE = { valueBytes: 250, keys: 1_000 };
 const OPTIONS =
-  '[--systems a,b] [--rates 8,100] [--seconds N] [--rounds N] [--warm-up N] [--backlog N] [--bytes N] [--keys N] [--hot] [--json <file>]';
+  '[--systems a,b] [--rates 8,100] [--seconds N] [--rounds N] [--warm-up N] [--flat-out N] [--bytes N] [--keys N] [--hot] [--json <file>]';
 
 const ENGINE: ChainPlan = {
   systems: ['millrace', 'twin'],
@@ -18,7 +18,7 @@ const ENGINE: ChainPlan = {
   secondsPerPhase: 20,
   rounds: 2,
   warmUp: 4_000,
-  backlog: 100_000,
+  flatOut: 100_000,
   shape: SHAPE,
 };
 
@@ -35,7 +35,7 @@ export const engine: Benchmark = {
 Usage: millrace bench engine ${OPTIONS}
 
 Three actors with state per key, one record in and three out, on a broker of the benchmark's own: intake to last event at
-8, 100 and 1,000 a second, and a backlog flat out, each in interleaved rounds beside a raw client that does the same
+8, 100 and 1,000 a second, and flat out, each in interleaved rounds beside a raw client that does the same
 hops. Every output is checked before a figure counts; exit code 3: the run is void.`,
   run: (args, io) => measure(ENGINE, args, io),
 };
@@ -59,7 +59,7 @@ async function measure(usual: ChainPlan, args: readonly string[], io: Io): Promi
       seconds: { type: 'string', default: String(usual.secondsPerPhase) },
       rounds: { type: 'string', default: String(usual.rounds) },
       'warm-up': { type: 'string', default: String(usual.warmUp) },
-      backlog: { type: 'string', default: String(usual.backlog) },
+      'flat-out': { type: 'string', default: String(usual.flatOut) },
       bytes: { type: 'string', default: String(usual.shape.valueBytes) },
       keys: { type: 'string', default: String(usual.shape.keys) },
       hot: { type: 'boolean', default: false },
@@ -72,7 +72,7 @@ async function measure(usual: ChainPlan, args: readonly string[], io: Io): Promi
     secondsPerPhase: positive('seconds', values.seconds),
     rounds: positive('rounds', values.rounds),
     warmUp: positive('warm-up', values['warm-up']),
-    backlog: positive('backlog', values.backlog, 0),
+    flatOut: positive('flat-out', values['flat-out'], 0),
     shape: {
       valueBytes: positive('bytes', values.bytes),
       keys: positive('keys', values.keys),

@@ -24,7 +24,7 @@ it(
   async () => {
     const file = join(folder, 'engine.json');
     const load = ['--rates', '50', '--seconds', '1', '--rounds', '1', '--warm-up', '100'];
-    const args = ['bench', 'engine', ...load, '--backlog', '2000', '--keys', '20', '--json', file];
+    const args = ['bench', 'engine', ...load, '--flat-out', '2000', '--keys', '20', '--json', file];
     await promisify(execFile)(process.execPath, [join(ROOT, 'cli', 'main.ts'), ...args], {
       env: { ...process.env, TMPDIR: folder },
       timeout: RUN_MS,
