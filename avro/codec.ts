@@ -82,6 +82,17 @@ export class AvroCodec implements Codec {
     return codec;
   }
 
+  /** For looking only: reads what stands in a registry, by our schema where there is one, and registers nothing. */
+  static reading(options: AvroCodecOptions): AvroCodec {
+    const { registryUrl: url, requestTimeoutMs: timeoutMs } = options;
+    const registry = new SchemaRegistry({ url, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
+    const codec = new AvroCodec(registry);
+    const schemas = options.schemas ?? loadSchemas();
+    for (const { record } of options.subjects)
+      codec.#types.set(record, codec.#types.get(record) ?? parseType(schemas.get(record)));
+    return codec;
+  }
+
   /** Without a registry: records get the ids 1, 2, … in the order given. For tests and drivers. */
   static offline(options: OfflineOptions): AvroCodec {
     const codec = new AvroCodec(null);

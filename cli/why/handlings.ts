@@ -1,0 +1,160 @@
+import { isoMicros } from '../../avro/index.ts';
+import { derivedUuid, hashOf } from '../../engine/derived-id.ts';
+import { HEADER, type Headers } from '../../engine/event.ts';
+import type { Batch, Input } from '../../engine/journal.ts';
+import { parkedKey, type TaskState } from '../../engine/task-state.ts';
+import { type FoldedBatch, foldJournal } from '../log/journal-fold.ts';
+import type { LogSession } from '../log/log-session.ts';
+import { tasksOf } from './correlation.ts';
+import type { Handling, StateSeen } from './explanation.ts';
+
+/** What the journals say of some events. */
+export interface Journaled {
+  readonly handlings: ReadonlyMap<string, readonly Handling[]>;
+  /** Emits of the correlation that stand in a journal, by event id: also those that never reached their topic. */
+  readonly emits: ReadonlyMap<string, Headers>;
+  /** Application and source partition → offset of the next record to handle: `application|topic/partition`. */
+  readonly positions: ReadonlyMap<string, number>;
+  /** Places that were handled as inputs: `application|topic/partition/offset`. */
+  readonly taken: ReadonlySet<string>;
+}
+
+export interface JournaledOf {
+  readonly correlationId: string;
+  /** Events on the topics. */
+  readonly eventIds: ReadonlySet<string>;
+  /** Those in which the events stand; empty: all. */
+  readonly partitions: ReadonlySet<number>;
+}
+
+/** Folds every journal that may hold one of these events and notes what handled them. */
+export async function journaled(session: LogSession, of: JournaledOf): Promise<Journaled> {
+  const { correlationId, partitions } = of;
+  const eventIds = new Set(of.eventIds);
+  const handlings = new Map<string, Handling[]>();
+  const emits = new Map<string, Headers>();
+  const positions = new Map<string, number>();
+  const taken = new Set<string>();
+  for (const task of await tasksOf(session)) {
+    if (partitions.size > 0 && !partitions.has(task.partition)) continue;
+    const { application, partition } = task;
+    const isOurs = inputsOf(eventIds);
+    const before = new Map<string, StateSeen | null>();
+    const journal = await foldJournal(session, task, {
+      before: (batch, state) => {
+        before.clear();
+        for (const { headers } of batch.emits)
+          if (headers[HEADER.correlationId] === correlationId)
+            eventIds.add(headers[HEADER.eventId] ?? '');
+        for (const input of batch.inputs)
+          if (isOurs(input) !== null) before.set(stateKey(input), stateOf(state, input));
+      },
+      after: (folded, state) => {
+        for (const [index, input] of folded.batch.inputs.entries()) {
+          const eventId = isOurs(input);
+          if (eventId === null || input.actor === null) continue;
+          if (folded.isValid && input.topic !== null)
+            taken.add(`${application}|${input.topic}/${input.partition}/${input.offset}`);
+          const list = handlings.get(eventId) ?? [];
+          handlings.set(eventId, list);
+          list.push({
+            application,
+            task: partition,
+            ...handlingOf(folded, index, input),
+            ...statesOf(folded, input, before.get(stateKey(input)) ?? null, state),
+          });
+        }
+        for (const { topic, headers } of folded.isValid ? folded.batch.emits : [])
+          if (headers[HEADER.correlationId] === correlationId && !topic.startsWith('dlq.'))
+            emits.set(headers[HEADER.eventId] ?? '', headers);
+      },
+    });
+    for (const { topic, offset } of journal.state.positions.values())
+      positions.set(`${application}|${topic}/${partition}`, offset);
+  }
+  return { handlings, emits, positions, taken };
+}
+
+/** The event an input belongs to, if it is one of ours: an effect's result belongs to what asked for the effect. */
+function inputsOf(eventIds: ReadonlySet<string>): (input: Input) => string | null {
+  return (input) => {
+    if (eventIds.has(input.event_id)) return input.event_id;
+    if (input.kind !== 'effect' || input.data === null) return null;
+    const { id } = JSON.parse(input.data) as { readonly id: string };
+    for (const cause of eventIds)
+      if (derivedUuid(hashOf(cause, input.actor ?? '', id)) === input.event_id) return cause;
+    return null;
+  };
+}
+
+function handlingOf({ offset, batch, isValid, fence }: FoldedBatch, index: number, input: Input) {
+  const parked = parkedIn(batch, input);
+  const verdict: Handling['verdict'] = !isValid ? 'void' : parked === null ? 'stands' : 'parked';
+  return {
+    journal: { offset, n: batch.n, index },
+    kind: input.kind === 'effect' ? `result of ${effectOf(input)}` : input.kind,
+    actor: input.actor ?? '',
+    key: input.key,
+    time: isoMicros(input.time),
+    owner:
+      fence === null
+        ? null
+        : {
+            fence: fence.offset,
+            member: fence.fence.member,
+            host: fence.fence.host,
+            generation: fence.fence.generation,
+            deployment: fence.fence.deployment,
+            edges: fence.fence.edges_hash.slice(0, 12),
+          },
+    verdict,
+    parked,
+    references: input.references.map(
+      ({ name, id, version }) => `${name}/${id}@${version ?? 'none'}`,
+    ),
+  };
+}
+
+function effectOf(input: Input): string {
+  const { id, ok, code } = JSON.parse(input.data ?? '{}') as {
+    readonly id?: string;
+    readonly ok?: boolean;
+    readonly code?: string;
+  };
+  return `effect ${id ?? ''}${ok === false ? ` (${code ?? 'failed'})` : ''}`;
+}
+
+function parkedIn({ parked }: Batch, { actor, key, event_id }: Input): string | null {
+  const own = parked.filter((each) => each.message !== null && each.actor === actor);
+  const found = own.find(
+    (each) =>
+      each.key === key &&
+      (JSON.parse(each.message ?? '{}') as { readonly eventId?: string }).eventId === event_id,
+  );
+  return found === undefined ? null : `${found.code}: ${found.reason}`;
+}
+
+function statesOf(
+  { batch, isValid }: FoldedBatch,
+  input: Input,
+  before: StateSeen | null,
+  state: TaskState,
+): { readonly before: StateSeen | null; readonly after: StateSeen | null } {
+  if (isValid) return { before, after: stateOf(state, input) };
+  const change = batch.states.find((each) => each.actor === input.actor && each.key === input.key);
+  if (change === undefined) return { before, after: before };
+  return { before, after: seen(change.version, change.value) };
+}
+
+function stateOf(state: TaskState, { actor, key }: Input): StateSeen | null {
+  const stored = actor === null ? undefined : state.states.get(actor)?.get(key);
+  return stored === undefined ? null : seen(stored.version, stored.json);
+}
+
+function seen(version: number, json: string | null): StateSeen | null {
+  return json === null ? null : { version, value: JSON.parse(json) as unknown };
+}
+
+function stateKey({ actor, key }: Input): string {
+  return parkedKey(actor ?? '', key);
+}

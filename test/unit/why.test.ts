@@ -1,0 +1,138 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { correlationOf } from '../../cli/why/correlation.ts';
+import { explainEvent } from '../../cli/why/explain-event.ts';
+import { explanationLines } from '../../cli/why/explanation-text.ts';
+import { JOURNAL_RECORD } from '../../engine/journal.ts';
+import { MemoryKafka } from '../../testing/memory-kafka.ts';
+import { add } from '../support/counter.ts';
+import { EngineFixture } from '../support/engine-fixture.ts';
+import type { EngineRun } from '../support/engine-run.ts';
+import { eventually } from '../support/eventually.ts';
+import { logSessionOf } from '../support/log-session.ts';
+
+let fixture: EngineFixture;
+let run: EngineRun;
+
+beforeEach(async () => {
+  fixture = await EngineFixture.start({ client: new MemoryKafka() });
+  run = await fixture.running();
+});
+
+afterEach(() => fixture.end());
+
+async function why(eventId: string) {
+  const session = logSessionOf(fixture);
+  const correlationId = await correlationOf(session, eventId, null);
+  return explainEvent(session, { eventId, correlationId: correlationId ?? '', sinceMs: null });
+}
+
+async function emittedId(total: number): Promise<string> {
+  const all = await fixture.read('totals');
+  const found = all.find(
+    ({ decoded }) => (decoded as { payload: { total: number } }).payload.total === total,
+  );
+  return found?.headers['event_id'] ?? '';
+}
+
+it('J8 names the cause, the effects, the journal entry and the states of an event', async () => {
+  await fixture.publish(add('a', 'one', { amount: 1 }));
+  await run.handled(2);
+  await fixture.publish(add('a', 'two', { amount: 2 }));
+  await run.handled(4);
+  await run.stop();
+
+  const effect = await emittedId(3);
+  const of = await why('two');
+  expect(of.events.map(({ relation, event_id }) => [relation, event_id])).toEqual([
+    ['asked for', 'two'],
+    ['effect', effect],
+  ]);
+  expect(of.events[0]?.handlings).toMatchObject([
+    {
+      actor: 'adder',
+      key: 'a',
+      kind: 'record',
+      verdict: 'stands',
+      before: { version: 1, value: { total: 1 } },
+      after: { version: 1, value: { total: 3 } },
+      owner: { host: 'test', deployment: 'fused' },
+      references: ['factor/all@none'],
+    },
+  ]);
+  expect(of.events[1]?.handlings).toMatchObject([
+    {
+      actor: 'watcher',
+      kind: 'chain',
+      before: { value: { seen: [1] } },
+      after: { value: { seen: [1, 3] } },
+    },
+  ]);
+  expect(of.events[1]?.places[0]?.outcomes).toEqual([
+    { application: 'counter', decision: 'handled in the chain' },
+  ]);
+  expect(of.others).toBe(2);
+
+  const back = await why(effect);
+  expect(back.events.map(({ relation, event_id }) => [relation, event_id])).toEqual([
+    ['cause', 'two'],
+    ['asked for', effect],
+  ]);
+  expect(back.events[1]?.hop_ms).toBeGreaterThan(0);
+  expect(explanationLines(back).join('\n')).toContain('before v1 {"seen":[1]}');
+});
+
+it('J7a says of a record sent twice that its copy was skipped', async () => {
+  await fixture.publish(add('a', 'one', { amount: 1 }), add('a', 'one', { amount: 1 }));
+  await fixture.publish(add('a', 'two', { amount: 1 }));
+  await run.handled(4);
+  await run.stop();
+  const [event] = (await why('one')).events;
+  expect(event?.places.map(({ copy, outcomes }) => [copy, outcomes[0]?.decision])).toEqual([
+    [null, 'handled'],
+    ['sent twice', 'skipped as a copy'],
+  ]);
+});
+
+it('J2 says of what a fenced owner wrote that it is void', async () => {
+  await fixture.publish(add('a', 'one', { amount: 1 }));
+  await run.handled(2);
+  await run.stop();
+  const partition = fixture.partitionOf('a');
+  const [, entry] = (await fixture.journal(partition)).at(-1) ?? [];
+  if (entry?.kind !== 'batch') throw new Error('the journal ends without a batch');
+  await fixture.appendToJournal(partition, JOURNAL_RECORD.batch, entry.batch);
+  const [event] = (await why('one')).events;
+  expect(event?.handlings.map(({ verdict }) => verdict)).toEqual(['stands', 'void']);
+});
+
+it('J8a says of a parked message why it waits', async () => {
+  await fixture.publish(add('a', 'bad', { amount: 1, fail: 'throw' }));
+  await eventually('the key is parked', () => run.counts.parked.length === 1);
+  await run.stop();
+  const [event] = (await why('bad')).events;
+  expect(event?.handlings).toMatchObject([
+    { verdict: 'parked', parked: expect.stringContaining('HANDLER_THREW') },
+  ]);
+});
+
+it('J5 finds an event that is journaled and not published, and says so', async () => {
+  await fixture.publish(add('a', 'one', { amount: 1 }));
+  await run.handled(2);
+  await run.stop();
+  const partition = fixture.partitionOf('a');
+  const [, entry] = (await fixture.journal(partition)).at(-1) ?? [];
+  if (entry?.kind !== 'batch') throw new Error('the journal ends without a batch');
+  const { batch } = entry;
+  const emits = batch.emits.map((emit) => ({
+    ...emit,
+    headers: { ...emit.headers, event_id: 'unpublished' },
+  }));
+  const next = { ...batch, n: batch.n + 1, emits };
+  await fixture.appendToJournal(partition, JOURNAL_RECORD.batch, next);
+  const { events } = await why('unpublished');
+  expect(events.map(({ event_id, places }) => [event_id, places.length])).toEqual([
+    ['one', 1],
+    ['unpublished', 0],
+  ]);
+  expect(await correlationOf(logSessionOf(fixture), 'nobody', null)).toBeNull();
+});
