@@ -33,15 +33,20 @@ export function deployTopology(
       ...own.map(({ type }) => type),
     ]);
     const name = nameOf(actor.name);
+    const ownEvents = events.filter(({ type }) => types.has(type));
+    const ownTopics = new Set(ownEvents.map(({ topic }) => topic));
     return buildTopology({
       ...definition,
       application: name,
       deployment,
       siblings: siblingsOf(name),
       actors: [actor],
-      events: events.filter(({ type }) => types.has(type)),
+      events: ownEvents,
       readModels: readModels.filter(({ topic }) => types.has(topic)),
       references: own,
+      priorities: Object.fromEntries(
+        Object.entries(definition.priorities ?? {}).filter(([topic]) => ownTopics.has(topic)),
+      ),
     });
   });
 }

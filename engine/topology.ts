@@ -1,7 +1,7 @@
 import type { Actor } from './actor.ts';
 import { hashOf, hexOf } from './derived-id.ts';
 import { EngineError } from './errors.ts';
-import type { EventDefinition, ReadModelDefinition } from './event.ts';
+import type { EventDefinition, Priority, ReadModelDefinition } from './event.ts';
 
 /** Data that many keys read: one event type, kept per id by every task. */
 export interface ReferenceDefinition {
@@ -24,6 +24,8 @@ export interface TopologyDefinition {
   readonly events: readonly EventDefinition[];
   readonly readModels?: readonly ReadModelDefinition[];
   readonly references?: readonly ReferenceDefinition[];
+  /** Source topic → its class; a task with a backlog takes the highest first (E-11). Default: normal. */
+  readonly priorities?: Readonly<Record<string, Priority>>;
 }
 
 /** A checked topology: the graph as data. */
@@ -46,6 +48,8 @@ export interface Topology {
   readonly sources: readonly string[];
   /** Sources that only feed references: a task may skip what they no longer hold. */
   readonly lossySources: ReadonlySet<string>;
+  /** Class of a source topic. */
+  readonly priorityOf: (topic: string) => Priority;
   /** Logical topics written, dead letters left out. */
   readonly sinks: readonly string[];
   readonly journal: string;
@@ -112,6 +116,7 @@ export function buildTopology(definition: TopologyDefinition): Topology {
     consumers,
     sources: [...new Set([...handledTopics, ...referenceTopics])],
     lossySources: new Set(referenceTopics.filter((topic) => !handledTopics.has(topic))),
+    priorityOf: (topic) => definition.priorities?.[topic] ?? 'normal',
     sinks: [...new Set([...emitted].map(topicOf))],
     journal: `${definition.application}.journal`,
     edgesHash: deployment === 'fused' ? hashOfEdges(definition) : hexOf(hashOf('split')),
@@ -158,6 +163,10 @@ function problemsOf(definition: TopologyDefinition): string[] {
   for (const reference of definition.references ?? [])
     if (!events.has(reference.type))
       problems.push(`reference '${reference.name}' needs '${reference.type}' in 'events'`);
+  const topics = new Set(definition.events.map(({ topic }) => topic));
+  for (const topic of Object.keys(definition.priorities ?? {}))
+    if (!topics.has(topic))
+      problems.push(`'priorities' names '${topic}', on which no event is; correct the topic`);
   return problems;
 }
 

@@ -1,6 +1,7 @@
 import type { EffectResult } from '../engine/actor.ts';
 import type { Micros } from '../engine/event.ts';
 import { effectKey, type OpenEffect } from '../engine/task-state.ts';
+import { SHELL_LIMITS } from './limits.ts';
 import { pause } from './wait.ts';
 
 /**
@@ -33,6 +34,11 @@ export class EffectRunner {
 
   constructor(options: EffectRunnerOptions) {
     this.#options = options;
+  }
+
+  /** Whether a task should ask for no more before some are settled. */
+  get isFull(): boolean {
+    return this.#open.size >= SHELL_LIMITS.openEffects;
   }
 
   start(effect: OpenEffect): void {

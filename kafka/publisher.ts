@@ -1,6 +1,7 @@
 import { EngineError } from '../engine/errors.ts';
 import { type JournaledEmit, outputOf, type Watermark } from '../engine/journal.ts';
 import type { PlainProducer, RecordToSend, SendResult } from './client.ts';
+import { SHELL_LIMITS } from './limits.ts';
 import type { TopicNames } from './topic-names.ts';
 import { Backoff, pause, Wake } from './wait.ts';
 
@@ -30,18 +31,6 @@ export interface PublisherOptions {
   onPublished(seconds: number): void;
 }
 
-/** Records of one request and one output. */
-const RECORDS_PER_REQUEST = 2_000;
-/**
- * Bytes of one request and one output, a larger single record apart: the broker's limit of 1 MiB
- * (max.message.bytes) is one of the record batch, and what it refuses stops the task.
- */
-const BYTES_PER_REQUEST = 1000 * 1000;
-/** Emits that may wait before the task stops taking input, */
-const BACKLOG = 10_000;
-/** and their bytes: what a task holds in memory while its outputs are slow. */
-const BACKLOG_BYTES = 32 * 1024 * 1024;
-
 /**
  * Publishes a task's confirmed emits.
  *
@@ -63,7 +52,8 @@ export class Publisher {
   }
 
   get isFull(): boolean {
-    return this.#waiting >= BACKLOG || this.#waitingBytes >= BACKLOG_BYTES;
+    const { publishRecords, publishBytes } = SHELL_LIMITS;
+    return this.#waiting >= publishRecords || this.#waitingBytes >= publishBytes;
   }
 
   get waiting(): number {
@@ -176,12 +166,12 @@ export class Publisher {
 
 /** What one request takes of an output. */
 function firstOf(waiting: readonly Pending[]): readonly Pending[] {
-  const most = Math.min(waiting.length, RECORDS_PER_REQUEST);
+  const most = Math.min(waiting.length, SHELL_LIMITS.requestRecords);
   let total = 0;
   let count = 0;
   for (; count < most; count++) {
     total += (waiting[count] as Pending).bytes;
-    if (count > 0 && total > BYTES_PER_REQUEST) break;
+    if (count > 0 && total > SHELL_LIMITS.requestBytes) break;
   }
   return waiting.slice(0, count);
 }

@@ -4,6 +4,7 @@ import { isAfter, JournalReader, type UnpublishedEmit } from '../engine/journal-
 import { originOf } from '../engine/origin.ts';
 import type { KafkaAdmin, PartitionReader } from './client.ts';
 import type { JournalLog } from './journal-log.ts';
+import { SHELL_LIMITS } from './limits.ts';
 import { readRange } from './read-range.ts';
 import type { TopicNames } from './topic-names.ts';
 
@@ -56,10 +57,6 @@ export async function restoreTask(
   return journal;
 }
 
-/** Bounds of a tail read; past either the whole tail is published again, and counted (J5). */
-const TAIL_RECORDS = 10_000;
-const TAIL_MS = 2_000;
-
 /**
  * What has to be published again on takeover: per output partition, every emit after the last own one that stands
  * there. The read ends when the fetch position passes the end captured after the fence was read.
@@ -92,8 +89,8 @@ async function lastOwnEmit(
   const watermark = journal.state.watermarks.get(outputOf(output));
   if (bounds === undefined) return null;
   const from = Math.max(bounds.start, watermark?.offset ?? 0);
-  if (bounds.end - from > TAIL_RECORDS) return null;
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(TAIL_MS)]);
+  if (bounds.end - from > SHELL_LIMITS.tailRecords) return null;
+  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(SHELL_LIMITS.tailMs)]);
   let last: { n: number; index: number } | null = null;
   try {
     await readRange({ reader, topic, partition, from, until: bounds.end, signal }, (record) => {

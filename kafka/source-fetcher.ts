@@ -10,8 +10,8 @@ import { Backoff, pause, Wake } from './wait.ts';
 export interface SourceSubscriber {
   /** Records of one source, in offset order, from the asked offset on. */
   deliver(topic: string, topicId: string, records: readonly FetchedRecord[]): void;
-  /** While true nothing more is fetched for it. */
-  isFull(): boolean;
+  /** While true nothing more of the topic is fetched for it. */
+  isFull(topic: string): boolean;
   /** The partition no longer holds the offset. Return where to go on, or null to stop reading it. */
   outOfRange(topic: string, offset: number, logStart: number): number | null;
   /** Where the next fetch starts, and where the log ends now. Called after `deliver`. */
@@ -76,7 +76,9 @@ export class SourceFetcher {
   async #run(): Promise<void> {
     const backoff = new Backoff(50, 1_000);
     while (!this.#stop.signal.aborted) {
-      const wanted = [...this.#sources.values()].filter((source) => !source.subscriber.isFull());
+      const wanted = [...this.#sources.values()].filter(
+        (source) => !source.subscriber.isFull(source.topic),
+      );
       if (wanted.length === 0) {
         await this.#changed.wait();
         continue;

@@ -3,11 +3,13 @@ import { EngineError } from '../engine/errors.ts';
 import type { Batch, Fence, Position, Watermark } from '../engine/journal.ts';
 import type { JournalReader } from '../engine/journal-reader.ts';
 import { type SourceRecord, Task } from '../engine/task.ts';
+import { SourceQueue } from '../engine/source-queue.ts';
 import { effectKey, type OpenEffect } from '../engine/task-state.ts';
 import { isRekeyed } from '../engine/topology.ts';
 import type { FetchedRecord } from './client.ts';
 import { EffectRunner } from './effect-runner.ts';
 import { JournalLog } from './journal-log.ts';
+import { SHELL_LIMITS } from './limits.ts';
 import { Publisher } from './publisher.ts';
 import { emitsToRepublish, type RestoreOptions, restoreTask } from './restore.ts';
 import type { SourceSubscriber } from './source-fetcher.ts';
@@ -15,9 +17,6 @@ import { openSources } from './source-positions.ts';
 import type { TaskStatus, TaskSurroundings } from './task-runner.ts';
 import { DrainEnds } from './drain-ends.ts';
 import { Backoff, pause, Wake } from './wait.ts';
-
-/** Fetched records that may wait in front of a task before it is left out of the next fetch. */
-const QUEUE_RECORDS = 5_000;
 
 /**
  * normal: a changed graph is reported; drain: every emit is handled when it comes back, and the term ends when
@@ -50,8 +49,7 @@ export class Term implements SourceSubscriber {
   readonly #effects: EffectRunner;
   readonly #results: Settled[] = [];
   #topicIds: ReadonlyMap<string, string> = new Map();
-  #queue: SourceRecord[] = [];
-  #taken = 0;
+  readonly #queue: SourceQueue<SourceRecord>;
   #failure: unknown = null;
   #draining = false;
   #idle = false;
@@ -66,6 +64,10 @@ export class Term implements SourceSubscriber {
     this.#fence = fence;
     const { signal } = this.#ended;
     const { observer, codec, topology, names } = surroundings;
+    this.#queue = new SourceQueue(topology.priorityOf, {
+      records: SHELL_LIMITS.queueRecords,
+      bytes: SHELL_LIMITS.queueBytes,
+    });
     this.#journal = new JournalLog({
       producer: surroundings.journalProducer,
       reader: surroundings.reader,
@@ -135,8 +137,7 @@ export class Term implements SourceSubscriber {
   async drain(): Promise<void> {
     if (this.status !== 'running') return;
     this.#draining = true;
-    this.#queue = [];
-    this.#taken = 0;
+    this.#queue.clear();
     this.#wake.signal();
     while (!this.#idle && !this.#ended.signal.aborted) await pause(5, this.#ended.signal);
     await this.#publisher.drained();
@@ -152,8 +153,8 @@ export class Term implements SourceSubscriber {
     this.#wake.signal();
   }
 
-  isFull(): boolean {
-    return this.#queue.length - this.#taken >= QUEUE_RECORDS;
+  isFull(topic: string): boolean {
+    return this.#queue.isFull(this.#in.names.logical(topic));
   }
 
   reached(topic: string, offset: number, end: number): void {
@@ -246,12 +247,16 @@ export class Term implements SourceSubscriber {
   }
 
   get #isIdle(): boolean {
-    return this.#taken === this.#queue.length && this.#results.length === 0;
+    return this.#queue.size === 0 && this.#results.length === 0;
+  }
+
+  get #hasWork(): boolean {
+    return this.#results.length > 0 || (this.#queue.size > 0 && !this.#effects.isFull);
   }
 
   async #step(): Promise<void> {
     const task = this.#task as Task;
-    if (this.#isIdle) {
+    if (!this.#hasWork) {
       this.#idle = true;
       await this.#wake.wait();
       this.#idle = false;
@@ -262,25 +267,22 @@ export class Term implements SourceSubscriber {
       const { effect, result } = this.#results.shift() as Settled;
       task.takeEffectResult(effect, result);
     }
-    await this.#takeRecords(task);
+    if (!this.#effects.isFull) await this.#takeRecords(task);
     const batch = task.seal(this.#fenceOffset);
     if (batch !== null && !this.#ended.signal.aborted) await this.#append(task, batch);
   }
 
   async #takeRecords(task: Task): Promise<void> {
-    const { codec, fetcher } = this.#in;
-    const wasFull = this.isFull();
-    while (this.#taken < this.#queue.length && !task.isFull) {
-      const record = this.#queue[this.#taken] as SourceRecord;
+    const { codec, fetcher, topology } = this.#in;
+    const full = topology.sources.filter((topic) => this.#queue.isFull(topic));
+    while (!task.isFull) {
+      const record = this.#queue.take();
+      if (record === undefined) break;
       if (record.value !== null && !codec.knows(record.value)) await this.#learn(record.value);
       if (this.#ended.signal.aborted || this.#draining) return;
       task.take(record);
-      this.#taken += 1;
     }
-    if (wasFull && !this.isFull()) fetcher.resume();
-    if (this.#taken < this.#queue.length / 2) return;
-    this.#queue = this.#queue.slice(this.#taken);
-    this.#taken = 0;
+    if (full.some((topic) => !this.#queue.isFull(topic))) fetcher.resume();
   }
 
   /** An unknown schema id waits for the registry; an id that the registry does not have becomes a dead letter. */

@@ -1,3 +1,4 @@
+import type { Message } from '../../engine/actor.ts';
 import type { Batch } from '../../engine/journal.ts';
 import type { Topology, TopologyDefinition } from '../../engine/topology.ts';
 import { ApplicationRunner, type ApplicationOptions } from '../../kafka/application-runner.ts';
@@ -18,7 +19,13 @@ export interface RunOptions extends Partial<
   readonly topology?: Topology;
   readonly client?: KafkaClient;
   readonly onFenced?: () => void;
+  readonly onHandled?: (message: Message) => void;
   readonly onAppended?: (batch: Batch) => void;
+}
+
+interface Hooks {
+  readonly onAppended: RunOptions['onAppended'] | undefined;
+  readonly onHandled: RunOptions['onHandled'] | undefined;
 }
 
 /** What an application did, counted. */
@@ -59,6 +66,7 @@ export class EngineRun {
       definition,
       topology = fixture.topology(definition),
       onAppended,
+      onHandled,
       onFenced = () => {},
       ...rest
     } = options;
@@ -80,7 +88,7 @@ export class EngineRun {
       instanceId: `${topology.application}.1`,
       sessionTimeoutMs: 6_000,
       performers: DOUBLER,
-      observer: this.#observer(onAppended),
+      observer: this.#observer({ onAppended, onHandled }),
       log: { info: () => {}, warn: complain, error: complain },
       onFenced,
       ...rest,
@@ -120,10 +128,13 @@ export class EngineRun {
     await this.runner.stop(how);
   }
 
-  #observer(onAppended: RunOptions['onAppended']): RunnerObserver {
+  #observer({ onAppended, onHandled }: Hooks): RunnerObserver {
     const { counts } = this;
     return {
-      handled: () => (counts.handled += 1),
+      handled: (_actor, message) => {
+        counts.handled += 1;
+        onHandled?.(message);
+      },
       appended: (batch) => onAppended?.(batch),
       published: () => {},
       republished: (count) => (counts.republished += count),

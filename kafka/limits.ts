@@ -1,0 +1,28 @@
+/**
+ * Every bound of the shell on what waits in memory, with its unit and its reason; those of the engine itself are
+ * in `engine/limits.ts`. A slow broker, sink or effect fills the queue behind it, and a full queue stops what
+ * fills it: publisher → the task's next batch → its source queues → the fetcher.
+ */
+export const SHELL_LIMITS = {
+  /** Fetched records that may wait in front of a task, per class of sources; past it they are not fetched, */
+  queueRecords: 5_000,
+  /** and their bytes: one fetched megabyte more may come on top, as a fetch is taken whole. */
+  queueBytes: 16 * 1024 * 1024,
+  /** Emits that may wait before a task takes no more input, */
+  publishRecords: 10_000,
+  /** and their bytes. */
+  publishBytes: 32 * 1024 * 1024,
+  /** Records of one publish request and one output. */
+  requestRecords: 2_000,
+  /**
+   * Bytes of one publish request and one output, a larger single record apart: the broker's limit of 1 MiB
+   * (max.message.bytes) is one of the record batch, and what it refuses stops the task.
+   */
+  requestBytes: 1000 * 1000,
+  /** Effects that may be open in a task before it takes no more input: each is held in memory until its result. */
+  openEffects: 10_000,
+  /** Records of a tail read on takeover; past it the whole tail is published again, and counted (J5). */
+  tailRecords: 10_000,
+  /** Milliseconds of a tail read. */
+  tailMs: 2_000,
+} as const;
