@@ -13,7 +13,7 @@ import {
   type SendResult,
 } from '../kafka/client.ts';
 import { MemoryGroup } from './memory-group.ts';
-import { MemoryTopic } from './memory-topic.ts';
+import { type MemoryLog, MemoryTopic } from './memory-topic.ts';
 
 /** Kafka's default limit of one record batch. */
 const BATCH_BYTES = 1024 * 1024;
@@ -74,7 +74,8 @@ export class MemoryKafka implements KafkaClient {
       deleteTopics: async (names) => names.forEach((name) => this.#topics.delete(name)),
       offsets: async (topic) =>
         (this.#topics.get(topic)?.logs ?? []).map(({ start, end }) => ({ start, end })),
-      deleteRecords: async (topic, partition, before) => this.#log(topic, partition)?.trim(before),
+      deleteRecords: async (topic, partition, before) =>
+        this.#deleteRecords(topic, partition, before),
       listGroups: async () => [...this.#groups.keys()].map((id) => ({ id, state: 'STABLE' })),
       groupOffsets: async (groupId) => this.#groups.get(groupId)?.offsets ?? [],
       ping: () => done,
@@ -86,6 +87,28 @@ export class MemoryKafka implements KafkaClient {
     if (this.#topics.has(name))
       throw new KafkaError('TOPIC_ALREADY_EXISTS', false, `Topic ${name} exists already.`);
     this.#topics.set(name, new MemoryTopic(name, `id-${++this.#topicsMade}`, partitions, configs));
+  }
+
+  /** One partition, for what a broker does to it by itself: holes, compaction, losses. */
+  log(topic: string, partition: number): MemoryLog {
+    const log = this.#log(topic, partition);
+    if (log === undefined) throw unknownTopic(topic);
+    return log;
+  }
+
+  partitionsOf(topic: string): number {
+    return this.#topic(topic).logs.length;
+  }
+
+  #deleteRecords(topic: string, partition: number, before: number): void {
+    const log = this.log(topic, partition);
+    if (before > log.end)
+      throw new KafkaError(
+        'OFFSET_OUT_OF_RANGE',
+        false,
+        `${topic}/${partition} ends at ${log.end}.`,
+      );
+    log.trim(before);
   }
 
   #append(records: readonly RecordToSend[]): readonly SendResult[] {
@@ -112,7 +135,7 @@ export class MemoryKafka implements KafkaClient {
     if (offset < start || offset > end) return failed(position, 'OFFSET_OUT_OF_RANGE', start, end);
     const records: readonly FetchedRecord[] = log.from(offset);
     const topicId = this.#topic(topic).id;
-    const nextOffset = offset + records.length;
+    const nextOffset = log.after(records);
     const bounds = { highWatermark: end, logStartOffset: start };
     return { topic, topicId, partition, records, nextOffset, ...bounds, error: null };
   }
@@ -135,8 +158,7 @@ export class MemoryKafka implements KafkaClient {
 
   #topic(name: string): MemoryTopic {
     const topic = this.#topics.get(name);
-    if (topic === undefined)
-      throw new KafkaError(UNKNOWN_TOPIC, true, `There is no topic ${name}; create it first.`);
+    if (topic === undefined) throw unknownTopic(name);
     return topic;
   }
 
@@ -146,6 +168,10 @@ export class MemoryKafka implements KafkaClient {
 }
 
 const UNKNOWN_TOPIC = 'UNKNOWN_TOPIC_OR_PARTITION';
+
+function unknownTopic(name: string): KafkaError {
+  return new KafkaError(UNKNOWN_TOPIC, true, `There is no topic ${name}; create it first.`);
+}
 
 function failed(
   { topic, partition, offset }: FetchPosition,

@@ -1,0 +1,47 @@
+import { FAULT_KINDS, type Fault } from '../../testing/simulation/fault.ts';
+import { Random } from '../../testing/simulation/random.ts';
+
+/** Everything about one run, from its seed; the faults are data, so that a failure can be shrunk. */
+export interface Plan {
+  readonly seed: number;
+  readonly deployment: 'fused' | 'split';
+  /** Processes that run from the beginning, of three places for one. */
+  readonly processes: number;
+  readonly faults: readonly Fault[];
+}
+
+export const SLOTS = 3;
+/** While inputs come and faults happen. */
+export const STORM_MS = 8_000;
+/** Calls within which a fault of a call may fall. */
+const CALLS = { journal: 40, publish: 40, fetch: 80, admin: 25 };
+const MOST_FAULTS = 14;
+
+export function planOf(seed: number): Plan {
+  const random = new Random(seed * 7 + 3);
+  const faults = Array.from({ length: random.between(1, MOST_FAULTS) }, () => faultOf(random));
+  return {
+    seed,
+    deployment: random.chance(0.35) ? 'split' : 'fused',
+    processes: random.between(1, SLOTS),
+    faults,
+  };
+}
+
+function faultOf(random: Random): Fault {
+  const kind = random.pick(FAULT_KINDS);
+  // Most stay below what a client waits for, some go well beyond a session.
+  const ms = random.chance(0.6) ? random.between(5, 800) : random.between(800, 6_000);
+  const slot = random.between(0, SLOTS - 1);
+  if (kind.of === 'world') {
+    const jump = random.chance(0.5) ? ms * 1_000 : -ms;
+    return {
+      of: 'world',
+      fate: kind.fate as Extract<Fault, { of: 'world' }>['fate'],
+      slot,
+      at: random.between(200, STORM_MS),
+      ms: kind.fate === 'clock-jump' ? jump : ms,
+    };
+  }
+  return { ...kind, slot, at: random.between(1, CALLS[kind.of]), ms } as Fault;
+}

@@ -1,0 +1,279 @@
+import type { AvroCodec } from '../../avro/index.ts';
+import { eventHeaders } from '../../avro/index.ts';
+import { buildTopology, deadLetterTopics } from '../../engine/topology.ts';
+import type { RecordToSend } from '../../kafka/client.ts';
+import { partitionOf } from '../../kafka/partitioner.ts';
+import { SimulatedBroker } from '../../testing/simulation/broker.ts';
+import { type Fault, FaultSchedule } from '../../testing/simulation/fault.ts';
+import { World } from '../../testing/simulation/world.ts';
+import { firstEvent, offlineCodec } from '../support/test-application.ts';
+import { LEDGER } from './ledger.ts';
+import { Oracle } from './oracle.ts';
+import { type Plan, SLOTS, STORM_MS } from './plan.ts';
+import { Slot } from './slot.ts';
+
+export const PARTITIONS = 2;
+/** After the storm every fault is over; what then is not done by this time is not coming. */
+const CALM_MS = 60_000;
+/** Landings may be this late. */
+const LATEST_MS = 7_000;
+const CODEC = offlineCodec(LEDGER);
+const KEYS = ['ann', 'bob', 'cid', 'dan', 'eve'];
+const PLAIN = Array.from({ length: 24 }, () => '');
+const OTHERS = ['throw', 'dead', 'quiet', 'tell:bob', 'tell:cid', 'tell:ann'];
+const WISHES = [...PLAIN, ...OTHERS, 'effect', 'effect', 'effect', 'effect'];
+
+export interface Outcome {
+  readonly violations: readonly string[];
+  readonly trace: readonly string[];
+  /** How often each kind of fault happened. */
+  readonly fired: ReadonlyMap<string, number>;
+  readonly virtualMs: number;
+  readonly counts: {
+    readonly batches: number;
+    readonly voidBatches: number;
+    readonly fences: number;
+    readonly duplicates: number;
+  };
+}
+
+/** Runs one plan from its first to its last event. */
+export async function simulate(plan: Plan): Promise<Outcome> {
+  return new Simulation(plan).run();
+}
+
+class Simulation {
+  readonly #plan: Plan;
+  readonly #world: World;
+  readonly #broker: SimulatedBroker;
+  readonly #oracle: Oracle;
+  readonly #faults: FaultSchedule;
+  readonly #topology;
+  readonly #slots: readonly Slot[];
+  readonly #codec: AvroCodec = CODEC;
+  #inputs = 0;
+  #isOver = false;
+
+  constructor(plan: Plan) {
+    this.#plan = plan;
+    this.#world = new World(plan.seed);
+    this.#faults = new FaultSchedule(plan.faults);
+    this.#topology = buildTopology({ ...LEDGER.definition, deployment: plan.deployment });
+    this.#oracle = new Oracle({
+      topology: this.#topology,
+      codec: this.#codec,
+      partitions: PARTITIONS,
+      partitionOf: (key) => partitionOf(Buffer.from(key), PARTITIONS),
+    });
+    this.#broker = new SimulatedBroker(this.#world, {
+      appended: (...appended) => this.#oracle.appended(...appended),
+      committed: (_group, offsets) => this.#oracle.committed(offsets),
+    });
+    this.#slots = Array.from(
+      { length: SLOTS },
+      (_, index) =>
+        new Slot({
+          index,
+          world: this.#world,
+          broker: this.#broker,
+          faults: this.#faults,
+          topology: this.#topology,
+          codec: this.#codec,
+          partitions: PARTITIONS,
+          onPerformed: (id) => this.#oracle.performed(id),
+          onStopped: (code) => this.#stopped(code),
+        }),
+    );
+  }
+
+  async run(): Promise<Outcome> {
+    const world = this.#world;
+    world.enter(null, () => void this.#live());
+    await world.run(() => this.#isOver || this.#oracle.violations.length > 0);
+    for (const slot of this.#slots) slot.kill();
+    const { journals, violations, duplicates } = this.#oracle;
+    const sum = (of: (journal: (typeof journals)[number]) => number): number =>
+      journals.reduce((total, journal) => total + of(journal), 0);
+    return {
+      violations,
+      trace: world.trace,
+      fired: this.#faults.fired,
+      virtualMs: world.nowMs,
+      counts: {
+        batches: sum((journal) => journal.batches.length),
+        voidBatches: sum((journal) => journal.voidBatches),
+        fences: sum((journal) => journal.fences),
+        duplicates,
+      },
+    };
+  }
+
+  async #live(): Promise<void> {
+    await this.#createTopics();
+    this.#slots.slice(0, this.#plan.processes).forEach((slot) => slot.startIn(0));
+    for (const fault of this.#plan.faults)
+      if (fault.of === 'world') this.#world.after(fault.at, null, () => this.#happen(fault));
+    this.#produceSome();
+    await this.#world.pause(STORM_MS);
+    this.#calmDown();
+    await this.#world.pause(LATEST_MS);
+    await this.#settled('after the storm');
+    await this.#startCold();
+    await this.#settled('after a cold start');
+    for (let partition = 0; partition < PARTITIONS; partition++)
+      this.#oracle.compareReplay(
+        partition,
+        this.#broker.log(this.#topology.journal, partition).from(0),
+      );
+    this.#isOver = true;
+  }
+
+  async #createTopics(): Promise<void> {
+    const { sources, sinks, journal } = this.#topology;
+    const names = [
+      ...new Set([...sources, ...sinks, ...deadLetterTopics(this.#topology), journal]),
+    ];
+    for (const name of names)
+      await this.#broker.admin.createTopic({
+        name,
+        partitions: PARTITIONS,
+        replicationFactor: 1,
+        configs: {},
+      });
+  }
+
+  #produceSome(): void {
+    const { random } = this.#world;
+    if (this.#world.nowMs > STORM_MS) return;
+    for (let count = random.between(1, 3); count > 0; count--) this.#produceOne();
+    this.#world.after(random.between(20, 600), null, () => this.#produceSome());
+  }
+
+  #produceOne(): void {
+    const { random } = this.#world;
+    const id = `e${++this.#inputs}`;
+    const key = random.pick(KEYS);
+    const amount = random.between(1, 9);
+    if (random.chance(0.08)) return this.#produce('ledger.factor', 'all', id, { amount });
+    if (random.chance(0.04)) return this.#producePoison(key);
+    const payload = { amount, wish: random.pick(WISHES) };
+    this.#produce('ledger.add', key, id, payload);
+    // A foreign producer that retries: the same event, once more, sometimes much later.
+    if (random.chance(0.15))
+      this.#world.after(random.between(1, 2_000), null, () =>
+        this.#produce('ledger.add', key, id, payload),
+      );
+  }
+
+  #produce(type: string, key: string, id: string, payload: object): void {
+    const event = firstEvent(type, key, id, payload);
+    const { topic, record } = this.#topology.events.get(type) ?? { topic: '', record: '' };
+    const value = this.#codec.encode(topic, record, event);
+    const headers = eventHeaders(event.envelope);
+    // Reference data is for every task.
+    const partitions = key === 'all' ? [0, 1] : [partitionOf(Buffer.from(key), PARTITIONS)];
+    for (const partition of partitions)
+      this.#append({ topic, partition, key: Buffer.from(key), value, headers });
+  }
+
+  #producePoison(key: string): void {
+    const bytes = Buffer.from(key);
+    const partition = partitionOf(bytes, PARTITIONS);
+    this.#append({ topic: 'adds', partition, key: bytes, value: new Uint8Array(0), headers: {} });
+  }
+
+  #append(record: RecordToSend): void {
+    void this.#broker.append([record]);
+  }
+
+  #happen(fault: Extract<Fault, { of: 'world' }>): void {
+    const { fate, ms } = fault;
+    const slot = this.#slots[fault.slot] as Slot;
+    const onBroker = (act: () => void): boolean => {
+      act();
+      return true;
+    };
+    const hasHappened = (): boolean => {
+      switch (fate) {
+        case 'crash':
+          return slot.crash(ms);
+        case 'pause':
+          return slot.pause(ms);
+        case 'silence':
+          return slot.silence(ms);
+        case 'leave':
+          return slot.leave(ms);
+        case 'clock-jump':
+          return slot.jump(ms);
+        case 'broker-away':
+          return onBroker(() => {
+            this.#broker.isAway = true;
+            this.#world.after(Math.min(ms, 2_000), null, () => (this.#broker.isAway = false));
+          });
+        case 'hole':
+          return onBroker(() => this.#leaveHole());
+        case 'compaction':
+          return onBroker(() => {
+            for (let of = 0; of < PARTITIONS; of++) this.#broker.log('rm.ledger', of).compact();
+          });
+        case 'trim-reference':
+          return onBroker(() => {
+            for (let of = 0; of < PARTITIONS; of++) this.#broker.log('factors', of).trim(-1);
+          });
+      }
+    };
+    if (!hasHappened()) return;
+    this.#faults.fire(fault);
+    this.#world.note('world', `${fate} of s${fault.slot}, ${ms} ms`);
+  }
+
+  #leaveHole(): void {
+    const { random } = this.#world;
+    const topic = random.pick([this.#topology.journal, 'adds', 'totals', 'rk.hints']);
+    this.#broker.log(topic, random.between(0, PARTITIONS - 1)).leaveHole();
+  }
+
+  #calmDown(): void {
+    this.#world.note('world', 'calm');
+    this.#faults.isOver = true;
+    this.#broker.isAway = false;
+    for (const slot of this.#slots) slot.calmDown();
+    // Somebody has to be there at all.
+    if (!this.#slots.some((slot) => slot.isRunning)) this.#slots[0]?.startIn(0);
+  }
+
+  async #startCold(): Promise<void> {
+    this.#world.note('world', 'cold start');
+    for (const slot of this.#slots) slot.kill();
+    await this.#world.pause(5_000);
+    for (const key of KEYS)
+      this.#produce('ledger.add', key, `last-${key}`, { amount: 1, wish: '' });
+    this.#slots[1]?.startIn(0);
+  }
+
+  /** Waits until everything is done. */
+  async #settled(when: string): Promise<void> {
+    const deadline = this.#world.nowMs + CALM_MS;
+    let missing = this.#missing();
+    while (missing.length > 0 && this.#world.nowMs < deadline) {
+      await this.#world.pause(200);
+      missing = this.#missing();
+    }
+    if (missing.length > 0)
+      this.#oracle.violations.push(`not done ${when}: ${missing.slice(0, 5).join('; ')}`);
+  }
+
+  #missing(): readonly string[] {
+    const running = new Set(this.#slots.flatMap((slot) => slot.runningTasks));
+    if (running.size < PARTITIONS) return [`only ${running.size} tasks run`];
+    return this.#oracle.missing();
+  }
+
+  /** A task stopped by name: right only when the broker has refused something. */
+  #stopped(code: string): void {
+    const refusals = { APPEND_REFUSED: 'journal/refused', PUBLISH_REFUSED: 'publish/refused' };
+    const cause = (refusals as Record<string, string | undefined>)[code];
+    if (cause === undefined || !this.#faults.fired.has(cause))
+      this.#oracle.violations.push(`a task stopped with ${code}`);
+  }
+}
