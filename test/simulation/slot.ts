@@ -95,7 +95,7 @@ export class Slot {
     }
     if (process.isPaused) return false;
     this.#runner = null;
-    this.#in.world.enter(process, () =>
+    void this.#in.world.enter(process, () =>
       runner.stop('leave').then(() => {
         process.kill();
         this.startIn(ms);
