@@ -1,0 +1,111 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { checkApplication } from '../../cli/replay/check.ts';
+import { checkLines } from '../../cli/replay/check-text.ts';
+import { actor, event } from '../../engine/actor.ts';
+import type { TopologyDefinition } from '../../engine/topology.ts';
+import { MemoryKafka } from '../../testing/memory-kafka.ts';
+import { add, adder, countEvent, watcher } from '../support/counter.ts';
+import { EngineFixture } from '../support/engine-fixture.ts';
+import { eventually } from '../support/eventually.ts';
+import { logSessionOf } from '../support/log-session.ts';
+
+let fixture: EngineFixture;
+
+beforeEach(async () => {
+  fixture = await EngineFixture.start({ client: new MemoryKafka() });
+});
+
+afterEach(() => fixture.end());
+
+/** Everything an actor can do, recorded: chains, references, effects, parked keys, dead letters, copies. */
+async function record(definition: Partial<TopologyDefinition> = {}): Promise<void> {
+  const run = await fixture.running({ definition });
+  await fixture.publish(add('a', 'a1', { amount: 1 }), add('b', 'b1', { amount: 2 }));
+  await run.handled(4);
+  await fixture.publish(countEvent('count.factor', 'all', 'f1', { amount: 10 }));
+  await eventually('the factor is read', async () => {
+    const known = (await fixture.restored(fixture.partitionOf('all'))).state.references;
+    return known.get('factor')?.has('all') === true;
+  });
+  await fixture.publish(add('a', 'a2', { amount: 1 }), add('a', 'a2', { amount: 1 }));
+  await fixture.publish(add('c', 'c1', { amount: 4, fail: 'effect' }));
+  await fixture.publish(
+    add('d', 'd1', { amount: 1, fail: 'throw' }),
+    add('d', 'd2', { amount: 1 }),
+  );
+  await fixture.publish(add('e', 'e1', { amount: 1, fail: 'dead' }));
+  await eventually('all is handled', () => {
+    const { handled, parked, deadLettered } = run.counts;
+    return handled >= 9 && parked.length === 1 && deadLettered.length === 1;
+  });
+  await eventually('the second of the blocked key is put behind the first', async () => {
+    const queue = (await fixture.restored(fixture.partitionOf('d'))).state.parked.get('adder|d');
+    return queue?.messages.length === 2;
+  });
+  await run.stop();
+}
+
+function check(definition: Partial<TopologyDefinition> = {}) {
+  const topology = fixture.topology(definition);
+  return checkApplication(logSessionOf(fixture, [topology]), topology, null);
+}
+
+it('J7 finds no difference where the code is the one that wrote the journal', async () => {
+  await record();
+  const found = await check();
+  expect(found).toMatchObject({ keys: [], unchecked: 0, graphChanged: false });
+  expect(found.inputs).toBeGreaterThanOrEqual(10);
+});
+
+it('J6 finds none in a split deployment either', async () => {
+  await record({ deployment: 'split' });
+  expect(await check({ deployment: 'split' })).toMatchObject({ keys: [], unchecked: 0 });
+});
+
+it('J7 names the keys of a handler that was changed, with what was and what would be', async () => {
+  await record();
+  const generous = actor<{ total: number }>({
+    ...adder,
+    handles: {
+      'count.add': (state, message, context) => {
+        const decision = adder.handles['count.add']?.(state, message, context) ?? {};
+        if (message.key !== 'b') return decision;
+        const total = (decision.state?.total ?? 0) + 100;
+        return { state: { total }, emit: [event('count.total', { total, note: '' })] };
+      },
+    },
+  });
+  const found = await check({ actors: [generous, watcher] });
+  expect(found.keys.toSorted()).toEqual(['adder b', 'watcher b']);
+  const states = found.differences.filter(({ what }) => what === 'state');
+  expect(states.map(({ actor: name, was, would }) => [name, was, would])).toEqual([
+    ['adder', { total: 2 }, { total: 102 }],
+    ['watcher', { seen: [2] }, { seen: [102] }],
+  ]);
+  expect(checkLines(found).join('\n')).toContain('adder b: state');
+});
+
+it('J8a names a parked key that the new code would not have parked', async () => {
+  await record();
+  const patient = actor<{ total: number }>({
+    ...adder,
+    handles: {
+      'count.add': (state, message, context) =>
+        message.key === 'd' ? {} : (adder.handles['count.add']?.(state, message, context) ?? {}),
+    },
+  });
+  const found = await check({ actors: [patient, watcher] });
+  expect(found.keys).toEqual(['adder d']);
+  const [first] = found.differences;
+  expect(first?.what).toBe('parked');
+  expect((first?.was as readonly unknown[])[0]).toEqual(['HANDLER_THREW', true]);
+});
+
+it('J4 leaves out batches whose records the log no longer holds, and says how many', async () => {
+  await record();
+  const topic = fixture.names.physical('adds');
+  await fixture.admin.deleteRecords(topic, fixture.partitionOf('b'), 1);
+  const found = await check();
+  expect(found.keys).toEqual([]);
+  expect(found.unchecked).toBeGreaterThan(0);
+});
