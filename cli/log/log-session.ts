@@ -1,14 +1,13 @@
 import { loadConfig, type Config } from '../../apps/config.ts';
 import { ALL_RECORDS } from '../../apps/records.ts';
-import { allTopologies } from '../../apps/topologies.ts';
-import { loadTopologyFile } from '../../apps/topology-file.ts';
-import { AvroCodec, loadSchemas } from '../../avro/index.ts';
+import { AvroCodec, journalRecords, type TopicRecord } from '../../avro/index.ts';
 import type { Codec } from '../../engine/codec.ts';
 import type { Topology } from '../../engine/topology.ts';
 import type { KafkaAdmin, KafkaClient, PartitionReader } from '../../kafka/client.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
 import { TopicNames } from '../../kafka/topic-names.ts';
 import { type Io, UsageError } from '../command.ts';
+import { knownTopology } from '../topology/known-topology.ts';
 import { replayCodec } from './replay-codec.ts';
 
 /** What a command that looks at the log needs: the port to Kafka, a codec, and today's topologies. */
@@ -77,12 +76,15 @@ async function knownTopologies(
       }),
       AvroCodec.offline(known),
     );
-  if (file === undefined) {
-    const codec = make({ subjects: ALL_RECORDS, schemas: loadSchemas() });
-    return { topologies: allTopologies(config), codec };
-  }
-  const { topologies, records, schemas } = await loadTopologyFile(file, config.kafka.deployment);
-  return { topologies, codec: make({ subjects: records, schemas }) };
+  const { topologies, schemas } = await knownTopology(config, file);
+  const subjects = file === undefined ? ALL_RECORDS : topologies.flatMap(recordsOf);
+  return { topologies, codec: make({ subjects, schemas }) };
+}
+
+function recordsOf({ events, readModels, application }: Topology): readonly TopicRecord[] {
+  const described = [...events.values(), ...readModels.values()];
+  const own = described.map(({ topic, record }) => ({ topic, record }));
+  return [...own, ...journalRecords(application)];
 }
 
 async function pingBroker(admin: KafkaAdmin, brokers: readonly string[]): Promise<void> {
