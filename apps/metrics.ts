@@ -22,7 +22,12 @@ export function createMetrics() {
   const registers = [registry];
   collectDefaultMetrics({ register: registry });
   eventLoopDelay(registry);
-  return { registry, ...tradingMetrics(registers), ...engineMetrics(registers) };
+  return {
+    registry,
+    ...tradingMetrics(registers),
+    ...streamMetrics(registers),
+    ...engineMetrics(registers),
+  };
 }
 
 function tradingMetrics(registers: Registry[]) {
@@ -45,6 +50,22 @@ function tradingMetrics(registers: Registry[]) {
       name: 'intent_processing_time',
       help: 'Seconds from intent.submitted to the last event of the intent, by occurred_at.',
       buckets: INTENT_BUCKETS,
+      registers,
+    }),
+  };
+}
+
+function streamMetrics(registers: Registry[]) {
+  return {
+    wsQueueLength: new Gauge({
+      name: 'millrace_ws_queue_length',
+      help: 'Events that wait for the slowest WebSocket client; at most 1,024.',
+      registers,
+    }),
+    wsDroppedTotal: new Counter({
+      name: 'millrace_ws_dropped_total',
+      help: 'Events that a WebSocket client was too slow for, by event name; market data only.',
+      labelNames: ['topic'] as const,
       registers,
     }),
   };

@@ -45,6 +45,11 @@ export const READ_MODELS: readonly ReadModelDefinition[] = [
   { topic: 'rm.plan', record: 'millrace.readmodel.v1.Plan' },
 ];
 
+/** Logical topics that events stand on, in a fixed order: positions of the stream are written in it. */
+export function eventTopics(): readonly string[] {
+  return [...new Set([...TRADING_EVENTS, ...MARKET_EVENTS].map(({ topic }) => topic))];
+}
+
 export class CatalogueError extends Error {
   override readonly name = 'CatalogueError';
   readonly code = 'UNKNOWN_EVENT_TYPE';

@@ -2,6 +2,7 @@ export {
   CATALOGUE_RECORDS,
   CatalogueError,
   eventDefinition,
+  eventTopics,
   journalRecords,
   MARKET_EVENTS,
   READ_MODELS,

@@ -19,3 +19,4 @@ export {
 } from './ports.ts';
 export { type FieldError, Problem, type ProblemCode } from './problem.ts';
 export { createGateway, type GatewayOptions } from './server.ts';
+export { type StreamMetrics, StreamServer, type StreamServerOptions } from './stream/index.ts';

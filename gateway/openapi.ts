@@ -147,6 +147,15 @@ const GET_DOCUMENT = {
   responses: { 200: json('OpenAPI 3.1.', { type: 'object' }), ...problems() },
 };
 
+const GET_STREAM = {
+  operationId: 'openStream',
+  summary: 'Events as they happen, over WebSocket.',
+  description:
+    'Send {"type":"subscribe","topics":["exec.*"],"correlationId":"…","resume":"<position>"}; frames are subscribed, event, dropped and error.',
+  parameters: [REQUEST_ID],
+  responses: { 101: { description: 'The WebSocket is open.' }, ...problems('UPGRADE_REQUIRED') },
+};
+
 /** The API as OpenAPI 3.1. Routes that exist and are not in here fail a test, and the other way round. */
 export function openApiDocument(version: string): {
   readonly openapi: string;
@@ -170,6 +179,7 @@ export function openApiDocument(version: string): {
       '/intents/{id}': { get: GET_INTENT },
       '/intents/{id}/history': { get: GET_HISTORY },
       '/plans/{id}': { get: GET_PLAN },
+      '/stream': { get: GET_STREAM },
       '/health': { get: GET_HEALTH },
       '/livez': { get: GET_LIVENESS },
       '/metrics': { get: GET_METRICS },

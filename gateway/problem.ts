@@ -21,6 +21,7 @@ export const PROBLEMS = {
   UNKNOWN_INTENT: { status: 404, title: 'There is no such intent' },
   UNKNOWN_PLAN: { status: 404, title: 'There is no such plan' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'The resource does not take this method' },
+  UPGRADE_REQUIRED: { status: 426, title: 'The resource is a WebSocket' },
   RATE_LIMITED: { status: 429, title: 'Too many intents' },
   BROKER_AWAY: { status: 503, title: 'The broker did not take the intent' },
   READ_MODEL_AWAY: { status: 503, title: 'The read models cannot be reached' },

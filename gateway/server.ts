@@ -62,6 +62,7 @@ export function createGateway(options: GatewayOptions): FastifyInstance {
   registerSubmit(server, { ...options, authorize, rateLimit, nowMs });
   registerReads(server, options);
   registerDocument(server, options.version);
+  registerStream(server);
   methods.close();
   return server;
 }
@@ -93,6 +94,14 @@ function registerRequestIds(server: FastifyInstance): void {
     const { method, url } = request;
     const { statusCode: status, elapsedTime } = reply;
     request.log.info({ method, url, status, ms: Math.round(elapsedTime * 1000) / 1000 }, 'request');
+  });
+}
+
+/** The WebSocket is attached to the HTTP server itself; what comes here did not ask for one. */
+function registerStream(server: FastifyInstance): void {
+  server.get('/stream', async (_, reply) => {
+    reply.header('Upgrade', 'websocket');
+    throw new Problem('UPGRADE_REQUIRED', 'Ask for /stream with a WebSocket client');
   });
 }
 

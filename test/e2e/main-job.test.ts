@@ -13,6 +13,7 @@ import type { FetchedRecord, KafkaClient } from '../../kafka/client.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
 import { eventually } from '../support/eventually.ts';
+import { StreamTestClient } from '../support/stream-rig.ts';
 import { LIFE, ORDER, SystemClient } from './system-client.ts';
 import { startSystem, type System } from './system-fixture.ts';
 
@@ -344,6 +345,23 @@ describe('what can be seen from outside', () => {
     await redis.flushdb();
     await eventually('Redis has it again', async () => (await redis.exists(key)) === 1);
     expect(await client.get(path)).toEqual(before);
+  });
+
+  it('B-28 B-107 streams its life over WebSocket, as the history has it', async () => {
+    const socket = await StreamTestClient.open(`${system.url.replace('http', 'ws')}/stream`);
+    await socket.subscribe({ topics: ['intent.*', 'risk.*', 'plan.*', 'exec.*'] });
+    const intentId = await client.submit();
+    const stored = await client.history(intentId, 8);
+    const own = (): readonly unknown[] =>
+      socket.events.flatMap(({ event }) =>
+        event?.correlationId === `intent-${intentId}` ? event : [],
+      );
+    await eventually('all came', () => own().length === 8);
+    const ids = (events: readonly unknown[]): readonly string[] =>
+      events.map((event) => (event as { readonly eventId: string }).eventId).sort();
+    expect(ids(own())).toEqual(ids(stored));
+    expect(own()).toEqual(expect.arrayContaining([...stored]));
+    socket.terminate();
   });
 
   it('B-27 has no route of the legacy', async () => {

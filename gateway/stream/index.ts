@@ -1,0 +1,1 @@
+export { type StreamMetrics, StreamServer, type StreamServerOptions } from './stream-server.ts';

@@ -1,0 +1,123 @@
+import type { IncomingMessage, Server } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { type WebSocket, WebSocketServer } from 'ws';
+import type { Authorize } from '../authorize.ts';
+import { EventHub, type EventHubOptions } from './event-hub.ts';
+import { StreamClient } from './stream-client.ts';
+
+export interface StreamServerOptions extends EventHubOptions {
+  /** As WS_ALLOWED_TOPICS. */
+  readonly allowedTopics: readonly string[];
+  readonly authorize: Authorize;
+  readonly metrics: StreamMetrics;
+}
+
+export interface StreamMetrics {
+  readonly wsQueueLength: { set(length: number): void };
+  readonly wsDroppedTotal: { inc(labels: { topic: string }): void };
+}
+
+const PATH = '/stream';
+/** Of one message of a client; a longer one closes its socket with 1009. */
+const MESSAGE_BYTES = 16 * 1024;
+/** Connections at once; more are answered with 503. */
+const CLIENTS = 10_000;
+const PING_EVERY_MS = 15_000;
+const LOOK_EVERY_MS = 1_000;
+/** A client that does not answer a close is cut off. */
+const CLOSE_MS = 1_000;
+
+/**
+ * `/stream`: the bus over WebSocket, read-only.
+ *
+ * Order: `attach` once, before the server listens; `close` before the server does.
+ * Source: docs/reference/interfaces.md, WebSocket; B-28 to B-33.
+ */
+export class StreamServer {
+  readonly #options: StreamServerOptions;
+  readonly #hub: EventHub;
+  readonly #sockets = new WebSocketServer({ noServer: true, maxPayload: MESSAGE_BYTES });
+  readonly #clients = new Map<WebSocket, StreamClient>();
+  readonly #timers: readonly NodeJS.Timeout[];
+  #closing = false;
+
+  constructor(options: StreamServerOptions) {
+    this.#options = options;
+    this.#hub = new EventHub(options);
+    this.#timers = [
+      setInterval(() => this.#pingAll(), PING_EVERY_MS),
+      setInterval(() => this.#measure(), LOOK_EVERY_MS),
+    ];
+    for (const timer of this.#timers) timer.unref();
+  }
+
+  attach(server: Server): void {
+    server.on('upgrade', (request: IncomingMessage, socket: Duplex, head: Buffer) => {
+      socket.on('error', () => socket.destroy());
+      void this.#upgrade(request, socket, head).catch(() => socket.destroy());
+    });
+  }
+
+  /** Connections that are open. */
+  get clients(): number {
+    return this.#clients.size;
+  }
+
+  /** Sends what waits, closes every socket with its last position, and stops reading. */
+  async close(): Promise<void> {
+    this.#closing = true;
+    for (const timer of this.#timers) clearInterval(timer);
+    await Promise.all([...this.#clients.values()].map((client) => client.drain()));
+    const cut = setTimeout(() => {
+      for (const socket of this.#clients.keys()) socket.terminate();
+    }, CLOSE_MS);
+    await Promise.all(
+      [...this.#clients.keys()].map(
+        (socket) => new Promise<void>((resolve) => socket.once('close', () => resolve())),
+      ),
+    );
+    clearTimeout(cut);
+    this.#sockets.close();
+    await this.#hub.close();
+  }
+
+  async #upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> {
+    const { pathname } = new URL(request.url ?? '/', 'http://gateway');
+    if (pathname !== PATH) return refuse(socket, '404 Not Found');
+    if (this.#closing || this.#clients.size >= CLIENTS)
+      return refuse(socket, '503 Service Unavailable');
+    const apiKey = request.headers['x-api-key'];
+    const access = {
+      action: 'stream.read',
+      apiKey: typeof apiKey === 'string' ? apiKey : null,
+    } as const;
+    if (!(await this.#options.authorize(access))) return refuse(socket, '403 Forbidden');
+    this.#sockets.handleUpgrade(request, socket, head, (opened) => this.#open(opened));
+  }
+
+  #open(socket: WebSocket): void {
+    const { allowedTopics, metrics } = this.#options;
+    const client = new StreamClient({
+      socket,
+      hub: this.#hub,
+      allowedTopics,
+      onDropped: (topic) => metrics.wsDroppedTotal.inc({ topic }),
+    });
+    this.#clients.set(socket, client);
+    socket.once('close', () => this.#clients.delete(socket));
+  }
+
+  #pingAll(): void {
+    for (const client of this.#clients.values()) client.ping();
+  }
+
+  #measure(): void {
+    let longest = 0;
+    for (const { queued } of this.#clients.values()) longest = Math.max(longest, queued);
+    this.#options.metrics.wsQueueLength.set(longest);
+  }
+}
+
+function refuse(socket: Duplex, status: string): void {
+  socket.end(`HTTP/1.1 ${status}\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+}
