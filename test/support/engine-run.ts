@@ -19,6 +19,7 @@ export interface RunOptions extends Partial<
   readonly topology?: Topology;
   readonly client?: KafkaClient;
   readonly onFenced?: () => void;
+  readonly onLag?: (topic: string, partition: number, records: number) => void;
   readonly onHandled?: (message: Message) => void;
   readonly onAppended?: (batch: Batch) => void;
 }
@@ -26,6 +27,7 @@ export interface RunOptions extends Partial<
 interface Hooks {
   readonly onAppended: RunOptions['onAppended'] | undefined;
   readonly onHandled: RunOptions['onHandled'] | undefined;
+  readonly onLag: NonNullable<RunOptions['onLag']>;
 }
 
 /** What an application did, counted. */
@@ -67,6 +69,7 @@ export class EngineRun {
       topology = fixture.topology(definition),
       onAppended,
       onHandled,
+      onLag = () => {},
       onFenced = () => {},
       ...rest
     } = options;
@@ -88,7 +91,7 @@ export class EngineRun {
       instanceId: `${topology.application}.1`,
       sessionTimeoutMs: 6_000,
       performers: DOUBLER,
-      observer: this.#observer({ onAppended, onHandled }),
+      observer: this.#observer({ onAppended, onHandled, onLag }),
       log: { info: () => {}, warn: complain, error: complain },
       onFenced,
       ...rest,
@@ -128,7 +131,7 @@ export class EngineRun {
     await this.runner.stop(how);
   }
 
-  #observer({ onAppended, onHandled }: Hooks): RunnerObserver {
+  #observer({ onAppended, onHandled, onLag }: Hooks): RunnerObserver {
     const { counts } = this;
     return {
       handled: (_actor, message) => {
@@ -141,7 +144,7 @@ export class EngineRun {
       fenced: () => (counts.fenced += 1),
       voidBatches: (count) => (counts.voidBatches += count),
       restored: () => {},
-      lag: () => {},
+      lag: onLag,
       parkedKeys: () => {},
       skipped: (by) => counts.skipped.push(by),
       parked: (_actor, key, code) => counts.parked.push(`${key}: ${code}`),
