@@ -64,7 +64,7 @@ describe('a task with a backlog', () => {
       const share = untilLastAlarm.filter((topic) => topic === 'alarms').length;
       expect(share / untilLastAlarm.length).toBeGreaterThan(0.88);
       expect(share / untilLastAlarm.length).toBeLessThan(0.95);
-      expect(untilLastAlarm).toContain('reports');
+      expect(untilLastAlarm).toContain('orders');
       for (const topic of ['alarms', 'orders', 'reports']) {
         const offsets = inputs.flatMap((input) => (input.topic === topic ? [input.offset] : []));
         expect(offsets).toEqual(offsets.map((_, index) => index));
