@@ -17,6 +17,7 @@ export function engineObserver(topology: Topology, metrics: Metrics, log: Log): 
       if (by === 'position' || by === 'producer' || by === 'event_id')
         metrics.dedupeTotal.inc({ application, by });
     },
+    dedupeLimit: (limit, count) => metrics.dedupeLimitTotal.inc({ application, limit }, count),
     parked(actor, key, code, reason) {
       log.error({ application, actor, key, code }, reason);
     },

@@ -102,6 +102,12 @@ function flowMetrics(registers: Registry[]) {
       labelNames: ['application', 'by'] as const,
       registers,
     }),
+    dedupeLimitTotal: new Counter({
+      name: 'millrace_dedupe_limit_total',
+      help: 'Bounds of what dedupe remembers that were reached, and records of producers that did not come.',
+      labelNames: ['application', 'limit'] as const,
+      registers,
+    }),
     parkedKeys: new ParkedKeys(registers),
     deadLettersTotal: new Counter({
       name: 'millrace_dead_letters_total',

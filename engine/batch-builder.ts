@@ -7,12 +7,13 @@ import {
   outputOf,
   type ParkedChange,
   type Position,
+  type ProducerMark,
   type ReferenceChange,
   type Seen,
   type StateChange,
   type Watermark,
 } from './journal.ts';
-import type { TaskState } from './task-state.ts';
+import { producerKey, type TaskState } from './task-state.ts';
 
 /**
  * Collects one batch. Each change is applied to the task's state with the same function that a restore
@@ -23,6 +24,7 @@ export class BatchBuilder {
   readonly #inputs: Input[] = [];
   readonly #positions = new Map<string, Position>();
   readonly #marks = new Map<string, Mark>();
+  readonly #producers = new Map<string, ProducerMark>();
   readonly #watermarks = new Map<string, Watermark>();
   readonly #states = new Map<string, StateChange>();
   readonly #emits: JournaledEmit[] = [];
@@ -65,14 +67,23 @@ export class BatchBuilder {
     this.#marks.set(`${mark.topic}|${mark.application}|${mark.task}`, mark);
   }
 
+  /** Listed by when each was heard of last, so that a restore forgets the same ones. True as `applyProducer`. */
+  producer(mark: ProducerMark): boolean {
+    const key = producerKey(mark.topic, mark.producer);
+    this.#producers.delete(key);
+    this.#producers.set(key, mark);
+    return this.#state.applyProducer(mark);
+  }
+
   watermark(watermark: Watermark): void {
     this.#state.applyWatermark(watermark);
     this.#watermarks.set(outputOf(watermark), watermark);
   }
 
-  seen(seen: Seen): void {
-    this.#state.applySeen(seen);
+  /** True as `applySeen`. */
+  seen(seen: Seen): boolean {
     this.#seen.push(seen);
+    return this.#state.applySeen(seen);
   }
 
   input(input: Input): void {
@@ -120,6 +131,7 @@ export class BatchBuilder {
       inputs: this.#inputs,
       positions: [...this.#positions.values()],
       marks: [...this.#marks.values()],
+      producers: [...this.#producers.values()],
       states: [...this.#states.values()],
       emits: this.#emits,
       seen: this.#seen,

@@ -107,7 +107,14 @@ export class EmitEncoder {
   deadRecord(record: SourceRecord, code: string, reason: string): UnplacedEmit {
     const type = record.headers[HEADER.eventType];
     const known = type !== undefined && this.#isKnown(type);
-    const { [HEADER.origin]: _origin, [HEADER.fused]: _fused, ...headers } = record.headers;
+    // Marks of where it stood; a redrive stands elsewhere.
+    const {
+      [HEADER.origin]: _origin,
+      [HEADER.fused]: _fused,
+      [HEADER.producerId]: _id,
+      [HEADER.producerSequence]: _sequence,
+      ...headers
+    } = record.headers;
     return {
       topic: `dlq.${known ? type : record.topic}`,
       partition: this.#options.partition,

@@ -41,6 +41,17 @@ export interface Mark {
   readonly index: number;
 }
 
+/** Sequences taken from one incarnation of a producer in one source partition (J7a). */
+export interface ProducerMark {
+  readonly topic: string;
+  /** `id/incarnation`. */
+  readonly producer: string;
+  /** Ranges in order, each as its first and its last sequence. */
+  readonly held: readonly number[];
+  /** When the first gap opened; null when there is none, or it has been reported. */
+  readonly gap_since: Micros | null;
+}
+
 export interface ReferenceRead {
   readonly name: string;
   readonly id: string;
@@ -148,6 +159,7 @@ export interface Batch {
   readonly inputs: readonly Input[];
   readonly positions: readonly Position[];
   readonly marks: readonly Mark[];
+  readonly producers: readonly ProducerMark[];
   readonly states: readonly StateChange[];
   readonly emits: readonly JournaledEmit[];
   readonly seen: readonly Seen[];
@@ -167,6 +179,7 @@ export interface Anchor {
   readonly edges_hash: string;
   readonly positions: readonly Position[];
   readonly marks: readonly Mark[];
+  readonly producers: readonly ProducerMark[];
   readonly watermarks: readonly Watermark[];
 }
 

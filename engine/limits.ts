@@ -2,6 +2,12 @@
 export const LIMITS = {
   /** Event ids remembered per key for records of foreign producers; part of the promise (J7a). */
   seenIdsPerKey: 4096,
+  /** Producers with marks in a task, all its sources together; the one not heard of for longest goes first (J7a). */
+  producersPerTask: 10_000,
+  /** Ranges of sequences held per producer and partition; a gap more, and the oldest one is given up (J7a). */
+  rangesPerProducer: 128,
+  /** How long a producer's sequence may be missing before it is reported (J7a). */
+  producerGapMicros: 30_000_000,
   /** Messages behind one blocked (actor, key); past it the task pauses and says so (J8a). */
   parkedMessagesPerKey: 10_000,
   /** Bytes of JSON behind one blocked (actor, key). */

@@ -8,6 +8,7 @@ import {
   outputOf,
   type ParkedChange,
   type Position,
+  type ProducerMark,
   type ReferenceChange,
   type Seen,
   type StateChange,
@@ -60,6 +61,8 @@ export class TaskState {
   time: Micros = 0;
   readonly positions = new Map<string, Position>();
   readonly marks = new Map<string, Mark>();
+  /** The one not heard of for longest first. */
+  readonly producers = new Map<string, ProducerMark>();
   /** By output partition (`outputOf`). */
   readonly watermarks = new Map<string, Watermark>();
   readonly states = new Map<string, Map<string, StoredState>>();
@@ -73,6 +76,7 @@ export class TaskState {
     this.time = batch.time;
     for (const position of batch.positions) this.applyPosition(position);
     for (const mark of batch.marks) this.applyMark(mark);
+    for (const mark of batch.producers) this.applyProducer(mark);
     for (const watermark of batch.watermarks) this.applyWatermark(watermark);
     for (const change of batch.states) this.applyState(change);
     for (const seen of batch.seen) this.applySeen(seen);
@@ -87,6 +91,7 @@ export class TaskState {
     this.time = anchor.time;
     for (const position of anchor.positions) this.applyPosition(position);
     for (const mark of anchor.marks) this.applyMark(mark);
+    for (const mark of anchor.producers) this.applyProducer(mark);
     for (const watermark of anchor.watermarks) this.applyWatermark(watermark);
   }
 
@@ -102,6 +107,14 @@ export class TaskState {
     this.marks.set(markKey(mark.topic, mark.application, mark.task), mark);
   }
 
+  /** True when another producer was forgotten for it. */
+  applyProducer(mark: ProducerMark): boolean {
+    const key = producerKey(mark.topic, mark.producer);
+    this.producers.delete(key);
+    this.producers.set(key, mark);
+    return this.producers.size > LIMITS.producersPerTask && forgetOldest(this.producers);
+  }
+
   applyState(change: StateChange): void {
     let byKey = this.states.get(change.actor);
     if (byKey === undefined) this.states.set(change.actor, (byKey = new Map()));
@@ -109,15 +122,12 @@ export class TaskState {
     else byKey.set(change.key, { version: change.version, json: change.value });
   }
 
-  applySeen(seen: Seen): void {
+  /** True when the key's oldest event id was forgotten for it. */
+  applySeen(seen: Seen): boolean {
     let ids = this.seen.get(seen.key);
     if (ids === undefined) this.seen.set(seen.key, (ids = new Set()));
     ids.add(seen.event_id);
-    if (ids.size <= LIMITS.seenIdsPerKey) return;
-    for (const oldest of ids) {
-      ids.delete(oldest);
-      break;
-    }
+    return ids.size > LIMITS.seenIdsPerKey && forgetOldest(ids);
   }
 
   applyReference(change: ReferenceChange): void {
@@ -162,6 +172,7 @@ export class TaskState {
       time: this.time,
       positions: sorted(this.positions),
       marks: sorted(this.marks),
+      producers: [...this.producers],
       watermarks: sorted(this.watermarks),
       states: sorted(this.states).map(([actor, byKey]) => [actor, sorted(byKey)]),
       seen: sorted(this.seen).map(([key, ids]) => [key, [...ids]]),
@@ -176,12 +187,24 @@ export function markKey(topic: string, application: string, task: number): strin
   return `${topic}|${application}|${task}`;
 }
 
+export function producerKey(topic: string, producer: string): string {
+  return `${topic}|${producer}`;
+}
+
 export function effectKey(actor: string, key: string, id: string): string {
   return `${actor}|${key}|${id}`;
 }
 
 export function parkedKey(actor: string, key: string): string {
   return `${actor}|${key}`;
+}
+
+function forgetOldest(known: Map<string, unknown> | Set<string>): true {
+  for (const oldest of known.keys()) {
+    known.delete(oldest);
+    break;
+  }
+  return true;
 }
 
 function sorted<Value>(map: ReadonlyMap<string, Value>): [string, Value][] {

@@ -1,24 +1,17 @@
 import type { Actor, EffectResult, Message } from './actor.ts';
 import { BatchBuilder } from './batch-builder.ts';
 import { type Codec, CodecError } from './codec.ts';
+import { Dedupe, type DedupeLimit } from './dedupe.ts';
 import { derivedUuid, hashOf } from './derived-id.ts';
 import { EmitEncoder, type EncodedEmit } from './emit-encoder.ts';
 import { type DecidedStep, DecisionMaker } from './decide.ts';
 import { EngineError } from './errors.ts';
 import { type EventRecord, HEADER, type Headers, type Micros } from './event.ts';
 import type { Batch, Input, Watermark } from './journal.ts';
-import { isAfter } from './journal-reader.ts';
 import { LIMITS } from './limits.ts';
 import { causeOf, resultMessage, toMessage } from './message.ts';
 import { originOf } from './origin.ts';
-import {
-  type Cause,
-  effectKey,
-  markKey,
-  type OpenEffect,
-  parkedKey,
-  type TaskState,
-} from './task-state.ts';
+import { type Cause, effectKey, type OpenEffect, parkedKey, type TaskState } from './task-state.ts';
 import { isRekeyed, type Topology } from './topology.ts';
 
 /*
@@ -51,6 +44,8 @@ export interface TaskObserver {
   skipped(by: 'position' | 'producer' | 'event_id' | 'fused'): void;
   parked(actor: string, key: string, code: string, reason: string): void;
   deadLettered(topic: string, code: string, record: SourceRecord | null): void;
+  /** A bound of what dedupe remembers was reached, or a producer's record did not come in time (J7a). */
+  dedupeLimit?(limit: DedupeLimit, count: number): void;
 }
 
 export interface TaskOptions {
@@ -82,6 +77,7 @@ export class Task {
   readonly #state: TaskState;
   readonly #encoder: EmitEncoder;
   readonly #decisions: DecisionMaker;
+  readonly #dedupe: Dedupe;
   #batch: BatchBuilder;
   #skipped = 0;
 
@@ -90,6 +86,9 @@ export class Task {
     this.#state = options.state;
     this.#encoder = new EmitEncoder(options);
     this.#decisions = new DecisionMaker(options.topology, options.state, this.#encoder);
+    this.#dedupe = new Dedupe(options.state, (limit, count) =>
+      options.observer?.dedupeLimit?.(limit, count),
+    );
     this.#batch = new BatchBuilder(options.state);
   }
 
@@ -123,7 +122,7 @@ export class Task {
       leader_epoch: record.leaderEpoch,
       offset: record.offset + 1,
     });
-    if (!this.#isNewFromItsOrigin(record)) return this.#skip('producer');
+    if (!this.#dedupe.isNew(record, this.#batch)) return this.#skip('producer');
     const type = record.headers[HEADER.eventType];
     if (type !== undefined && !topology.consumers.has(type) && !topology.referenceOf.has(type))
       return this.#skip(null);
@@ -182,16 +181,6 @@ export class Task {
     if (by !== null) this.#options.observer?.skipped(by);
   }
 
-  #isNewFromItsOrigin(record: SourceRecord): boolean {
-    const origin = originOf(record.headers);
-    if (origin === null) return true;
-    const key = markKey(record.topic, origin.application, origin.task);
-    const mark = this.#state.marks.get(key);
-    if (mark !== undefined && !isAfter(origin.n, origin.index, mark.n, mark.index)) return false;
-    this.#batch.mark({ topic: record.topic, partition: record.partition, ...origin });
-    return true;
-  }
-
   #fusedActors(record: SourceRecord): ReadonlySet<string> {
     const header = record.headers[HEADER.fused];
     const origin = originOf(record.headers);
@@ -221,10 +210,8 @@ export class Task {
     const waiting = consumers.filter((actor) => !fused.has(actor.name));
     if (waiting.length === 0) return;
     const message = toMessage(event, key, record.headers);
-    if (originOf(record.headers) === null) {
-      if (this.#state.seen.get(key)?.has(message.eventId) === true) return this.#skip('event_id');
-      this.#batch.seen({ key, event_id: message.eventId });
-    }
+    if (!this.#dedupe.isNewEvent(record, key, message.eventId, this.#batch))
+      return this.#skip('event_id');
     this.#stampTime();
     const { topic, partition, offset } = record;
     const input = { ...this.#input('record', key, message.eventId), topic, partition, offset };

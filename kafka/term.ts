@@ -232,6 +232,7 @@ export class Term implements SourceSubscriber {
       stopwatch: () => performance.now(),
       observer: {
         skipped: (by) => observer.skipped(by),
+        dedupeLimit: (limit, count) => observer.dedupeLimit?.(limit, count),
         parked: (actor, key, code, reason) => this.#onParked(actor, key, code, reason),
         deadLettered: (topic, code, record) => observer.deadLettered(topic, code, record),
         handled: (actor, message, startedAt) =>

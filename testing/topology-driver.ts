@@ -85,6 +85,12 @@ export class TopologyDriver {
     this.#settle();
   }
 
+  /** Puts many on topics, and handles them then. */
+  publishAll(records: readonly DriverRecord[]): void {
+    for (const record of records) this.#append(record);
+    this.#settle();
+  }
+
   /** Answers an open effect. */
   settle(effect: OpenEffect, result: EffectResult): void {
     this.#task.takeEffectResult(effect, result);

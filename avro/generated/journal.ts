@@ -9,6 +9,7 @@ export interface Anchor {
   readonly edges_hash: string;
   readonly positions: ReadonlyArray<Position>;
   readonly marks: ReadonlyArray<Mark>;
+  readonly producers: ReadonlyArray<ProducerMark>;
   readonly watermarks: ReadonlyArray<Watermark>;
 }
 
@@ -93,6 +94,7 @@ export interface Batch {
   readonly inputs: ReadonlyArray<Input>;
   readonly positions: ReadonlyArray<Position>;
   readonly marks: ReadonlyArray<Mark>;
+  readonly producers: ReadonlyArray<ProducerMark>;
   readonly states: ReadonlyArray<StateChange>;
   readonly emits: ReadonlyArray<JournaledEmit>;
   readonly seen: ReadonlyArray<Seen>;
@@ -134,6 +136,15 @@ export interface Position {
   readonly partition: number;
   readonly leader_epoch: number;
   readonly offset: number;
+}
+
+/** Sequences taken from one incarnation of a producer in one source partition. */
+export interface ProducerMark {
+  readonly topic: string;
+  readonly producer: string;
+  /** Ranges in order, each as its first and its last sequence. */
+  readonly held: ReadonlyArray<number>;
+  readonly gap_since: null | number;
 }
 
 /** Every emit of this task up to (n, index) is acknowledged and stands below the offset. */

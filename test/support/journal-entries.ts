@@ -9,6 +9,7 @@ export function emptyBatch(fence: number, n: number, extra: Partial<Batch> = {})
     inputs: [],
     positions: [],
     marks: [],
+    producers: [],
     states: [],
     emits: [],
     seen: [],

@@ -134,6 +134,7 @@ describe('journal records', () => {
     ],
     positions: [{ topic: 't', topic_id: 'i', partition: 0, leader_epoch: -1, offset: 3 }],
     marks: [{ topic: 't', partition: 0, application: 'a', task: 0, n: 1, index: 2 }],
+    producers: [{ topic: 't', producer: 'p/1', held: [1, 7, 9, 9], gap_since: 5 }],
     states: [{ actor: 'a', key: 'k', version: 1, value: '{"x":1}' }],
     emits: [
       {

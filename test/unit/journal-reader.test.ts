@@ -25,6 +25,7 @@ const batch = (fenceOffset: number, n: number, extra: Partial<Batch> = {}): Jour
     inputs: [],
     positions: [],
     marks: [],
+    producers: [],
     states: [{ actor: 'x', key: 'k', version: 1, value: JSON.stringify({ n, fenceOffset }) }],
     emits: [],
     seen: [],
@@ -84,6 +85,7 @@ describe('validity of journal entries (J2)', () => {
       edges_hash: 'h',
       positions: [],
       marks: [],
+      producers: [],
       watermarks: [],
     };
     reader.read(100, { kind: 'anchor', anchor });
