@@ -40,7 +40,7 @@ export const WALLS = {
 /** A Kafka client library → who may import it: its adapter, the raw twin that bench compares with, strangers in contract tests. */
 export const CLIENT_LIBRARIES = {
   '@platformatic/kafka':
-    /^(kafka\/platformatic(\.ts$|\/)|bench\/|test\/contract\/|test\/unit\/kafka-)/,
+    /^(kafka\/platformatic(\.ts$|\/)|bench\/|test\/contract\/|test\/(unit|property)\/kafka-)/,
   kafkajs: /^(kafka\/kafkajs(\.ts$|\/)|bench\/)/,
 };
 

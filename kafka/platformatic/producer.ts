@@ -1,4 +1,4 @@
-import { Producer, stringSerializer } from '@platformatic/kafka';
+import { Admin, type Broker } from '@platformatic/kafka';
 import {
   KafkaError,
   type KafkaClientOptions,
@@ -14,11 +14,15 @@ import {
   watchConnections,
 } from './cluster.ts';
 import { codeOf, errorsWithin, isRefusal, nameOf, UNKNOWN_TOPIC } from './errors.ts';
+import { produce, type ProduceResponse } from './produce-request.ts';
 
 /*
+ * The library's own Producer sends again when told of a producer id, and takes four times as long to write a batch. So
+ * requests are made here, on connections of the library's pool, and nothing but its metadata is asked for.
+ *
  * Invariants (J3b):
  * 1. A record goes to the broker at most once: no idempotence, no retries, no repeat on stale metadata.
- * 2. acks=all stands on the call; the constructor's is not sent.
+ * 2. acks=all stands in each request.
  * 3. Calls reach a partition in the order in which they were made: each is handed over in its turn, and only
  *    when no look-up can come between it and its connection.
  */
@@ -32,36 +36,16 @@ interface Plan {
   readonly results: readonly SendResult[];
 }
 
-/** The part of a Produce answer that says what became of each partition. */
-interface ProduceResponse {
-  readonly responses: readonly {
-    readonly name: string;
-    readonly partitionResponses: readonly {
-      readonly index: number;
-      readonly errorCode: number;
-      readonly baseOffset: bigint;
-    }[];
-  }[];
-}
-
-type LibraryProducer = Producer<Buffer, Buffer, string, string>;
-
 export class PlatformaticProducer implements PlainProducer {
-  readonly #producer: LibraryProducer;
+  readonly #cluster: Admin;
+  readonly #timeoutMs: number;
   readonly #closeLost: () => Promise<void>;
   #handedOver: Promise<unknown> = Promise.resolve();
 
   constructor(options: KafkaClientOptions) {
-    this.#producer = new Producer<Buffer, Buffer, string, string>({
-      ...connectionOptions(options),
-      timeout: requestTimeoutOf(options),
-      maxInflights: MAX_IN_FLIGHT,
-      idempotent: false,
-      repeatOnStaleMetadata: false,
-      serializers: { headerKey: stringSerializer, headerValue: stringSerializer },
-    });
-    forbidResending(this.#producer);
-    this.#closeLost = watchConnections(this.#producer.connections);
+    this.#timeoutMs = requestTimeoutOf(options);
+    this.#cluster = new Admin({ ...connectionOptions(options), maxInflights: MAX_IN_FLIGHT });
+    this.#closeLost = watchConnections(this.#cluster.connections);
   }
 
   async send(records: readonly RecordToSend[]): Promise<readonly SendResult[]> {
@@ -72,7 +56,7 @@ export class PlatformaticProducer implements PlainProducer {
   }
 
   async close(): Promise<void> {
-    await this.#producer.close();
+    await this.#cluster.close();
     await this.#closeLost();
   }
 
@@ -85,17 +69,17 @@ export class PlatformaticProducer implements PlainProducer {
     let plan = await this.#plan(topics, records);
     await previous;
     // A call before this one failed meanwhile, and took the metadata with it.
-    if (plan.records.length > 0 && !areKnown(this.#producer, topics))
+    if (plan.records.length > 0 && !areKnown(this.#cluster, topics))
       plan = await this.#plan(topics, records);
     return { results: plan.records.length === 0 ? plan.results : this.#handOver(plan) };
   }
 
   async #plan(topics: readonly string[], records: readonly RecordToSend[]): Promise<Plan> {
     try {
-      let found = await findTopics(this.#producer, topics);
+      let found = await findTopics(this.#cluster, topics);
       let bad = records.filter((record) => problemOf(found, record) !== null);
       if (bad.length > 0) {
-        found = await findTopics(this.#producer, topics, { afresh: true });
+        found = await findTopics(this.#cluster, topics, { afresh: true });
         bad = records.filter((record) => problemOf(found, record) !== null);
       }
       if (bad.length === 0) return { records, results: [] };
@@ -106,38 +90,32 @@ export class PlatformaticProducer implements PlainProducer {
     }
   }
 
+  /** Order: the requests are on their connections, or wait for them in order, before this returns. */
   async #handOver({ records, results }: Plan): Promise<readonly SendResult[]> {
+    const { topics, brokers } = this.#cluster.currentMetadata ?? NOTHING_KNOWN;
+    const leaderOf = ({ topic, partition }: RecordToSend): number =>
+      topics.get(topic)?.partitions[partition]?.leader ?? -1;
+    const byLeader = Map.groupBy(records, leaderOf);
+    const sent = [...byLeader].map(([leader, own]) => this.#sendTo(brokers.get(leader), own));
+    return [...results, ...(await Promise.all(sent)).flat()];
+  }
+
+  async #sendTo(
+    leader: Broker | undefined,
+    records: readonly RecordToSend[],
+  ): Promise<readonly SendResult[]> {
     try {
-      const { offsets } = await this.#producer.send({
-        acks: -1,
-        idempotent: false,
-        repeatOnStaleMetadata: false,
-        messages: records.map(toMessage),
-      });
-      return [...results, ...(offsets ?? []).map(confirmed)];
+      const request = { leader, records, timeoutMs: this.#timeoutMs };
+      return answeredOf(await produce(this.#cluster, request), undefined);
     } catch (error) {
       // Leaders may have moved, or the broker is another one now: ask again before the next call.
-      this.#producer.clearMetadata();
-      return [...results, ...resultsOf(error, records)];
+      this.#cluster.clearMetadata();
+      return resultsOf(error, records);
     }
   }
 }
 
-/**
- * Told OUT_OF_ORDER_SEQUENCE_NUMBER or UNKNOWN_PRODUCER_ID, the library asks for a producer id and sends the same
- * records again, without idempotence too. Without an id it cannot; the first answer is lost to us, not its meaning.
- */
-function forbidResending(producer: LibraryProducer): void {
-  const refuse = (_options: unknown, callback: (error: Error) => void): void =>
-    callback(
-      new KafkaError(
-        'UNKNOWN_PRODUCER_ID',
-        true,
-        'The broker spoke of a producer id; this producer has none.',
-      ),
-    );
-  producer.initIdempotentProducer = refuse as typeof producer.initIdempotentProducer;
-}
+const NOTHING_KNOWN = { topics: new Map(), brokers: new Map<number, Broker>() } as const;
 
 /** Why a record cannot be sent; null: it can. The library would move it to another partition instead. */
 function problemOf(
@@ -164,11 +142,6 @@ function unknown({ topic, partition }: RecordToSend, cause: unknown): SendResult
   return { topic, partition, result: 'unknown', code: codeOf(cause), cause };
 }
 
-function confirmed(answer: { topic: string; partition: number; offset: bigint }): SendResult {
-  const { topic, partition, offset } = answer;
-  return { topic, partition, result: 'confirmed', baseOffset: Number(offset) };
-}
-
 /** One result per topic-partition of the records. */
 function resultsFor(
   records: readonly RecordToSend[],
@@ -183,52 +156,28 @@ function resultsFor(
 /** What is not known to be confirmed or refused is unknown (J3a). */
 function resultsOf(error: unknown, records: readonly RecordToSend[]): readonly SendResult[] {
   const answered = new Map<string, SendResult>();
-  for (const each of errorsWithin(error))
-    for (const result of [...confirmedOf(each), ...answeredOf(each)])
-      answered.set(partitionKey(result), result);
+  for (const each of errorsWithin(error)) {
+    const { response } = each as { readonly response?: ProduceResponse };
+    if (response === undefined) continue;
+    for (const result of answeredOf(response, each)) answered.set(partitionKey(result), result);
+  }
   return resultsFor(
     records,
     (record) => answered.get(partitionKey(record)) ?? unknown(record, error),
   );
 }
 
-/** Brokers that answered well while another one failed. */
-function confirmedOf(error: Error): readonly SendResult[] {
-  const { produced } = error as {
-    readonly produced?: {
-      readonly offsets?: readonly { topic: string; partition: number; offset: bigint }[];
-    };
-  };
-  return (produced?.offsets ?? []).map(confirmed);
-}
-
-/** The answer of a broker that refused at least one partition: it names the result of each. */
-function answeredOf(error: Error): readonly SendResult[] {
-  const { response } = error as { readonly response?: ProduceResponse };
-  return (response?.responses ?? []).flatMap(({ name: topic, partitionResponses }) =>
+/** The answer of a broker: it names the result of each partition. */
+function answeredOf({ responses }: ProduceResponse, cause: unknown): readonly SendResult[] {
+  return (responses ?? []).flatMap(({ name: topic, partitionResponses }) =>
     (partitionResponses ?? []).map(({ index: partition, errorCode, baseOffset }): SendResult => {
-      if (errorCode === 0) return confirmed({ topic, partition, offset: baseOffset });
+      if (errorCode === 0)
+        return { topic, partition, result: 'confirmed', baseOffset: Number(baseOffset) };
       const code = nameOf(errorCode);
       if (isRefusal(code)) return { topic, partition, result: 'refused', code };
-      return { topic, partition, result: 'unknown', code, cause: error };
+      return { topic, partition, result: 'unknown', code, cause };
     }),
   );
-}
-
-function toMessage({ topic, partition, key, value, headers }: RecordToSend) {
-  return {
-    topic,
-    partition,
-    headers: headers as Record<string, string>,
-    ...(key === null ? {} : { key: toBuffer(key) }),
-    ...(value === null ? {} : { value: toBuffer(value) }),
-  };
-}
-
-function toBuffer(bytes: Uint8Array): Buffer {
-  return Buffer.isBuffer(bytes)
-    ? bytes
-    : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength);
 }
 
 function partitionKey({ topic, partition }: { topic: string; partition: number }): string {
