@@ -4,7 +4,7 @@ import type { Topology } from '../../engine/topology.ts';
 import { foldJournal } from '../log/journal-fold.ts';
 import type { LogSession } from '../log/log-session.ts';
 import { type Difference, differencesOf } from './batch-difference.ts';
-import { RecordSource } from './record-source.ts';
+import { learn, RecordSource } from '../log/record-source.ts';
 import { Rerun } from './rerun.ts';
 
 /** What running today's code over one application's journals showed. */
@@ -58,6 +58,7 @@ export async function checkApplication(
           const isFused =
             fence?.fence.deployment === 'fused' && fence.fence.edges_hash !== DRAINING;
           const { batch: today, isWhole } = await rerun.run(batch, isFused);
+          for (const { value } of batch.emits) await learn(codec, value);
           check.batches += 1;
           check.inputs += batch.inputs.length;
           if (!isWhole) check.unchecked += 1;

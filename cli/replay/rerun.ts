@@ -5,7 +5,7 @@ import { Task } from '../../engine/task.ts';
 import { effectKey, parkedKey, TaskState } from '../../engine/task-state.ts';
 import type { Topology } from '../../engine/topology.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
-import type { RecordSource } from './record-source.ts';
+import type { RecordSource } from '../log/record-source.ts';
 
 export interface RerunOptions {
   readonly topology: Topology;

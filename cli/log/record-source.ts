@@ -1,7 +1,7 @@
 import type { SourceRecord } from '../../engine/task.ts';
 import { type FetchedRecord, KafkaError } from '../../kafka/client.ts';
 import { Backoff, pause } from '../../kafka/wait.ts';
-import type { LogSession } from '../log/log-session.ts';
+import type { LogSession } from './log-session.ts';
 
 interface Window {
   readonly topicId: string;
@@ -37,7 +37,7 @@ export class RecordSource {
     const record = window.records.get(offset);
     if (record === undefined) return null;
     const { codec } = this.#session;
-    if (record.value !== null && !codec.knows(record.value)) await learn(codec, record.value);
+    await learn(codec, record.value);
     return { ...record, topic, topicId: window.topicId };
   }
 
@@ -65,8 +65,13 @@ export class RecordSource {
 
 const GONE: ReadonlySet<string> = new Set(['OFFSET_OUT_OF_RANGE', 'UNKNOWN_TOPIC_OR_PARTITION']);
 
-/** A schema that the registry does not have leaves the record undecodable, as it is for a task. */
-async function learn(codec: LogSession['codec'], value: Uint8Array): Promise<void> {
+/**
+ * Makes a value decodable. A schema that the registry does not have leaves it undecodable, as it is for a task.
+ *
+ * Throws: CodecError REGISTRY_AWAY.
+ */
+export async function learn(codec: LogSession['codec'], value: Uint8Array | null): Promise<void> {
+  if (value === null || codec.knows(value)) return;
   try {
     await codec.learn(value);
   } catch (error) {

@@ -1,0 +1,131 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { createLog } from '../../apps/log.ts';
+import { createMetrics } from '../../apps/metrics.ts';
+import { serve } from '../../apps/service-server.ts';
+import { examine } from '../../cli/doctor/examine.ts';
+import { examineService } from '../../cli/doctor/service-findings.ts';
+import { JOURNAL_RECORD } from '../../engine/journal.ts';
+import { applyTopics } from '../../kafka/topics.ts';
+import { MemoryKafka } from '../../testing/memory-kafka.ts';
+import { topicsOf } from '../../topologies/topics.ts';
+import { add, countEvent } from '../support/counter.ts';
+import { EngineFixture, PARTITIONS } from '../support/engine-fixture.ts';
+import type { EngineRun } from '../support/engine-run.ts';
+import { eventually } from '../support/eventually.ts';
+import { logSessionOf } from '../support/log-session.ts';
+
+let fixture: EngineFixture;
+let run: EngineRun;
+
+beforeEach(async () => {
+  fixture = new EngineFixture({ client: new MemoryKafka() });
+  const { admin, names } = fixture;
+  const settings = { partitions: PARTITIONS, replicationFactor: 1, names };
+  await applyTopics(admin, topicsOf([fixture.topology()]), settings);
+  run = await fixture.running();
+});
+
+afterEach(() => fixture.end());
+
+const LATER_MS = 60_000;
+
+async function diagnose(laterMs = 0) {
+  const nowMs = Date.now() + laterMs;
+  const options = { sinceMs: null, nowMs, config: null, partitions: PARTITIONS };
+  return examine(logSessionOf(fixture), options);
+}
+
+async function codes(laterMs = 0): Promise<readonly string[]> {
+  const { findings } = await diagnose(laterMs);
+  const wrong = findings.filter(({ level }) => level === 'wrong');
+  return wrong.map(({ code, where }) => `${code} ${where}`);
+}
+
+it('J10 finds nothing wrong with what works, and says what one node gives up', async () => {
+  await fixture.publish(add('a', 'one', { amount: 1 }), add('b', 'two', { amount: 2 }));
+  await run.handled(4);
+  await eventually('its outputs are read again', async () => {
+    const { tasks } = await diagnose();
+    return tasks.every(({ waiting }) => waiting === 0);
+  });
+  const { findings, tasks } = await diagnose(LATER_MS);
+  expect(findings.filter(({ level }) => level === 'wrong')).toEqual([]);
+  expect(findings.map(({ code }) => code)).toContain('LOG_MAY_FORGET');
+  expect(tasks.map(({ partition }) => partition)).toEqual([0, 1, 2, 3]);
+});
+
+it('E-59 J8a J2 finds parked keys, dead letters and void batches', async () => {
+  const dead = Array.from({ length: 11 }, (_, at) =>
+    add('e', `e${at}`, { amount: 1, fail: 'dead' }),
+  );
+  await fixture.publish(add('d', 'd1', { amount: 1, fail: 'throw' }), ...dead);
+  await eventually('all is set aside', () => {
+    const { parked, deadLettered } = run.counts;
+    return parked.length === 1 && deadLettered.length === 11;
+  });
+  await eventually('the letters are published', async () => {
+    return (await fixture.read('dlq.count.add')).length === 11;
+  });
+  await run.stop();
+  const partition = fixture.partitionOf('d');
+  const [, entry] = (await fixture.journal(partition)).at(-1) ?? [];
+  if (entry?.kind !== 'batch') throw new Error('the journal ends without a batch');
+  await fixture.appendToJournal(partition, JOURNAL_RECORD.batch, entry.batch);
+  expect(await codes()).toEqual([`KEYS_PARKED counter/${partition}`, 'DEAD_LETTERS dlq.count.add']);
+  const { findings } = await diagnose();
+  expect(findings.map(({ code }) => code)).toContain('VOID_BATCHES');
+});
+
+it('J5a finds a task in front of which records wait', async () => {
+  await run.stop();
+  await fixture.publish(add('a', 'one', { amount: 1 }));
+  const partition = fixture.partitionOf('a');
+  expect(await codes()).toEqual([]);
+  expect(await codes(LATER_MS)).toEqual([`TASK_STALLED counter/${partition}`]);
+});
+
+it('J4 finds a source that no longer holds what the journal stands at', async () => {
+  await fixture.publish(add('a', 'one', { amount: 1 }));
+  await run.handled(2);
+  await run.stop();
+  await fixture.publish(add('a', 'two', { amount: 1 }), add('a', 'three', { amount: 1 }));
+  const partition = fixture.partitionOf('a');
+  await fixture.admin.deleteRecords(fixture.names.physical('adds'), partition, 2);
+  expect(await codes()).toEqual([`DATA_LOSS counter/${partition}`]);
+});
+
+it('B-01 finds an event that is missing in the middle of a correlation', async () => {
+  const third = countEvent('count.add', 'a', 'three', { amount: 1 });
+  const envelope = { ...third.envelope, sequence: 4 };
+  await fixture.publish(add('a', 'one', { amount: 1 }), { ...third, envelope });
+  await run.handled(4);
+  await eventually(
+    'its totals are published',
+    async () => (await fixture.read('totals')).length === 2,
+  );
+  const { findings } = await diagnose(LATER_MS);
+  const gap = findings.find(({ code }) => code === 'SEQUENCE_GAP');
+  expect(gap?.what).toBe('1 correlations miss events: a (3)');
+});
+
+it('K-08 finds topics that are missing or set otherwise', async () => {
+  const { admin, names } = fixture;
+  await run.stop();
+  await admin.deleteTopics([names.physical('dlq.adds')]);
+  await admin.alterTopicConfigs(names.physical('adds'), { 'retention.ms': '1' });
+  expect(await codes()).toEqual(['TOPIC_MISSING dlq.adds', 'TOPIC_DIFFERS adds']);
+});
+
+it('B-85 finds a service that is away or not healthy', async () => {
+  const log = createLog({ app: 'gateway', instanceId: '1', level: 'silent' });
+  const redis = () => Promise.reject(new Error('away'));
+  const options = { app: 'gateway' as const, port: 0, metrics: createMetrics(), log };
+  const server = await serve({ ...options, checks: { redis } });
+  const url = `http://127.0.0.1:${server.port}`;
+  const found = await examineService('gateway', url);
+  expect(found.filter(({ level }) => level === 'wrong')).toMatchObject([
+    { code: 'SERVICE_UNHEALTHY', what: 'not healthy: redis' },
+  ]);
+  await server.close();
+  expect(await examineService('gateway', url)).toMatchObject([{ code: 'SERVICE_AWAY' }]);
+});
