@@ -1,21 +1,29 @@
 import { parseArgs } from 'node:util';
+import { isUuid, newCorrelationId } from '../../avro/index.ts';
 import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
 import { sinceMs } from '../log/duration.ts';
 import { type LogSession, topologyOf, withLog } from '../log/log-session.ts';
 import { type ApplicationCheck, checkApplication } from '../replay/check.ts';
 import { checkLines } from '../replay/check-text.ts';
+import { replayInto, type ReplayReport } from '../replay/replay-into.ts';
 
 const USAGE = `
 Usage: millrace replay --check [--application A]… [--since all] [--topology <file>] [--json]
+       millrace replay <correlation id | intent id | topic | all> --into <prefix> [--from T] [--to T] [--swap] [--json]
 
   --check   run today's code over the recorded journals, and name the actors and keys whose state or emits would be others;
             changes nothing. npm run gate:replay is this, before a deploy. --since 24h leaves older batches out.
+  --into    make the read models of these correlations again from their events, in Redis under the prefix; the live ones
+            stay as they are. A topic stands for every correlation with a record on it, between --from and --to (ISO 8601);
+            what is younger than --to is not replayed.
+  --swap    then put each in the place of the live one, unless the live one moved on meanwhile
 
-Exit code 1: something would differ. 2: wrong use, or no broker or registry answers.`;
+Exit code 1: something would differ; nothing was found to replay; a live model moved on and was kept. 2: wrong use, or no
+broker, registry or Redis answers.`;
 
 export const command: Command = {
   name: 'replay',
-  summary: "run today's code over what was recorded",
+  summary: "run today's code over what was recorded: as a check, or to make read models again",
   usage: USAGE,
 
   async run(args, io) {
@@ -27,18 +35,80 @@ export const command: Command = {
         application: { type: 'string', multiple: true, default: [] },
         since: { type: 'string', default: 'all' },
         topology: { type: 'string' },
+        into: { type: 'string' },
+        from: { type: 'string' },
+        to: { type: 'string' },
+        swap: { type: 'boolean', default: false },
         json: { type: 'boolean', default: false },
       },
     });
-    if (!values.check || positionals.length > 0)
-      throw new UsageError('WRONG_USE', 'Say millrace replay --check.');
-    const since = sinceMs(values.since, Date.now());
-    const checks = await withLog({ io, topologyFile: values.topology }, (session) =>
-      checkAll(session, values.application, since),
-    );
-    return report(checks, values.json, io);
+    const [what] = positionals;
+    if (values.check && what === undefined && values.into === undefined) {
+      const since = sinceMs(values.since, Date.now());
+      const checks = await withLog({ io, topologyFile: values.topology }, (session) =>
+        checkAll(session, values.application, since),
+      );
+      return report(checks, values.json, io);
+    }
+    if (values.check || what === undefined || positionals.length > 1 || !isPrefix(values.into))
+      throw new UsageError(
+        'WRONG_USE',
+        'Say millrace replay --check, or millrace replay <correlation or topic> --into <prefix>.',
+      );
+    const { into: prefix, swap } = values;
+    const toMs = timeMs(values.to);
+    const fromMs = timeMs(values.from);
+    if (swap && toMs !== null)
+      throw new UsageError(
+        'WRONG_USE',
+        '--swap with --to would make an old state the live one; leave out one.',
+      );
+    const replay = await withLog({ io, topologyFile: undefined }, (session, config) => {
+      const selection = { ...chosen(session, what), fromMs, toMs };
+      const { redisUrl } = config.stores;
+      return replayInto(session, { selection, redisUrl, prefix, swap });
+    });
+    return reportReplay(replay, values.json, io);
   },
 };
+
+function isPrefix(text: string | undefined): text is string {
+  return text !== undefined && /^[\w.:-]{1,100}$/.test(text);
+}
+
+/** Throws: UsageError. */
+function timeMs(text: string | undefined): number | null {
+  if (text === undefined) return null;
+  const ms = Date.parse(text);
+  if (Number.isNaN(ms))
+    throw new UsageError('WRONG_USE', `'${text}' is no time; say 2026-01-31T12:00:00Z.`);
+  return ms;
+}
+
+function chosen(
+  { topologies }: LogSession,
+  what: string,
+): { readonly correlationId: string | null; readonly topic: string | null } {
+  if (what === 'all') return { correlationId: null, topic: null };
+  const topics = new Set(topologies.flatMap(({ sources }) => sources));
+  if (topics.has(what)) return { correlationId: null, topic: what };
+  const correlationId = isUuid(what) ? newCorrelationId(what.toLowerCase()) : what;
+  return { correlationId, topic: null };
+}
+
+function reportReplay({ prefix, written, swap }: ReplayReport, json: boolean, io: Io): ExitCode {
+  const count = Object.values(written).reduce((sum, each) => sum + each, 0);
+  if (json) io.out(JSON.stringify({ prefix, written, swap }));
+  else {
+    for (const [topic, each] of Object.entries(written))
+      io.out(`${topic}: ${each} models written under ${prefix}`);
+    if (swap !== null) io.out(`${swap.swapped} of them are live now.`);
+    for (const key of swap?.kept ?? [])
+      io.out(`${key} moved on meanwhile and was kept; replay it again.`);
+  }
+  if (count === 0) io.err('No events of it were found, so no read model was made.');
+  return count === 0 || (swap !== null && swap.kept.length > 0) ? 1 : 0;
+}
 
 async function checkAll(
   session: LogSession,

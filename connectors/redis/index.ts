@@ -4,3 +4,5 @@ export { ReadModelError } from './read-model-error.ts';
 export type { ReadModelErrorCode } from './read-model-error.ts';
 export { ReadModelReader, ReadModelWriter } from './read-models.ts';
 export type { ProjectedBatch, ProjectedEntry } from './read-models.ts';
+export { ReplayedModels } from './replayed-models.ts';
+export type { ReplayedModel, SwapReport } from './replayed-models.ts';

@@ -1,8 +1,12 @@
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { runCommand } from '../../cli/main.ts';
 import type { ApplicationCheck } from '../../cli/replay/check.ts';
 import type { Diagnosis } from '../../cli/doctor/examine.ts';
 import type { Explanation } from '../../cli/why/explanation.ts';
+import { ReplayedModels } from '../../connectors/redis/index.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
+import { eventually } from '../support/eventually.ts';
 import { LIFE, SystemClient } from './system-client.ts';
 import { startSystem, type System } from './system-fixture.ts';
 
@@ -19,13 +23,27 @@ beforeAll(async () => {
   client = new SystemClient(system, platformaticClient({ brokers, clientId: 'operations' }));
   intentId = await client.submit();
   events = await client.history(intentId, LIFE.length);
+  const { latest_plan_id: planId } = await client.ended(intentId);
+  await eventually('its plan ends', async () =>
+    (await client.get(`/plans/${planId}`)).text.includes('"completed"'),
+  );
 }, 60_000);
 
 afterAll(async () => {
   await system?.stop();
 });
 
-const millrace = (...args: readonly string[]) => system.run('cli/main.ts', ...args);
+/** A command as its users run it, but for a process of its own. */
+async function millrace(...args: readonly string[]) {
+  const out: string[] = [];
+  const err: string[] = [];
+  const code = await runCommand(args, {
+    out: (line) => void out.push(line),
+    err: (line) => void err.push(line),
+    env: system.env,
+  });
+  return { code, out: out.join('\n'), err: err.join('\n') };
+}
 
 describe('millrace why', () => {
   it('B-106 explains an event from the first cause to the last effect', async () => {
@@ -64,4 +82,54 @@ it('J10 doctor finds nothing wrong with a running system', async () => {
   expect(findings.filter(({ level }) => level === 'wrong')).toEqual([]);
   expect(tasks).toHaveLength(3 * system.config.kafka.partitions);
   expect(code).toBe(0);
+});
+
+describe('millrace replay', () => {
+  const redis = new Redis(process.env['REDIS_URL'] ?? '', { lazyConnect: true });
+  const live = () => redis.get(`intent:${intentId}`);
+
+  beforeAll(async () => {
+    await redis.connect();
+    await redis.select(Number(new URL(system.redisUrl).pathname.slice(1)));
+  });
+
+  afterAll(() => redis.quit());
+
+  it('B-109 makes a read model again beside the live one, byte for byte', async () => {
+    const before = await live();
+    const { code, out } = await millrace('replay', intentId, '--into', 'again.', '--json');
+    expect(JSON.parse(out)).toMatchObject({
+      written: { 'rm.intent': 1, 'rm.plan': 1 },
+      swap: null,
+    });
+    expect(code).toBe(0);
+    expect(await redis.get(`again.intent:${intentId}`)).toBe(before);
+    expect(await live()).toBe(before);
+  });
+
+  it('B-109 puts what was replayed in the place of the live one', async () => {
+    const before = await live();
+    await redis.set(`intent:${intentId}`, '{"state":"wrong"}');
+    const { code, out } = await millrace('replay', 'intents', '--into', 'b.', '--swap', '--json');
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toMatchObject({ swap: { kept: [] } });
+    expect(await live()).toBe(before);
+    expect(await redis.keys('b.*')).toEqual([]);
+  });
+
+  it('J9b keeps a live one that moved on meanwhile', async () => {
+    const models = await ReplayedModels.open(system.redisUrl, {
+      topicPrefix: system.names.prefix,
+      prefix: 'c.',
+    });
+    const before = await live();
+    const of = { topic: 'rm.intent', id: intentId, value: '{"state":"old"}' } as const;
+    const [version] = await models.versions('rm.intent', [intentId]);
+    expect(version).toMatch(/^\d+\/\d+$/);
+    await models.write([{ ...of, guard: '1/0' }]);
+    const swap = await models.swap([{ ...of, guard: '1/0' }]);
+    await models.close();
+    expect(swap).toEqual({ swapped: 0, kept: [`intent:${intentId}`] });
+    expect(await live()).toBe(before);
+  });
 });

@@ -1,0 +1,45 @@
+import { afterEach, beforeEach, expect, it } from 'vitest';
+import { remakeModels, type Selection } from '../../cli/replay/replayed-events.ts';
+import { MemoryKafka } from '../../testing/memory-kafka.ts';
+import { add } from '../support/counter.ts';
+import { EngineFixture } from '../support/engine-fixture.ts';
+import { eventually } from '../support/eventually.ts';
+import { logSessionOf } from '../support/log-session.ts';
+
+let fixture: EngineFixture;
+
+beforeEach(async () => {
+  fixture = await EngineFixture.start({ client: new MemoryKafka() });
+  const run = await fixture.running();
+  await fixture.publish(add('a', 'a1', { amount: 1 }), add('b', 'b1', { amount: 2 }));
+  await run.handled(4);
+  await fixture.publish(add('a', 'a2', { amount: 5 }));
+  await run.handled(6);
+  await eventually('all is published', async () => (await fixture.read('rm.count')).length === 3);
+  await run.stop();
+});
+
+afterEach(() => fixture.end());
+
+const ALL: Selection = { correlationId: null, topic: null, fromMs: null, toMs: null };
+
+async function remade(selection: Partial<Selection>) {
+  const models = await remakeModels(logSessionOf(fixture), fixture.topology(), {
+    ...ALL,
+    ...selection,
+  });
+  return Object.fromEntries(models.map(({ key, value }) => [key, value]));
+}
+
+it('B-109 makes read models again from the events, of all or of one correlation', async () => {
+  expect(await remade({})).toEqual({ a: { total: 6 }, b: { total: 2 } });
+  expect(await remade({ correlationId: 'a' })).toEqual({ a: { total: 6 } });
+  expect(await remade({ topic: 'adds' })).toEqual({ a: { total: 6 }, b: { total: 2 } });
+  expect(await remade({ correlationId: 'nobody' })).toEqual({});
+});
+
+it('B-109 leaves out what lies outside of the time given', async () => {
+  const times = (await fixture.read('adds')).map(({ timestampMs }) => timestampMs);
+  expect(await remade({ toMs: Math.min(...times) - 1 })).toEqual({});
+  expect(await remade({ topic: 'adds', fromMs: Math.max(...times) + 1 })).toEqual({});
+});
