@@ -23,7 +23,7 @@ afterEach(async () => {
 });
 
 describe('the stream on a broker', () => {
-  it('B-28 B-29 gives what is published, and leaves no consumer group', async () => {
+  it('B-28 B-29 B-96 gives what is published, and leaves no consumer group', async () => {
     const admin = rig.kafka.admin();
     const before = (await admin.listGroups()).map(({ id }) => id);
     const client = await rig.connect();

@@ -32,7 +32,7 @@ describe('correlation ids', () => {
 });
 
 describe('ULIDs', () => {
-  it('B-02 sort in the order they were taken, all within one millisecond', () => {
+  it('B-02 B-91 sort in the order they were taken, all within one millisecond', () => {
     const ids = createUlidGenerator(() => 1_763_000_000_000);
     const taken = Array.from({ length: 10_000 }, () => ids.next());
     expect([...taken].sort()).toEqual(taken);
@@ -47,7 +47,7 @@ describe('ULIDs', () => {
     expect([...taken].sort()).toEqual(taken);
   });
 
-  it('carry the time they were taken at', () => {
+  it('B-91 carry the time they were taken at', () => {
     const ids = createUlidGenerator(
       () => 1,
       () => 0,

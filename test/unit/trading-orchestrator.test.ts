@@ -120,7 +120,7 @@ describe('orchestrator', () => {
       });
   });
 
-  it('B-59 goes through every step, each with a transaction of its own', () => {
+  it('B-59 B-95 goes through every step, each with a transaction of its own', () => {
     const second = { txHash: '0xdef', raw: '0xother' };
     const { types, events, ledger } = run(
       {

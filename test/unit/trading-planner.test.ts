@@ -123,9 +123,12 @@ describe('minOut', () => {
     ['0.000001', '0.5', 6, '0'],
     ['1', '0.999999999999999999', 18, '0.000000000000000001'],
     ['123456789012345678901234567890.123456', '0.3', 6, '86419752308641975230864197523.086419'],
-  ])('B-51 of %s at %s is rounded down to %i decimals', (quote, slippage, decimals, expected) => {
-    expect(minOut(quote, slippage, decimals)).toBe(expected);
-  });
+  ])(
+    'B-51 B-94 of %s at %s is rounded down to %i decimals',
+    (quote, slippage, decimals, expected) => {
+      expect(minOut(quote, slippage, decimals)).toBe(expected);
+    },
+  );
 
   it.each(['1', '1.5', '-0.1', 'abc'])('B-51 refuses a slippage of %s', (slippage) => {
     expect(() => minOut('1', slippage, 6)).toThrow(RangeError);
@@ -244,7 +247,7 @@ describe('route', () => {
     expect(emit).toMatchObject({ payload: { steps: [{ min_out: '6.93' }] } });
   });
 
-  it('B-52 falls back to the pool and says so when the engine is missing', () => {
+  it('B-52 B-94 falls back to the pool and says so when the engine is missing', () => {
     const selected = selectRoute({ rustEngineEnabled: true, rustEngine: null });
     expect(selected.route).toBe('pool');
     expect(selected.warning).toContain('RUST_ENGINE_ENABLED');

@@ -23,14 +23,14 @@ const evaluate = (notional_usd: string, max_slippage: string) =>
 
 describe('evaluateRisk', () => {
   it.each(['10000', '10000.000', '0', '9999.99999999999999999999'])(
-    'B-45 approves a notional of %s at a limit of 10000',
+    'B-45 B-92 approves a notional of %s at a limit of 10000',
     (notional) => {
       expect(evaluate(notional, '0')).toEqual({ approved: true });
     },
   );
 
   it.each(['10000.01', '10000.000000000000000000000000000000000001', '1000000'])(
-    'B-45 rejects a notional of %s at a limit of 10000',
+    'B-45 B-92 rejects a notional of %s at a limit of 10000',
     (notional) => {
       const reason = `notional_usd must be a decimal from 0 to 10000, and is ${notional}.`;
       expect(evaluate(notional, '0')).toEqual({ approved: false, code: 'NOTIONAL_LIMIT', reason });
@@ -38,14 +38,14 @@ describe('evaluateRisk', () => {
   );
 
   it.each(['0.05', '0.0500', '0', '0.0499999'])(
-    'B-46 approves a slippage of %s at a limit of 0.05',
+    'B-46 B-92 approves a slippage of %s at a limit of 0.05',
     (slippage) => {
       expect(evaluate('1', slippage)).toEqual({ approved: true });
     },
   );
 
   it.each(['0.0500001', '0.05000000000000000000000000000000000001', '0.5'])(
-    'B-46 rejects a slippage of %s at a limit of 0.05',
+    'B-46 B-92 rejects a slippage of %s at a limit of 0.05',
     (slippage) => {
       const reason = `max_slippage must be a decimal from 0 to 0.05, and is ${slippage}.`;
       expect(evaluate('1', slippage)).toEqual({ approved: false, code: 'SLIPPAGE_LIMIT', reason });
@@ -53,7 +53,7 @@ describe('evaluateRisk', () => {
   );
 
   it.each(['-1', 'NaN', 'Infinity', '1e3', '', '0x10'])(
-    'B-45 B-46 rejects %j, which is no decimal of at least 0',
+    'B-45 B-92 B-46 rejects %j, which is no decimal of at least 0',
     (text) => {
       expect(evaluate(text, '0')).toMatchObject({ approved: false, code: 'NOTIONAL_LIMIT' });
       expect(evaluate('1', text)).toMatchObject({ approved: false, code: 'SLIPPAGE_LIMIT' });
