@@ -15,6 +15,11 @@ const KAFKA = join(CACHE, `kafka-${versions.kafka}`);
 const REGISTRY = join(CACHE, `registry-${versions.registry}`);
 const ARCHIVES = [`${KAFKA}.jsa`, `${REGISTRY}.jsa`];
 const OLDEST_JAVA = 17;
+/** What compiles the models, and the Debian packages that hold it. */
+const MODEL_PROGRAMS = [
+  { program: 'spin', packages: ['spin'] },
+  { program: 'gcc', packages: ['gcc', 'libc6-dev'] },
+];
 const INSTEAD = 'Or run the servers with docker compose up.';
 
 /** What could not be set up, and what to do. */
@@ -29,6 +34,13 @@ export function steps(env) {
       isNeeded: () => !arePackagesThere() || !doesNodeRun(),
       install: installPackages,
       remedy: 'Run npm ci. If Node 24 does not run afterwards, remove node_modules first.',
+    },
+    {
+      name: 'spin and gcc (for npm run model)',
+      isNeeded: () => MODEL_PROGRAMS.some(isMissing),
+      install: installModelPrograms,
+      isOptional: true,
+      isForModels: true,
     },
     {
       name: 'Java',
@@ -74,6 +86,15 @@ export function steps(env) {
     },
   ];
   return all.filter((step) => step.for === undefined || !step.for.every(isGiven));
+}
+
+function isMissing({ program }) {
+  return find(program) === null;
+}
+
+function installModelPrograms() {
+  for (const { packages } of MODEL_PROGRAMS.filter(isMissing))
+    packages.forEach(installDebianPackage);
 }
 
 /** Whether node_modules holds what the lock file asks for; packages of other platforms may be missing. */

@@ -1,7 +1,7 @@
 // Brings together what `npm start` and `npm test` need: npm packages, Java, the jars of Kafka and of the schema registry,
 // Redis. Plain Node 20 without packages, because it runs before there are any. Prints a line and a time for each part that
 // it did, and nothing when everything is there. MILLRACE_NO_INSTALL=1 forbids every installation and download;
-// --packages-only leaves out what only servers need.
+// --packages-only sees to the packages and to what the models need (spin), and leaves the servers out.
 import { performance } from 'node:perf_hooks';
 import { SetupError, steps } from './setup-steps.mjs';
 
@@ -17,7 +17,10 @@ async function main() {
   const installAllowed = !['1', 'true'].includes(process.env.MILLRACE_NO_INSTALL ?? '');
   const packagesOnly = process.argv.includes('--packages-only');
   const all = steps(process.env);
-  for (const step of packagesOnly ? all.slice(0, 1) : all) await carryOut(step, installAllowed);
+  const wanted = all.filter((step, index) =>
+    packagesOnly ? index === 0 || step.isForModels : !step.isForModels,
+  );
+  for (const step of wanted) await carryOut(step, installAllowed);
 }
 
 async function carryOut({ name, isNeeded, install, remedy, isOptional }, installAllowed) {

@@ -1,0 +1,127 @@
+// `npm run model [-- --quick] [--json] [--jobs N] [--only TEXT]`: compiles each configuration with spin and gcc, explores
+// it, and prints a line for each. Exit code 1 when a rule does not hold, a canary finds nothing, or a search was cut short.
+import { spawn, spawnSync } from 'node:child_process';
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { basename, join } from 'node:path';
+import { performance } from 'node:perf_hooks';
+import { parseArgs } from 'node:util';
+import { CONFIGURATIONS, type Configuration, type Defines } from './configurations.ts';
+import {
+  type Found,
+  judge,
+  parsePan,
+  readableTrace,
+  type Search,
+  type Verdict,
+} from './pan-output.ts';
+
+/** No path through these models is nearly as long; pan says so when one is, and the run fails. */
+const DEPTH = 100_000;
+const JOBS = 2;
+const OUTPUT_BYTES = 1024 * 1024;
+/** How gcc builds the search: breadth first finds the shortest trace. */
+const BUILD: Record<Search, readonly string[]> = {
+  exhaustive: ['-O2'],
+  canary: ['-O0', '-DBFS'],
+  bitstate: ['-O2', '-DBITSTATE'],
+};
+
+type Result = Configuration & Partial<Found> & Verdict & { readonly trace: readonly string[] };
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      quick: { type: 'boolean', default: false },
+      json: { type: 'boolean', default: false },
+      jobs: { type: 'string', default: String(JOBS) },
+      only: { type: 'string', default: '' },
+    },
+  });
+  for (const program of ['spin', 'gcc']) assertThere(program);
+  const waiting = CONFIGURATIONS.filter(
+    (each) =>
+      (!values.quick || each.isQuick === true) &&
+      `${each.rules} ${each.name} ${each.off ?? ''}`.includes(values.only),
+  );
+  const results: Result[] = [];
+  const startedAt = performance.now();
+  const work = async (): Promise<void> => {
+    for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+      const result = await explore(next);
+      results.push(result);
+      if (!values.json) print(result);
+    }
+  };
+  await Promise.all(Array.from({ length: Number(values.jobs) }, work));
+  const failed = results.filter((result) => !result.isGood).length;
+  const seconds = Math.round((performance.now() - startedAt) / 1000);
+  if (values.json) console.log(JSON.stringify({ seconds, failed, results }, null, 2));
+  else console.log(`${results.length - failed} of ${results.length} as expected, ${seconds} s.`);
+  return failed === 0 && results.length > 0 ? 0 : 1;
+}
+
+async function explore(configuration: Configuration): Promise<Result> {
+  const { defines, off } = configuration;
+  const search: Search = off === undefined ? (configuration.search ?? 'exhaustive') : 'canary';
+  const model = join(import.meta.dirname, configuration.file);
+  const macros = macrosOf(
+    off === undefined ? defines : { ...defines, [off]: true, SHORTEST: true },
+  );
+  const folder = await mkdtemp(join(tmpdir(), 'millrace-model-'));
+  try {
+    await run('spin', ['-a', ...macros, model], folder);
+    const flags = ['-w', '-DNOREDUCE', '-DSAFETY', ...BUILD[search]];
+    await run('gcc', [...flags, '-o', 'pan', 'pan.c'], folder);
+    const found = parsePan(await run(join(folder, 'pan'), [`-m${DEPTH}`], folder));
+    const trail = join(folder, `${basename(model)}.trail`);
+    const isBroken = (found.errors ?? 0) > 0;
+    const replay = ['-T', '-B', '-k', trail, ...macros, model];
+    const trace = isBroken ? readableTrace(await run('spin', replay, folder)) : [];
+    return { ...configuration, ...found, ...judge(found, search, trace), trace };
+  } catch (error) {
+    return { ...configuration, isGood: false, verdict: String(error), trace: [] };
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
+
+function macrosOf(defines: Defines): string[] {
+  return Object.entries(defines).map(([name, value]) =>
+    value === true ? `-D${name}` : `-D${name}=${value}`,
+  );
+}
+
+function print(result: Result): void {
+  const { isGood, rules, name, off, states = 0, depth = 0, seconds = 0 } = result;
+  const what = off === undefined ? name : `without: ${name}`;
+  const figures = `${states.toLocaleString('en')} states, depth ${depth}, ${seconds} s`;
+  console.log(
+    `${isGood ? 'ok  ' : 'FAIL'} ${rules.padEnd(12)} ${what}: ${result.verdict}; ${figures}`,
+  );
+  if (result.coverage !== undefined) console.log(`       ${result.coverage}`);
+  for (const line of result.trace) console.log(`       ${line}`);
+}
+
+function assertThere(program: string): void {
+  if (spawnSync(program, ['--version'], { stdio: 'ignore' }).error === undefined) return;
+  console.error(`${program} is not there, and the models need it: apt-get install ${program}`);
+  process.exit(1);
+}
+
+function run(program: string, args: readonly string[], cwd: string): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const child = spawn(program, args, { cwd, stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr])
+      stream.on('data', (bytes) => (output = (output + String(bytes)).slice(-OUTPUT_BYTES)));
+    child.on('error', reject);
+    child.on('close', (code) => {
+      // Pan and the replay of a trail may end in 1; what they printed decides.
+      if (code === 0 || (code === 1 && program !== 'gcc' && !args.includes('-a'))) resolve(output);
+      else reject(new Error(`${program} gave exit code ${code}: ${output.trim().slice(-1500)}`));
+    });
+  });
+}
+
+process.exitCode = await main();

@@ -1,0 +1,70 @@
+import { describe, expect, it } from 'vitest';
+import { judge, parsePan, readableTrace } from '../../models/pan-output.ts';
+
+const WHOLE = `
+(Spin Version 6.5.2 -- 6 December 2019)
+State-vector 172 byte, depth reached 27, errors: 0
+   295667 states, stored
+   660672 states, matched
+pan: elapsed time 0.97 seconds
+pan: rate 304811.34 states/second
+`;
+const BROKEN = `
+pan:1: assertion violated 0 (at depth 12)
+pan: wrote journal.pml.trail
+State-vector 180 byte, depth reached 12, errors: 1
+      499 states, stored
+pan: elapsed time 0.01 seconds
+`;
+const REPLAYED = `
+EVENT A starts
+EVENT   the fence of A stands at 0
+EVENT VIOLATION: published, and not in the valid journal
+EVENT VIOLATION: what follows from it
+spin: trail ends after 12 steps
+`;
+
+describe('the runner of the models', () => {
+  it('reads states, depth and time of a whole search', () => {
+    const found = parsePan(WHOLE);
+    expect(found).toMatchObject({ states: 295_667, depth: 27, seconds: 0.97, errors: 0 });
+    expect(judge(found, 'exhaustive', [])).toEqual({ isGood: true, verdict: 'holds, all states' });
+  });
+
+  it('does not take a search that was cut short for a proof', () => {
+    const found = parsePan(`error: max search depth too small\n${WHOLE}`);
+    expect(judge(found, 'exhaustive', [])).toMatchObject({ isGood: false });
+    expect(judge(parsePan(''), 'exhaustive', [])).toMatchObject({ isGood: false });
+  });
+
+  it('fails on a violation, and on a canary that finds none', () => {
+    const trace = readableTrace(REPLAYED);
+    expect(judge(parsePan(BROKEN), 'exhaustive', trace)).toEqual({
+      isGood: false,
+      verdict: 'VIOLATION: published, and not in the valid journal',
+    });
+    expect(judge(parsePan(WHOLE), 'canary', [])).toMatchObject({ isGood: false });
+  });
+
+  it('takes a canary only for caught when the model names what is violated', () => {
+    const trace = readableTrace(REPLAYED);
+    expect(judge(parsePan(BROKEN), 'canary', trace)).toMatchObject({ isGood: true });
+    expect(judge(parsePan(BROKEN), 'canary', [])).toMatchObject({ isGood: false });
+  });
+
+  it('shows the events of a trail up to the first violation', () => {
+    expect(readableTrace(REPLAYED)).toEqual([
+      ' 1 A starts',
+      ' 2   the fence of A stands at 0',
+      ' 3 VIOLATION: published, and not in the valid journal',
+    ]);
+  });
+
+  it('says what a sample covered', () => {
+    const found = parsePan(
+      `${WHOLE}\nhash factor: 121.5 (best if > 100.)\nbits set per state: 3 (-k3)`,
+    );
+    expect(found.coverage).toContain('121.5');
+    expect(judge(found, 'bitstate', [])).toMatchObject({ isGood: true });
+  });
+});
