@@ -2,6 +2,8 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { runCommand } from '../../cli/main.ts';
 import type { ApplicationCheck } from '../../cli/replay/check.ts';
+import type { Depth, Letter } from '../../cli/dlq/letters.ts';
+import type { RedrivePlan } from '../../cli/dlq/redrive-plan.ts';
 import type { Diagnosis } from '../../cli/doctor/examine.ts';
 import type { Explanation } from '../../cli/why/explanation.ts';
 import { ReplayedModels } from '../../connectors/redis/index.ts';
@@ -131,5 +133,41 @@ describe('millrace replay', () => {
     await models.close();
     expect(swap).toEqual({ swapped: 0, kept: [`intent:${intentId}`] });
     expect(await live()).toBe(before);
+  });
+});
+
+describe('millrace dlq and park', () => {
+  it('E-58 lists, shows and tries a dead letter without removing it', async () => {
+    const { brokers } = system.config.kafka;
+    const producer = platformaticClient({ brokers, clientId: 'operations' }).producer();
+    const topic = system.names.physical('intents');
+    const value = Buffer.from('no avro');
+    await producer.send([{ topic, partition: 0, key: Buffer.from('bad'), value, headers: {} }]);
+    await producer.close();
+    await eventually('it is set aside', async () => {
+      const { out } = await millrace('dlq', 'list', '--json');
+      const { topics } = JSON.parse(out) as { readonly topics: readonly Depth[] };
+      return topics.some((each) => each.topic === 'dlq.intents' && each.letters === 2);
+    });
+    for (let look = 0; look < 2; look++) {
+      const { code, out } = await millrace('dlq', 'peek', 'dlq.intents', '--json');
+      expect(code).toBe(0);
+      const { letters } = JSON.parse(out) as { readonly letters: readonly Letter[] };
+      expect(letters.map(({ error, key }) => [error, key])).toEqual([
+        ['UNDECODABLE', 'bad'],
+        ['UNDECODABLE', 'bad'],
+      ]);
+    }
+    const dry = await millrace('dlq', 'redrive', 'dlq.intents', '--dry-run', '--json');
+    expect(dry.code).toBe(1);
+    const { dry_run: plans } = JSON.parse(dry.out) as { readonly dry_run: readonly RedrivePlan[] };
+    expect(plans.map(({ outcome }) => outcome)).toEqual(['dead letter again', 'dead letter again']);
+    expect((await millrace('dlq', 'peek', 'dlq.nothing')).code).toBe(2);
+  });
+
+  it('J8a lists no parked keys where there are none', async () => {
+    const { code, out } = await millrace('park', 'list', '--json');
+    expect([code, JSON.parse(out)]).toEqual([0, { parked: [] }]);
+    expect((await millrace('park', 'show', 'planner.workers', 'risk', 'nobody')).code).toBe(1);
   });
 });
