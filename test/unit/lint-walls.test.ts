@@ -143,5 +143,6 @@ describe('everywhere, tests included', () => {
     const code = 'export function f(): void {\n  Promise.resolve(1);\n}';
     const path = 'test/unit/lint-walls.test.ts';
     expect(await messagesOf(path, code, typed)).toContain('no-floating-promises');
-  });
+    // It reads the types of the whole project.
+  }, 120_000);
 });
