@@ -29,6 +29,8 @@ export interface ApplicationOptions {
   readonly performers?: Readonly<Record<string, EffectPerformer>>;
   /** Effects in flight at once, per task. Default: 100. */
   readonly effectConcurrency?: number;
+  /** How often group offsets are committed; they may lag, they are for lag displays only (J4). Default: 5 s. */
+  readonly commitEveryMs?: number;
   readonly observer: RunnerObserver;
   readonly log: Log;
   /** Tasks that this process owns now; for sinks that follow the ownership. Awaited before the next change. */
@@ -48,7 +50,6 @@ export interface ApplicationStatus {
   }[];
 }
 
-/** How often group offsets are committed; they may lag, they are for lag displays only (J4). */
 const COMMIT_EVERY_MS = 5_000;
 
 /**
@@ -91,7 +92,10 @@ export class ApplicationRunner {
       onRevoked: () => Promise.resolve(),
       onFenced: (error) => options.onFenced(error),
     });
-    this.#commits = setInterval(() => void this.#commit(), COMMIT_EVERY_MS);
+    this.#commits = setInterval(
+      () => void this.#commit(),
+      options.commitEveryMs ?? COMMIT_EVERY_MS,
+    );
   }
 
   get status(): ApplicationStatus {

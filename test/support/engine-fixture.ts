@@ -77,12 +77,18 @@ export class EngineFixture {
 
   static async start(options: FixtureOptions = {}): Promise<EngineFixture> {
     const fixture = new EngineFixture(options);
-    const topology = fixture.topology();
-    const { sources, sinks, journal } = topology;
-    for (const topic of new Set([...sources, ...sinks, ...deadLetterTopics(topology)]))
-      await fixture.createTopic(topic);
-    await fixture.createTopic(journal, { 'max.message.bytes': String(16 * 1024 * 1024) });
+    await fixture.createMissingTopics();
     return fixture;
+  }
+
+  async createMissingTopics(): Promise<void> {
+    const topology = this.topology();
+    const { sources, sinks, journal } = topology;
+    const existing = new Set(await this.admin.listTopics());
+    for (const topic of new Set([...sources, ...sinks, ...deadLetterTopics(topology)]))
+      if (!existing.has(this.names.physical(topic))) await this.createTopic(topic);
+    if (!existing.has(this.names.physical(journal)))
+      await this.createTopic(journal, { 'max.message.bytes': String(16 * 1024 * 1024) });
   }
 
   createTopic(logical: string, configs: Readonly<Record<string, string>> = {}): Promise<void> {
@@ -215,7 +221,7 @@ export class EngineFixture {
     const own = (await this.admin.listTopics()).filter((name) =>
       name.startsWith(this.names.prefix),
     );
-    await this.admin.deleteTopics(own);
+    if (own.length > 0) await this.admin.deleteTopics(own);
     await Promise.all([this.producer.close(), this.#reader.close(), this.admin.close()]);
   }
 

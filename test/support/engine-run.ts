@@ -11,7 +11,13 @@ import { eventually } from './eventually.ts';
 export interface RunOptions extends Partial<
   Pick<
     ApplicationOptions,
-    'performers' | 'effectConcurrency' | 'instanceId' | 'sessionTimeoutMs' | 'clock' | 'codec'
+    | 'performers'
+    | 'effectConcurrency'
+    | 'instanceId'
+    | 'sessionTimeoutMs'
+    | 'clock'
+    | 'codec'
+    | 'commitEveryMs'
   >
 > {
   readonly definition?: Partial<TopologyDefinition>;

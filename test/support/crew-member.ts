@@ -1,0 +1,89 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import type { CrewWorkerLine, CrewWorkerSettings } from './crew-worker.ts';
+import { eventually } from './eventually.ts';
+import { type Step, stepsIn } from './fault-steps.ts';
+
+/** How long a member may take for what it is waited for, on a busy machine. */
+const PATIENCE_MS = 60_000;
+
+/** A running crew-worker.ts. */
+export class CrewMember {
+  readonly settings: CrewWorkerSettings;
+  readonly #child: ChildProcess;
+  readonly #errors: string[] = [];
+  readonly #said = new Set<string>();
+  /** Of each task that it has been assigned: `application/partition status`. */
+  tasks: readonly string[] = [];
+  /** Confirmed batches. */
+  batches = 0;
+
+  constructor(settings: CrewWorkerSettings) {
+    this.settings = settings;
+    this.#child = spawn(process.execPath, [join(import.meta.dirname, 'crew-worker.ts')], {
+      env: { ...process.env, CREW_WORKER: JSON.stringify(settings) },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    const { stdout, stderr } = this.#child;
+    if (stdout !== null)
+      createInterface({ input: stdout }).on('line', (line) =>
+        this.#hear(JSON.parse(line) as CrewWorkerLine),
+      );
+    stderr?.on('data', (data: Buffer) => this.#errors.push(data.toString()));
+  }
+
+  get isEnded(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+
+  /** Steps under way; after a kill those that it fell into. */
+  get steps(): readonly Step[] {
+    return stepsIn(this.settings.stepFile);
+  }
+
+  says(what: 'started' | 'ready' | 'fenced'): boolean {
+    return this.#said.has(what);
+  }
+
+  started(): Promise<void> {
+    return this.until('has started', () => this.says('started'));
+  }
+
+  ready(): Promise<void> {
+    return this.until('runs its tasks', () => this.says('ready'));
+  }
+
+  /** One more batch than now is confirmed. */
+  works(): Promise<void> {
+    const before = this.batches;
+    return this.until('confirms a batch', () => this.batches > before);
+  }
+
+  /** Throws: Error with what the process has said when it ends instead. */
+  async until(what: string, condition: () => boolean): Promise<void> {
+    const { member } = this.settings;
+    const isOver = (): boolean => condition() || this.isEnded;
+    await eventually(`member ${member} ${what} (${this.tasks.join()})`, isOver, PATIENCE_MS);
+    if (!condition()) throw new Error(`Member ${member} ended: ${this.#errors.join('')}`);
+  }
+
+  signal(signal: NodeJS.Signals): void {
+    this.#child.kill(signal);
+  }
+
+  /** SIGKILL by default; SIGTERM: it comes back; SIGUSR2: it leaves. */
+  async end(signal: 'SIGKILL' | 'SIGTERM' | 'SIGUSR2' = 'SIGKILL'): Promise<void> {
+    if (this.isEnded) return;
+    const exit = once(this.#child, 'exit');
+    this.#child.kill(signal);
+    await exit;
+  }
+
+  #hear(line: CrewWorkerLine): void {
+    if ('tasks' in line) this.tasks = line.tasks;
+    else if ('appended' in line) this.batches += 1;
+    else for (const what of Object.keys(line)) this.#said.add(what);
+  }
+}

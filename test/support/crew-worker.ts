@@ -1,0 +1,109 @@
+import type { Actor } from '../../engine/actor.ts';
+import type { TopologyDefinition } from '../../engine/topology.ts';
+import { platformaticClient } from '../../kafka/platformatic.ts';
+import { COUNTER_APPLICATION } from './counter.ts';
+import { EngineFixture } from './engine-fixture.ts';
+import { StepFile, steppingClient } from './fault-steps.ts';
+import { TALLY } from './tally.ts';
+
+/*
+ * One member of the counter and of the tally behind it, as a process of its own, to be killed. CREW_WORKER says what it
+ * is; what it does is said in lines of JSON. SIGTERM: it ends and comes back; SIGUSR2: it leaves.
+ */
+
+export interface CrewWorkerSettings {
+  readonly brokers: readonly string[];
+  readonly prefix: string;
+  readonly member: string;
+  readonly stepFile: string;
+  readonly sessionTimeoutMs: number;
+  /** Of the states' schema; from 2 on with an upcast. */
+  readonly stateVersion: number;
+}
+
+export type CrewWorkerLine =
+  | { readonly started: true }
+  | { readonly ready: true }
+  | { readonly appended: number }
+  | { readonly fenced: string }
+  | { readonly tasks: readonly string[] };
+
+/** Each step is drawn out, so that a kill can fall into any of them. */
+const STRETCH_MS = { handle: 0.3, append: 4, publish: 8, commit: 40 };
+const COMMIT_EVERY_MS = 150;
+const STATUS_EVERY_MS = 100;
+
+const say = (line: CrewWorkerLine): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
+
+const settings = JSON.parse(process.env['CREW_WORKER'] ?? '{}') as CrewWorkerSettings;
+const { brokers, prefix, member, sessionTimeoutMs, stateVersion } = settings;
+const steps = new StepFile(settings.stepFile);
+const runs = [COUNTER_APPLICATION, TALLY].map((application) => {
+  const client = steppingClient(
+    platformaticClient({ brokers, clientId: member }),
+    steps,
+    STRETCH_MS,
+  );
+  const { definition } = application;
+  return new EngineFixture({ application, client, prefix }).run({
+    definition: inSteps(definition),
+    instanceId: `${definition.application}.${member}`,
+    sessionTimeoutMs,
+    commitEveryMs: COMMIT_EVERY_MS,
+    onAppended: (batch) => say({ appended: batch.inputs.length }),
+    onFenced: () => {
+      say({ fenced: member });
+      process.exit(3);
+    },
+  });
+});
+steps.begin('restore');
+say({ started: true });
+
+let isReady = false;
+let last = '';
+setInterval(() => {
+  const tasks = runs.flatMap(({ status }) =>
+    status.tasks.map(
+      (task) => `${status.application}/${task.partition} ${task.failure ?? task.status}`,
+    ),
+  );
+  const isRunning = tasks.length > 0 && tasks.every((task) => task.endsWith(' running'));
+  if (isRunning && !isReady) {
+    isReady = true;
+    steps.end('restore');
+    say({ ready: true });
+  }
+  if (tasks.join() !== last) say({ tasks });
+  last = tasks.join();
+}, STATUS_EVERY_MS);
+
+const end = async (how: 'stay' | 'leave'): Promise<void> => {
+  await Promise.all(runs.map((run) => run.stop(how)));
+  process.exit(0);
+};
+process.once('SIGTERM', () => void end('stay'));
+process.once('SIGUSR2', () => void end('leave'));
+
+/** The same actors, each handler noted as a step that takes a while, with states of the version that is asked for. */
+function inSteps({ actors }: TopologyDefinition): Partial<TopologyDefinition> {
+  return { actors: actors.map(stepping) };
+}
+
+// eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
+function stepping(actor: Actor<any>): Actor<any> {
+  const handles = Object.entries(actor.handles).map(([type, handle]) => {
+    const noted: typeof handle = (state, message, context) => {
+      steps.begin('handle');
+      const until = performance.now() + STRETCH_MS.handle;
+      while (performance.now() < until);
+      const decision = handle(state, message, context);
+      steps.end('handle');
+      return decision;
+    };
+    return [type, noted] as const;
+  });
+  const upcast = (_from: number, stored: unknown): unknown => stored;
+  const state = { ...actor.state, version: stateVersion, upcast };
+  return { ...actor, state, handles: Object.fromEntries(handles) };
+}

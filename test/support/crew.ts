@@ -1,0 +1,166 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
+import { platformaticClient } from '../../kafka/platformatic.ts';
+import { type AnomalyReport, checkAnomalies, isClean } from '../../testing/anomaly-checker.ts';
+import { add } from './counter.ts';
+import { CrewMember } from './crew-member.ts';
+import type { CrewWorkerSettings } from './crew-worker.ts';
+import { EngineFixture } from './engine-fixture.ts';
+import { eventually } from './eventually.ts';
+import { TALLY } from './tally.ts';
+
+/** Until everything that was sent is handled and published. */
+const SETTLE_MS = 120_000;
+const KEYS = 53;
+const ADDS_PER_REQUEST = 12;
+const REQUEST_EVERY_MS = 60;
+
+export interface Verdict {
+  readonly reports: readonly AnomalyReport[];
+  readonly anomalies: number;
+  readonly visibleDuplicates: number;
+}
+
+/** Members of the counter and the tally in processes of their own, under load on one broker. */
+export class Crew {
+  readonly counter: EngineFixture;
+  readonly #tally: EngineFixture;
+  readonly #brokers: readonly string[];
+  readonly #folder: string;
+  readonly #members: CrewMember[] = [];
+  #load: AbortController | null = null;
+  #loading: Promise<void> = Promise.resolve();
+  sent = 0;
+
+  private constructor(brokers: readonly string[], folder: string, counter: EngineFixture) {
+    const { client, names } = counter;
+    this.#brokers = brokers;
+    this.#folder = folder;
+    this.counter = counter;
+    this.#tally = new EngineFixture({ application: TALLY, client, prefix: names.prefix });
+  }
+
+  /** Topics of its own, and load from now on. */
+  static async start(brokers: readonly string[]): Promise<Crew> {
+    const client = platformaticClient({ brokers, clientId: 'crew' });
+    const counter = await EngineFixture.start({ client });
+    const crew = new Crew(brokers, await mkdtemp(join(tmpdir(), 'millrace-crew-')), counter);
+    await crew.#tally.createMissingTopics();
+    crew.load();
+    return crew;
+  }
+
+  /** Starts a member; one with a name that was there before takes its place. */
+  member(member: string, settings: Partial<CrewWorkerSettings> = {}): CrewMember {
+    const started = new CrewMember({
+      brokers: this.#brokers,
+      prefix: this.counter.names.prefix,
+      member,
+      stepFile: join(this.#folder, `${member}-${this.#members.length}`),
+      sessionTimeoutMs: 6_000,
+      stateVersion: 1,
+      ...settings,
+    });
+    this.#members.push(started);
+    return started;
+  }
+
+  /** Starts members, and waits until all of them work. */
+  async members(...names: readonly string[]): Promise<readonly CrewMember[]> {
+    const started = names.map((name) => this.member(name));
+    await Promise.all(started.map((member) => member.ready()));
+    await Promise.all(started.map((member) => member.works()));
+    return started;
+  }
+
+  load(): void {
+    const loaded = new AbortController();
+    this.#load = loaded;
+    this.#loading = this.#sendUntil(loaded.signal);
+  }
+
+  async stopLoad(): Promise<void> {
+    this.#load?.abort();
+    await this.#loading;
+  }
+
+  /** Ends the load, lets the members finish, stops them, and holds all topics against each other. */
+  async verdict(): Promise<Verdict> {
+    await this.stopLoad();
+    if (this.#members.every(({ isEnded }) => isEnded)) this.member('1');
+    const settled = async (): Promise<boolean> => {
+      const reports = await this.#check(false);
+      const isDone = reports.every(({ pending }) => pending.inputs === 0 && pending.outputs === 0);
+      return isDone || !reports.every(isClean);
+    };
+    await eventually('everything is handled and published', settled, SETTLE_MS);
+    await Promise.all(this.#members.map((member) => member.end('SIGTERM')));
+    return verdictOf(await this.#check(true));
+  }
+
+  /** The topics as they are while the members run. */
+  async look(): Promise<Verdict> {
+    return verdictOf(await this.#check(false));
+  }
+
+  async end(): Promise<void> {
+    this.#load?.abort();
+    for (const member of this.#members) member.signal('SIGCONT');
+    await Promise.all(this.#members.map((member) => member.end()));
+    await this.#loading.catch(() => {});
+    await this.counter.end();
+    await this.#tally.end();
+    await rm(this.#folder, { recursive: true, force: true });
+  }
+
+  async #check(settled: boolean): Promise<readonly AnomalyReport[]> {
+    const reader = this.counter.client.reader();
+    try {
+      const { admin, names } = this.counter;
+      const common = { admin, names, reader, settled };
+      const [counter, tally] = [this.counter, this.#tally];
+      return [
+        await checkAnomalies({
+          ...{ ...common, topology: counter.topology(), codec: counter.codec },
+          readModelRules: [{ topic: 'rm.count', actor: 'watcher', value: lastSeen }],
+        }),
+        await checkAnomalies({
+          ...{ ...common, topology: tally.topology(), codec: tally.codec },
+          readModelRules: [{ topic: 'rm.tally', actor: 'tallier', value: totals }],
+        }),
+      ];
+    } finally {
+      await reader.close();
+    }
+  }
+
+  async #sendUntil(signal: AbortSignal): Promise<void> {
+    while (!signal.aborted) {
+      const adds = Array.from({ length: ADDS_PER_REQUEST }, () => {
+        this.sent += 1;
+        return add(`key-${(this.sent * 7) % KEYS}`, `e${this.sent}`, { amount: 1_000 });
+      });
+      await this.counter.publish(...adds);
+      await pause(REQUEST_EVERY_MS);
+    }
+  }
+}
+
+const lastSeen = (state: unknown): unknown => ({
+  total: (state as { readonly seen: readonly number[] }).seen.at(-1),
+});
+const totals = (state: unknown): unknown => ({
+  total: (state as { readonly totals: number }).totals,
+});
+
+function verdictOf(reports: readonly AnomalyReport[]): Verdict {
+  const sum = (of: (report: AnomalyReport) => number): number =>
+    reports.reduce((all, report) => all + of(report), 0);
+  return {
+    reports,
+    anomalies: sum(({ counts }) => Object.values(counts).reduce((all, each) => all + each, 0)),
+    visibleDuplicates: sum((report) => report.visibleDuplicates),
+  };
+}
