@@ -1,5 +1,6 @@
 import { FAULT_KINDS, nameOf } from '../../testing/simulation/fault.ts';
 import { shrink } from '../../testing/simulation/shrink.ts';
+import { LOSSES } from './loss.ts';
 import { type Plan, planOf } from './plan.ts';
 import { type Outcome, simulate } from './simulate.ts';
 
@@ -21,7 +22,8 @@ export interface Campaign {
 
 /** Runs one seed after another; ends with the first that fails, shrunk. */
 export async function campaign(first: number, seeds: number): Promise<Campaign> {
-  const fired = new Map(FAULT_KINDS.map((kind) => [nameOf(kind), 0]));
+  const kinds = [...FAULT_KINDS.map(nameOf), ...LOSSES.map((loss) => `loss/${loss}`)];
+  const fired = new Map(kinds.map((kind) => [kind, 0]));
   let counts: Outcome['counts'] = { batches: 0, voidBatches: 0, fences: 0, duplicates: 0 };
   for (let seed = first; seed < first + seeds; seed++) {
     const plan = planOf(seed);

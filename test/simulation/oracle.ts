@@ -160,10 +160,11 @@ export class Oracle {
     const model = this.models[record.partition];
     const place = `${where}/${record.offset}`;
     if (!topology.sources.includes(record.topic)) return [];
-    if (record.value?.byteLength === 0)
+    const key = Buffer.from(record.key ?? []).toString();
+    const isMisfit = key !== 'all' && this.#in.partitionOf(key) !== record.partition;
+    if (record.value?.byteLength === 0 || isMisfit)
       return model?.deadLettered.has(place) === true ? [] : [`${place} is no dead letter`];
     const { envelope } = codec.decode(record.value as Uint8Array).value as EventRecord;
-    const key = Buffer.from(record.key ?? []).toString();
     return (topology.consumers.get(envelope.event_type) ?? [])
       .filter((actor) => !this.#handled.has(`${actor.name}|${key}|${envelope.event_id}`))
       .map((actor) => `${place} is not handled by ${actor.name}`);

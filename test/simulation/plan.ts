@@ -1,4 +1,5 @@
 import { FAULT_KINDS, type Fault } from '../../testing/simulation/fault.ts';
+import { LOSSES, type Loss } from './loss.ts';
 import { Random } from '../../testing/simulation/random.ts';
 
 /** Everything about one run, from its seed; the faults are data, so that a failure can be shrunk. */
@@ -8,6 +9,8 @@ export interface Plan {
   /** Processes that run from the beginning, of three places for one. */
   readonly processes: number;
   readonly faults: readonly Fault[];
+  /** Instead of all faults: something that the broker may never lose is lost. */
+  readonly loss: Loss | null;
 }
 
 export const SLOTS = 3;
@@ -16,15 +19,20 @@ export const STORM_MS = 8_000;
 /** Calls within which a fault of a call may fall. */
 const CALLS = { journal: 40, publish: 40, fetch: 80, admin: 25 };
 const MOST_FAULTS = 14;
+/** Share of the seeds in which the broker loses something. */
+const LOSSY = 0.08;
 
 export function planOf(seed: number): Plan {
   const random = new Random(seed * 7 + 3);
-  const faults = Array.from({ length: random.between(1, MOST_FAULTS) }, () => faultOf(random));
+  const loss = random.chance(LOSSY) ? random.pick(LOSSES) : null;
+  const many = loss === null ? random.between(1, MOST_FAULTS) : 0;
+  const faults = Array.from({ length: many }, () => faultOf(random));
   return {
     seed,
     deployment: random.chance(0.35) ? 'split' : 'fused',
     processes: random.between(1, SLOTS),
     faults,
+    loss,
   };
 }
 

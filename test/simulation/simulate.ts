@@ -1,16 +1,16 @@
 import type { AvroCodec } from '../../avro/index.ts';
-import { eventHeaders } from '../../avro/index.ts';
 import { buildTopology, deadLetterTopics } from '../../engine/topology.ts';
-import type { RecordToSend } from '../../kafka/client.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import { SimulatedBroker } from '../../testing/simulation/broker.ts';
 import { type Fault, FaultSchedule } from '../../testing/simulation/fault.ts';
 import { World } from '../../testing/simulation/world.ts';
-import { firstEvent, offlineCodec } from '../support/test-application.ts';
+import { offlineCodec } from '../support/test-application.ts';
 import { LEDGER } from './ledger.ts';
 import { Oracle } from './oracle.ts';
+import { causeLoss, type Loss, RESTART_MS } from './loss.ts';
 import { type Plan, SLOTS, STORM_MS } from './plan.ts';
 import { Slot } from './slot.ts';
+import { Workload } from './workload.ts';
 
 export const PARTITIONS = 2;
 /** After the storm every fault is over; what then is not done by this time is not coming. */
@@ -18,11 +18,6 @@ const CALM_MS = 60_000;
 /** Landings may be this late. */
 const LATEST_MS = 7_000;
 const CODEC = offlineCodec(LEDGER);
-const KEYS = ['ann', 'bob', 'cid', 'dan', 'eve'];
-const PLAIN = Array.from({ length: 24 }, () => '');
-const OTHERS = ['throw', 'dead', 'quiet', 'tell:bob', 'tell:cid', 'tell:ann'];
-const WISHES = [...PLAIN, ...OTHERS, 'effect', 'effect', 'effect', 'effect'];
-
 export interface Outcome {
   readonly violations: readonly string[];
   readonly trace: readonly string[];
@@ -48,10 +43,11 @@ class Simulation {
   readonly #broker: SimulatedBroker;
   readonly #oracle: Oracle;
   readonly #faults: FaultSchedule;
+  readonly #workload: Workload;
   readonly #topology;
   readonly #slots: readonly Slot[];
   readonly #codec: AvroCodec = CODEC;
-  #inputs = 0;
+  readonly #stops: string[] = [];
   #isOver = false;
 
   constructor(plan: Plan) {
@@ -68,6 +64,13 @@ class Simulation {
     this.#broker = new SimulatedBroker(this.#world, {
       appended: (...appended) => this.#oracle.appended(...appended),
       committed: (_group, offsets) => this.#oracle.committed(offsets),
+    });
+    this.#workload = new Workload({
+      world: this.#world,
+      broker: this.#broker,
+      topology: this.#topology,
+      codec: this.#codec,
+      partitions: PARTITIONS,
     });
     this.#slots = Array.from(
       { length: SLOTS },
@@ -89,7 +92,7 @@ class Simulation {
   async run(): Promise<Outcome> {
     const world = this.#world;
     world.enter(null, () => void this.#live());
-    await world.run(() => this.#isOver || this.#oracle.violations.length > 0);
+    await world.run(() => this.#isOver || this.#isWrong);
     for (const slot of this.#slots) slot.kill();
     const { journals, violations, duplicates } = this.#oracle;
     const sum = (of: (journal: (typeof journals)[number]) => number): number =>
@@ -108,12 +111,23 @@ class Simulation {
     };
   }
 
+  /** What comes after a loss is for nobody to judge. */
+  get #isWrong(): boolean {
+    return this.#plan.loss === null && this.#oracle.violations.length > 0;
+  }
+
   async #live(): Promise<void> {
     await this.#createTopics();
+    if (this.#plan.loss === null) await this.#weather();
+    else await this.#lose(this.#plan.loss);
+    this.#isOver = true;
+  }
+
+  async #weather(): Promise<void> {
     this.#slots.slice(0, this.#plan.processes).forEach((slot) => slot.startIn(0));
     for (const fault of this.#plan.faults)
       if (fault.of === 'world') this.#world.after(fault.at, null, () => this.#happen(fault));
-    this.#produceSome();
+    this.#workload.start(STORM_MS);
     await this.#world.pause(STORM_MS);
     this.#calmDown();
     await this.#world.pause(LATEST_MS);
@@ -125,7 +139,29 @@ class Simulation {
         partition,
         this.#broker.log(this.#topology.journal, partition).from(0),
       );
-    this.#isOver = true;
+  }
+
+  /** The broker loses what it must not: the task has to stop and say so. */
+  async #lose(loss: Loss): Promise<void> {
+    const slot = this.#slots[0] as Slot;
+    slot.startIn(0);
+    this.#workload.start(STORM_MS);
+    await this.#world.pause(STORM_MS / 2);
+    this.#faults.count(`loss/${loss}`);
+    this.#world.note('world', `loss of ${loss}`);
+    const stops = await causeLoss(loss, {
+      world: this.#world,
+      broker: this.#broker,
+      journal: this.#topology.journal,
+      partitions: PARTITIONS,
+      crash: () => slot.crash(RESTART_MS),
+    });
+    this.#workload.addForEach('after');
+    const deadline = this.#world.nowMs + CALM_MS;
+    while (this.#stops.length === 0 && this.#world.nowMs < deadline) await this.#world.pause(200);
+    const [code] = this.#stops;
+    if (code !== stops)
+      this.#oracle.violations.push(`a loss of ${loss} ended with ${code}, not with ${stops}`);
   }
 
   async #createTopics(): Promise<void> {
@@ -140,50 +176,6 @@ class Simulation {
         replicationFactor: 1,
         configs: {},
       });
-  }
-
-  #produceSome(): void {
-    const { random } = this.#world;
-    if (this.#world.nowMs > STORM_MS) return;
-    for (let count = random.between(1, 3); count > 0; count--) this.#produceOne();
-    this.#world.after(random.between(20, 600), null, () => this.#produceSome());
-  }
-
-  #produceOne(): void {
-    const { random } = this.#world;
-    const id = `e${++this.#inputs}`;
-    const key = random.pick(KEYS);
-    const amount = random.between(1, 9);
-    if (random.chance(0.08)) return this.#produce('ledger.factor', 'all', id, { amount });
-    if (random.chance(0.04)) return this.#producePoison(key);
-    const payload = { amount, wish: random.pick(WISHES) };
-    this.#produce('ledger.add', key, id, payload);
-    // A foreign producer that retries: the same event, once more, sometimes much later.
-    if (random.chance(0.15))
-      this.#world.after(random.between(1, 2_000), null, () =>
-        this.#produce('ledger.add', key, id, payload),
-      );
-  }
-
-  #produce(type: string, key: string, id: string, payload: object): void {
-    const event = firstEvent(type, key, id, payload);
-    const { topic, record } = this.#topology.events.get(type) ?? { topic: '', record: '' };
-    const value = this.#codec.encode(topic, record, event);
-    const headers = eventHeaders(event.envelope);
-    // Reference data is for every task.
-    const partitions = key === 'all' ? [0, 1] : [partitionOf(Buffer.from(key), PARTITIONS)];
-    for (const partition of partitions)
-      this.#append({ topic, partition, key: Buffer.from(key), value, headers });
-  }
-
-  #producePoison(key: string): void {
-    const bytes = Buffer.from(key);
-    const partition = partitionOf(bytes, PARTITIONS);
-    this.#append({ topic: 'adds', partition, key: bytes, value: new Uint8Array(0), headers: {} });
-  }
-
-  #append(record: RecordToSend): void {
-    void this.#broker.append([record]);
   }
 
   #happen(fault: Extract<Fault, { of: 'world' }>): void {
@@ -246,8 +238,7 @@ class Simulation {
     this.#world.note('world', 'cold start');
     for (const slot of this.#slots) slot.kill();
     await this.#world.pause(5_000);
-    for (const key of KEYS)
-      this.#produce('ledger.add', key, `last-${key}`, { amount: 1, wish: '' });
+    this.#workload.addForEach('last');
     this.#slots[1]?.startIn(0);
   }
 
@@ -269,8 +260,10 @@ class Simulation {
     return this.#oracle.missing();
   }
 
-  /** A task stopped by name: right only when the broker has refused something. */
+  /** A task stopped by name: right only when the broker has refused or lost something. */
   #stopped(code: string): void {
+    this.#stops.push(code);
+    if (this.#plan.loss !== null) return;
     const refusals = { APPEND_REFUSED: 'journal/refused', PUBLISH_REFUSED: 'publish/refused' };
     const cause = (refusals as Record<string, string | undefined>)[code];
     if (cause === undefined || !this.#faults.fired.has(cause))

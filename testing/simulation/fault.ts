@@ -95,6 +95,10 @@ export class FaultSchedule {
   }
 
   fire(fault: Fault): void {
-    this.fired.set(nameOf(fault), (this.fired.get(nameOf(fault)) ?? 0) + 1);
+    this.count(nameOf(fault));
+  }
+
+  count(name: string): void {
+    this.fired.set(name, (this.fired.get(name) ?? 0) + 1);
   }
 }

@@ -1,0 +1,86 @@
+import { eventHeaders } from '../../avro/index.ts';
+import type { Codec } from '../../engine/codec.ts';
+import type { Topology } from '../../engine/topology.ts';
+import { partitionOf } from '../../kafka/partitioner.ts';
+import type { SimulatedBroker } from '../../testing/simulation/broker.ts';
+import type { World } from '../../testing/simulation/world.ts';
+import { firstEvent } from '../support/test-application.ts';
+
+export interface WorkloadOptions {
+  readonly world: World;
+  readonly broker: SimulatedBroker;
+  readonly topology: Topology;
+  readonly codec: Codec;
+  readonly partitions: number;
+}
+
+const KEYS = ['ann', 'bob', 'cid', 'dan', 'eve'];
+const PLAIN = Array.from({ length: 24 }, () => '');
+const OTHERS = ['throw', 'dead', 'quiet', 'tell:bob', 'tell:cid', 'tell:ann'];
+const WISHES = [...PLAIN, ...OTHERS, 'effect', 'effect', 'effect', 'effect'];
+
+/** What foreign producers put on the ledger's topics, and what they do wrong. */
+export class Workload {
+  readonly #in: WorkloadOptions;
+  #inputs = 0;
+
+  constructor(options: WorkloadOptions) {
+    this.#in = options;
+  }
+
+  /** Produces a few records now and then, until `untilMs`. */
+  start(untilMs: number): void {
+    const { random } = this.#in.world;
+    if (this.#in.world.nowMs > untilMs) return;
+    for (let count = random.between(1, 3); count > 0; count--) this.#produceOne();
+    this.#in.world.after(random.between(20, 600), null, () => this.start(untilMs));
+  }
+
+  /** One addition for every key. */
+  addForEach(name: string): void {
+    for (const key of KEYS)
+      this.#produce('ledger.add', key, `${name}-${key}`, { amount: 1, wish: '' });
+  }
+
+  #produceOne(): void {
+    const { random } = this.#in.world;
+    const id = `e${++this.#inputs}`;
+    const key = random.pick(KEYS);
+    const amount = random.between(1, 9);
+    if (random.chance(0.08)) return this.#produce('ledger.factor', 'all', id, { amount });
+    if (random.chance(0.03)) return this.#producePoison(key);
+    const payload = { amount, wish: random.pick(WISHES) };
+    if (random.chance(0.03)) return this.#produce('ledger.add', key, id, payload, 1);
+    this.#produce('ledger.add', key, id, payload);
+    // A producer that tries again: the same event, once more, sometimes much later.
+    if (random.chance(0.15))
+      this.#in.world.after(random.between(1, 2_000), null, () =>
+        this.#produce('ledger.add', key, id, payload),
+      );
+  }
+
+  /** `off`: how many partitions beside its own; a producer with another partitioner. */
+  #produce(type: string, key: string, id: string, payload: object, off = 0): void {
+    const { topology, codec, partitions, broker } = this.#in;
+    const event = firstEvent(type, key, id, payload);
+    const definition = topology.events.get(type);
+    if (definition === undefined) throw new Error(`No event ${type}.`);
+    const { topic, record } = definition;
+    const value = codec.encode(topic, record, event);
+    const headers = eventHeaders(event.envelope);
+    const bytes = Buffer.from(key);
+    // Reference data is for every task.
+    const all = Array.from({ length: partitions }, (_, partition) => partition);
+    const own = (partitionOf(bytes, partitions) + off) % partitions;
+    for (const partition of key === 'all' ? all : [own])
+      void broker.append([{ topic, partition, key: bytes, value, headers }]);
+  }
+
+  /** Bytes that nothing can be made of. */
+  #producePoison(key: string): void {
+    const bytes = Buffer.from(key);
+    const partition = partitionOf(bytes, this.#in.partitions);
+    const value = new Uint8Array(0);
+    void this.#in.broker.append([{ topic: 'adds', partition, key: bytes, value, headers: {} }]);
+  }
+}
