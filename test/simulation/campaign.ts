@@ -21,7 +21,11 @@ export interface Campaign {
 }
 
 /** Runs one seed after another; ends with the first that fails, shrunk. */
-export async function campaign(first: number, seeds: number): Promise<Campaign> {
+export async function campaign(
+  first: number,
+  seeds: number,
+  { shrinks = true } = {},
+): Promise<Campaign> {
   const kinds = [...FAULT_KINDS.map(nameOf), ...LOSSES.map((loss) => `loss/${loss}`)];
   const fired = new Map(kinds.map((kind) => [kind, 0]));
   let counts: Outcome['counts'] = { batches: 0, voidBatches: 0, fences: 0, duplicates: 0 };
@@ -31,7 +35,9 @@ export async function campaign(first: number, seeds: number): Promise<Campaign> 
     for (const [kind, times] of outcome.fired) fired.set(kind, (fired.get(kind) ?? 0) + times);
     counts = added(counts, outcome.counts);
     if (outcome.violations.length === 0) continue;
-    return { seeds: seed - first + 1, failures: [await shrunk(plan)], fired, counts };
+    const whole = { plan, outcome, faults: plan.faults.length };
+    const failure = shrinks ? await shrunk(plan) : whole;
+    return { seeds: seed - first + 1, failures: [failure], fired, counts };
   }
   return { seeds, failures: [], fired, counts };
 }

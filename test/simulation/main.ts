@@ -2,7 +2,7 @@ import { parseArgs } from 'node:util';
 import { type Campaign, campaign, type Failure } from './campaign.ts';
 
 /*
- * npm run simulate -- [--seeds 1000] [--seed 1] [--trace]
+ * npm run simulate -- [--seeds 1000] [--seed 1] [--trace] [--no-shrink]
  * Exit 0: nothing wrong; 1: a seed failed, or a kind of fault never happened; 2: wrong use.
  */
 
@@ -15,6 +15,7 @@ const { values } = parseArgs({
     seeds: { type: 'string', default: '1000' },
     seed: { type: 'string', default: '1' },
     trace: { type: 'boolean', default: false },
+    'no-shrink': { type: 'boolean', default: false },
   },
 });
 const [first, seeds] = [Number(values.seed), Number(values.seeds)];
@@ -23,7 +24,7 @@ if (!Number.isSafeInteger(first) || !Number.isSafeInteger(seeds) || seeds < 1) {
   process.exit(2);
 }
 const startedAt = performance.now();
-const result = await campaign(first, seeds);
+const result = await campaign(first, seeds, { shrinks: !values['no-shrink'] });
 const seconds = (performance.now() - startedAt) / 1000;
 report(result);
 for (const failure of result.failures) tell(failure);

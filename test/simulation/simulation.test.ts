@@ -9,7 +9,7 @@ describe('the engine under simulation', () => {
     'J1 J2 J5 loses, doubles and reorders nothing under any fault',
     { timeout: 120_000 },
     async () => {
-      const { failures, fired } = await campaign(1, 200);
+      const { failures, fired } = await campaign(1, 150);
       expect(failures.map(({ plan, outcome }) => [plan, outcome.violations])).toEqual([]);
       expect([...fired].filter(([, times]) => times === 0)).toEqual([]);
     },

@@ -1,0 +1,25 @@
+import { parseArgs } from 'node:util';
+import { runCanary } from './canary.ts';
+import { CANARIES } from './canary-list.ts';
+
+/*
+ * npm run simulate:canaries -- [--seeds 600] [--rule J5]
+ * Exit 0: every canary was caught; 1: one was not, or its patch is out of date.
+ */
+
+const { values } = parseArgs({
+  options: { seeds: { type: 'string', default: '600' }, rule: { type: 'string' } },
+});
+const chosen = CANARIES.filter(({ rule }) => values.rule === undefined || rule === values.rule);
+let alive = 0;
+for (const canary of chosen) {
+  const startedAt = performance.now();
+  const { isCaught, output } = await runCanary(canary, Number(values.seeds));
+  const seconds = ((performance.now() - startedAt) / 1000).toFixed(1);
+  const how = /^Seed \d+ .*\n.*/m.exec(output)?.[0].replace('\n', ' ');
+  console.log(`${isCaught ? 'caught' : 'ALIVE '} ${canary.rule} ${canary.what} (${seconds} s)`);
+  console.log(`       ${isCaught ? how : output.slice(-400)}`);
+  if (!isCaught) alive += 1;
+}
+console.log(`${chosen.length - alive} of ${chosen.length} canaries caught`);
+process.exitCode = alive === 0 && chosen.length > 0 ? 0 : 1;

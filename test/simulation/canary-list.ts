@@ -1,0 +1,193 @@
+import type { Patch } from './canary.ts';
+
+export interface Canary extends Patch {
+  /** Rule of docs/protocol.md that is switched off. */
+  readonly rule: string;
+  readonly what: string;
+}
+
+const TERM = 'kafka/term.ts';
+const JOURNAL_LOG = 'kafka/journal-log.ts';
+const PUBLISHER = 'kafka/publisher.ts';
+const RESTORE = 'kafka/restore.ts';
+const POSITIONS = 'kafka/source-positions.ts';
+const READER = 'engine/journal-reader.ts';
+const TASK = 'engine/task.ts';
+const STATE = 'engine/task-state.ts';
+
+const APPEND = `    await this.#journal.append(batch);\n`;
+
+/** Each switches off one rule by a change of a line; the simulation has to notice every one. */
+export const CANARIES: readonly Canary[] = [
+  {
+    rule: 'J1',
+    what: 'emits are published before their batch is confirmed',
+    file: TERM,
+    find: APPEND,
+    replace: `    this.#publisher.enqueue(batch.n, batch.emits);\n${APPEND}`,
+  },
+  {
+    rule: 'J1',
+    what: 'positions are told to the group before their batch is confirmed',
+    file: TERM,
+    find: APPEND,
+    replace: `    for (const each of batch.positions) this.#confirmed.set(each.topic, each);\n${APPEND}`,
+  },
+  {
+    rule: 'J1',
+    what: 'what stands before an acknowledged append is not read',
+    file: JOURNAL_LOG,
+    find: 'if (offset > this.#expected) await',
+    replace: 'if (offset < -1) await',
+  },
+  {
+    rule: 'J2',
+    what: 'a batch is valid whatever fence it names',
+    file: READER,
+    find: 'return batch.fence === this.lastFence?.offset && batch.n',
+    replace: 'return batch.n',
+  },
+  {
+    rule: 'J2',
+    what: 'a batch is valid whatever its n',
+    file: READER,
+    find: 'offset && batch.n === this.state.n + 1;',
+    replace: 'offset;',
+  },
+  {
+    rule: 'J3',
+    what: 'a base below the expected one is taken',
+    file: JOURNAL_LOG,
+    find: 'if (offset < this.#expected) throw',
+    replace: 'if (offset < -1) throw',
+  },
+  {
+    rule: 'J3a',
+    what: 'an append of unknown fate counts as confirmed',
+    file: JOURNAL_LOG,
+    find: `    if (result?.result === 'confirmed') return result.baseOffset;`,
+    replace:
+      `    if (result?.result === 'confirmed') return result.baseOffset;\n` +
+      `    if (result?.result === 'unknown' && this.#expected >= 0) return this.#expected;`,
+  },
+  {
+    rule: 'J4',
+    what: 'a position outside of the log is read on from',
+    file: POSITIONS,
+    find: 'position.offset >= bounds.start && position.offset <= bounds.end',
+    replace: 'position.offset >= -1',
+  },
+  {
+    rule: 'J4',
+    what: 'a topic made anew counts as the same',
+    file: POSITIONS,
+    find: 'position.topic_id === ids.get(topic)',
+    replace: 'true',
+  },
+  {
+    rule: 'J5',
+    what: 'what was not acknowledged is not sent again',
+    file: PUBLISHER,
+    find: `if (result.result !== 'confirmed' || output === undefined) return false;`,
+    replace:
+      `if (result.result === 'unknown') output?.waiting.splice(0, sent.length);\n` +
+      `    if (result.result !== 'confirmed' || output === undefined) return false;`,
+  },
+  {
+    rule: 'J5',
+    what: 'two requests of one output are in flight',
+    file: PUBLISHER,
+    find: 'if (output.isUnderWay || output.waiting.length === 0) continue;',
+    replace: 'if (output.waiting.length === 0) continue;',
+  },
+  {
+    rule: 'J5',
+    what: 'nothing is published again on takeover',
+    file: RESTORE,
+    find: 'return new Map(rests.filter(([, rest]) => rest.length > 0));',
+    replace: 'return new Map();',
+  },
+  {
+    rule: 'J5',
+    what: 'an output that holds anything of its own counts as complete',
+    file: RESTORE,
+    find: 'last === null || isAfter(n, emit.index, last.n, last.index)',
+    replace: 'last === null && isAfter(n, emit.index, -1, -1)',
+  },
+  {
+    rule: 'J6',
+    what: 'what was handled in the chain is handled again when it comes back',
+    file: TASK,
+    find: 'if (header === undefined || origin === null) return NONE;',
+    replace: 'if (header !== undefined || origin === null) return NONE;',
+  },
+  {
+    rule: 'J7',
+    what: 'what has come waits in no order',
+    file: TERM,
+    find: 'deliver(topic: string, topicId: string, records: readonly FetchedRecord[]): void {',
+    replace:
+      'deliver(topic: string, topicId: string, records: readonly FetchedRecord[]): void {\n' +
+      '    records = [...records].reverse();',
+  },
+  {
+    rule: 'J7',
+    what: 'a replay forgets what is parked',
+    file: STATE,
+    find: 'for (const change of batch.parked) this.applyParked(change);',
+    replace: '',
+  },
+  {
+    rule: 'J7',
+    what: 'a replay forgets open effects',
+    file: STATE,
+    find: 'for (const change of batch.effects) this.applyEffect(change);',
+    replace: '',
+  },
+  {
+    rule: 'J7a',
+    what: 'own records that come twice are handled twice',
+    file: TASK,
+    find: 'if (!this.#isNewFromItsOrigin(record)) return',
+    replace: 'if (!this.#isNewFromItsOrigin(record) && record.offset < 0) return',
+  },
+  {
+    rule: 'J7a',
+    what: 'foreign events that come twice are handled twice',
+    file: TASK,
+    find: 'if (this.#state.seen.get(key)?.has(message.eventId) === true) return',
+    replace: 'if (this.#state.seen.get(key)?.has(message.eventId) === null) return',
+  },
+  {
+    rule: 'J7b',
+    what: 'keys of other partitions are taken',
+    file: TASK,
+    find: 'if (right === partition) return null;',
+    replace: 'if (right >= 0) return null;',
+  },
+  {
+    rule: 'J8',
+    what: 'logical time follows the clock back',
+    file: TASK,
+    find: 'this.#state.time = Math.max(this.#state.time, this.#options.clock());',
+    replace: 'this.#state.time = this.#options.clock();',
+  },
+  {
+    rule: 'J8',
+    what: 'an effect is performed before its wish is confirmed',
+    file: TERM,
+    find: APPEND,
+    replace:
+      `    for (const { actor, key, id, request } of batch.effects) {\n` +
+      `      const wish = task.state.effects.get(effectKey(actor, key, id));\n` +
+      `      if (request !== null && wish !== undefined) this.#effects.start(wish);\n` +
+      `    }\n${APPEND}`,
+  },
+  {
+    rule: 'J8a',
+    what: 'what follows a parked message is handled',
+    file: TASK,
+    find: 'if (this.#state.parked.has(parkedKey(actor.name, key))) return',
+    replace: `if (this.#state.parked.has(parkedKey(actor.name, '')))  return`,
+  },
+];
