@@ -14,6 +14,7 @@ const POSITIONS = 'kafka/source-positions.ts';
 const READER = 'engine/journal-reader.ts';
 const TASK = 'engine/task.ts';
 const STATE = 'engine/task-state.ts';
+const DEDUPE = 'engine/dedupe.ts';
 
 const APPEND = `    await this.#journal.append(batch);\n`;
 
@@ -147,16 +148,16 @@ export const CANARIES: readonly Canary[] = [
   {
     rule: 'J7a',
     what: 'own records that come twice are handled twice',
-    file: TASK,
-    find: 'if (!this.#isNewFromItsOrigin(record)) return',
-    replace: 'if (!this.#isNewFromItsOrigin(record) && record.offset < 0) return',
+    file: DEDUPE,
+    find: 'if (mark !== undefined && !isAfter(origin.n, origin.index, mark.n, mark.index)) return',
+    replace: 'if (mark !== undefined && mark.n < 0) return',
   },
   {
     rule: 'J7a',
     what: 'foreign events that come twice are handled twice',
-    file: TASK,
-    find: 'if (this.#state.seen.get(key)?.has(message.eventId) === true) return',
-    replace: 'if (this.#state.seen.get(key)?.has(message.eventId) === null) return',
+    file: DEDUPE,
+    find: 'if (this.#state.seen.get(key)?.has(eventId) === true) return',
+    replace: 'if (this.#state.seen.get(key)?.has(eventId) === null) return',
   },
   {
     rule: 'J7b',
