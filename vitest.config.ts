@@ -9,7 +9,7 @@ export default defineConfig({
         test: {
           name: 'fast',
           include: ['test/{unit,property,simulation}/**/*.test.ts'],
-          testTimeout: 10_000,
+          testTimeout: 60_000,
         },
       },
       {
