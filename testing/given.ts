@@ -10,6 +10,7 @@ import type {
 } from '../engine/actor.ts';
 import { derivedUuid, hashOf } from '../engine/derived-id.ts';
 import type { Envelope, Micros } from '../engine/event.ts';
+import { type ImpureHandlerError, sanitizedActor } from './sanitizer.ts';
 
 /** What is there before a message comes. */
 export interface History<State> {
@@ -52,13 +53,17 @@ export const GIVEN_TIME: Micros = 1_767_323_045_000_006;
 
 /**
  * Runs the handlers of one actor by themselves: `given(actor, history).when(message).then({ emit })`. It
- * holds them to the engine's rules: states survive JSON, and only declared emits and references are used.
+ * holds them to the engine's rules: states survive JSON, only declared emits and references are used, and the same
+ * input gives the same decision.
  */
 export function given<State>(actor: Actor<State>, history: History<State> = {}): Given<State> {
+  let impure: ImpureHandlerError | null = null;
+  const sanitized = sanitizedActor(actor, (error) => (impure ??= error));
   const before = history.state === undefined ? actor.state.initial() : history.state;
   return {
     when(input) {
-      const decision = decide(actor, before, input, history);
+      const decision = decide(sanitized, before, input, history);
+      if (impure !== null) throw impure;
       const kept = decision.state === undefined ? before : throughJson(actor, decision.state);
       const state = kept ?? actor.state.initial();
       const emit = (decision.emit ?? []).map((each) => declared(actor, each));

@@ -6,6 +6,7 @@ import type { Batch, JournaledEmit } from '../engine/journal.ts';
 import { Task, type TaskObserver } from '../engine/task.ts';
 import { type OpenEffect, TaskState } from '../engine/task-state.ts';
 import type { Topology } from '../engine/topology.ts';
+import { type ImpureHandlerError, sanitizedTopology } from './sanitizer.ts';
 
 /** An event or read-model value that the topology put on a topic. */
 export interface DriverOutput {
@@ -28,6 +29,8 @@ export interface TopologyDriverOptions {
   readonly observer?: TaskObserver;
   /** Partition of a key; the driver is partition 0. Default: everything is its own. */
   readonly partitionOf?: (key: Uint8Array) => number;
+  /** False: handlers run once, and may be impure. Default: true. */
+  readonly sanitize?: boolean;
 }
 
 /**
@@ -35,17 +38,24 @@ export interface TopologyDriverOptions {
  * records look like is what the broker would carry. One partition, so every key lives in one task.
  *
  * Order: each `publish` is handled to its end, emits that come back included.
+ * Throws: ImpureHandlerError when a handler looks at more than its input, or decides differently of the same.
  */
 export class TopologyDriver {
   readonly #options: TopologyDriverOptions;
   readonly #topics = new Map<string, DriverRecord[]>();
   readonly batches: Batch[] = [];
   readonly outputs: DriverOutput[] = [];
+  readonly #topology: Topology;
+  #impure: ImpureHandlerError | null = null;
   #now: Micros;
   #task: Task;
 
   constructor(options: TopologyDriverOptions) {
     this.#options = options;
+    const { topology, sanitize = true } = options;
+    this.#topology = sanitize
+      ? sanitizedTopology(topology, (error) => (this.#impure ??= error))
+      : topology;
     this.#now = options.now ?? 1_700_000_000_000_000;
     this.#task = this.#newTask(new TaskState());
   }
@@ -98,11 +108,16 @@ export class TopologyDriver {
     this.#settle();
   }
 
+  /** What a replay of the journal alone comes to. */
+  replayed(): TaskState {
+    const state = new TaskState();
+    for (const batch of this.batches) state.applyBatch(structuredClone(batch));
+    return state;
+  }
+
   /** Throws the task away and rebuilds it from its journal, as a new owner does. */
   restart(): void {
-    const state = new TaskState();
-    for (const batch of this.batches) state.applyBatch(batch);
-    this.#task = this.#newTask(state);
+    this.#task = this.#newTask(this.replayed());
     this.#settle();
   }
 
@@ -117,9 +132,9 @@ export class TopologyDriver {
   }
 
   #newTask(state: TaskState): Task {
-    const { topology, codec, observer, fuse = true, partitionOf = () => 0 } = this.#options;
+    const { codec, observer, fuse = true, partitionOf = () => 0 } = this.#options;
     return new Task({
-      topology,
+      topology: this.#topology,
       codec,
       state,
       partition: 0,
@@ -135,6 +150,7 @@ export class TopologyDriver {
       const before = this.batches.length;
       for (const topic of this.#options.topology.sources) this.#takeFrom(topic);
       this.#seal();
+      if (this.#impure !== null) throw this.#impure;
       if (this.batches.length === before) return;
     }
   }
