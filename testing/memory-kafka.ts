@@ -71,9 +71,10 @@ export class MemoryKafka implements KafkaClient {
         this.#topic(name).configs = { ...this.#topic(name).configs, ...configs };
       },
       listTopics: () => Promise.resolve([...this.#topics.keys()]),
-      deleteTopics: async (names) => names.forEach((name) => this.#topics.delete(name)),
-      offsets: async (topic) =>
-        (this.#topics.get(topic)?.logs ?? []).map(({ start, end }) => ({ start, end })),
+      deleteTopics: async (names) => {
+        for (const name of names) this.#topics.delete(this.#topic(name).name);
+      },
+      offsets: async (topic) => this.#topic(topic).logs.map(({ start, end }) => ({ start, end })),
       deleteRecords: async (topic, partition, before) =>
         this.#deleteRecords(topic, partition, before),
       listGroups: async () => [...this.#groups.keys()].map((id) => ({ id, state: 'STABLE' })),
@@ -102,6 +103,8 @@ export class MemoryKafka implements KafkaClient {
 
   #deleteRecords(topic: string, partition: number, before: number): void {
     const log = this.log(topic, partition);
+    if (before < 0)
+      throw new KafkaError('INVALID_REQUEST', false, `Records go below an offset ≥ 0.`);
     if (before > log.end)
       throw new KafkaError(
         'OFFSET_OUT_OF_RANGE',

@@ -7,7 +7,7 @@ import {
   type TopicDescription,
 } from '../client.ts';
 import { boundsOf, connectionOptions, findTopics, watchConnections } from './cluster.ts';
-import { toKafkaError, UNKNOWN_TOPIC } from './errors.ts';
+import { lookUpError, toKafkaError, UNKNOWN_TOPIC } from './errors.ts';
 
 export class PlatformaticAdmin implements KafkaAdmin {
   readonly #admin: Admin;
@@ -76,7 +76,7 @@ export class PlatformaticAdmin implements KafkaAdmin {
   }
 
   async offsets(topic: string): Promise<readonly { start: number; end: number }[]> {
-    return this.#run(`asking for the offsets of ${topic}`, async () => {
+    return this.#runOn(topic, `asking for the offsets of ${topic}`, async () => {
       const found = (await findTopics(this.#admin, [topic])).get(topic);
       if (!found || found instanceof KafkaError)
         throw found ?? new KafkaError(UNKNOWN_TOPIC, true, topic);
@@ -89,7 +89,8 @@ export class PlatformaticAdmin implements KafkaAdmin {
     if (beforeOffset < 0)
       throw new KafkaError('INVALID_REQUEST', false, `Records of ${topic} go below an offset ≥ 0.`);
     const partitions = [{ partition, offset: BigInt(beforeOffset) }];
-    await this.#run(`deleting records of ${topic}/${partition} below ${beforeOffset}`, () =>
+    const doing = `deleting records of ${topic}/${partition} below ${beforeOffset}`;
+    await this.#runOn(topic, doing, () =>
       this.#admin.deleteRecords({ topics: [{ name: topic, partitions }] }),
     );
   }
@@ -151,6 +152,15 @@ export class PlatformaticAdmin implements KafkaAdmin {
         resourceName,
         Object.fromEntries(configs.map(({ name, value }) => [name, value ?? ''])),
       ]),
+    );
+  }
+
+  /** What the library remembers of a topic may be of one that is gone; it then calls the question wrong. */
+  async #runOn<Result>(topic: string, doing: string, call: () => Promise<Result>): Promise<Result> {
+    return this.#run(doing, () =>
+      call().catch((cause: unknown) => {
+        throw lookUpError(cause, [topic]) ?? cause;
+      }),
     );
   }
 

@@ -61,6 +61,14 @@ export class SimulatedBroker {
     return group;
   }
 
+  get groups(): readonly { readonly id: string; readonly state: string }[] {
+    return [...this.#groups.keys()].map((id) => ({ id, state: 'STABLE' }));
+  }
+
+  groupOffsets(groupId: string): readonly FetchPosition[] {
+    return this.#groups.get(groupId)?.offsets ?? [];
+  }
+
   committed(groupId: string, offsets: readonly FetchPosition[]): void {
     this.#watcher.committed(groupId, offsets);
   }

@@ -73,7 +73,8 @@ export class SimulatedClient implements KafkaClient {
   }
 
   admin(): KafkaAdmin {
-    const { admin } = this.#options.broker;
+    const { broker } = this.#options;
+    const { admin } = broker;
     const through = <Values extends unknown[], Result>(
       call: (...values: Values) => Promise<Result>,
     ) => {
@@ -87,8 +88,8 @@ export class SimulatedClient implements KafkaClient {
       deleteTopics: through(admin.deleteTopics),
       offsets: through(admin.offsets),
       deleteRecords: through(admin.deleteRecords),
-      listGroups: through(admin.listGroups),
-      groupOffsets: through(admin.groupOffsets),
+      listGroups: through(async () => broker.groups),
+      groupOffsets: through(async (groupId) => broker.groupOffsets(groupId)),
       ping: through(admin.ping),
       close: () => Promise.resolve(),
     };

@@ -84,8 +84,10 @@ export class World {
 
   /** Lets events happen until `isOver` says so. Throws: Error when nothing is left to happen before that. */
   async run(isOver: () => boolean): Promise<void> {
-    while (!isOver()) {
+    for (;;) {
+      // What the last event has set going runs to its end first.
       await new Promise((resolve) => real.setImmediate(resolve));
+      if (isOver()) return;
       const event = this.#pop();
       if (event === null) throw new Error(`Nothing is left to happen at ${this.nowMs} ms.`);
       if (event.isCancelled || event.process?.isAlive === false) continue;
@@ -96,7 +98,6 @@ export class World {
       }
       this.enter(event.process, event.act);
     }
-    await new Promise((resolve) => real.setImmediate(resolve));
   }
 
   #push(event: Event): void {
