@@ -154,6 +154,13 @@ export const CANARIES: readonly Canary[] = [
   },
   {
     rule: 'J7a',
+    what: 'what an SDK sends twice is handled twice',
+    file: DEDUPE,
+    find: 'if (taken.mark === null) return false;',
+    replace: 'if (taken.mark === null) return true;',
+  },
+  {
+    rule: 'J7a',
     what: 'foreign events that come twice are handled twice',
     file: DEDUPE,
     find: 'if (this.#state.seen.get(key)?.has(eventId) === true) return',

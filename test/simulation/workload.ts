@@ -1,5 +1,6 @@
 import { eventHeaders } from '../../avro/index.ts';
 import type { Codec } from '../../engine/codec.ts';
+import type { Headers } from '../../engine/event.ts';
 import type { Topology } from '../../engine/topology.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import type { SimulatedBroker } from '../../testing/simulation/broker.ts';
@@ -23,6 +24,8 @@ const WISHES = [...PLAIN, ...OTHERS, 'effect', 'effect', 'effect', 'effect'];
 export class Workload {
   readonly #in: WorkloadOptions;
   #inputs = 0;
+  /** Records that the SDK has numbered so far, by topic partition. */
+  readonly #sequences = new Map<string, number>();
 
   constructor(options: WorkloadOptions) {
     this.#in = options;
@@ -50,7 +53,8 @@ export class Workload {
     if (random.chance(0.08)) return this.#produce('ledger.factor', 'all', id, { amount });
     if (random.chance(0.03)) return this.#producePoison(key);
     const payload = { amount, wish: random.pick(WISHES) };
-    if (random.chance(0.03)) return this.#produce('ledger.add', key, id, payload, 1);
+    if (random.chance(0.03)) return this.#produce('ledger.add', key, id, payload, { off: 1 });
+    if (random.chance(0.25)) return this.#produceBySdk(key, id, payload);
     this.#produce('ledger.add', key, id, payload);
     // A producer that tries again: the same event, once more, sometimes much later.
     if (random.chance(0.15))
@@ -59,15 +63,34 @@ export class Workload {
       );
   }
 
+  /** An SDK numbers its records; what it sends again comes twice, or late behind others, with the same number. */
+  #produceBySdk(key: string, id: string, payload: object): void {
+    const { random } = this.#in.world;
+    const partition = partitionOf(Buffer.from(key), this.#in.partitions);
+    const sequence = (this.#sequences.get(`adds/${partition}`) ?? 0) + 1;
+    this.#sequences.set(`adds/${partition}`, sequence);
+    const sdk = { producer_id: 'sdk/1', producer_sequence: String(sequence) };
+    const send = (): void => this.#produce('ledger.add', key, id, payload, { sdk });
+    const isLate = random.chance(0.1);
+    if (!isLate) send();
+    if (isLate || random.chance(0.2)) this.#in.world.after(random.between(1, 1_500), null, send);
+  }
+
   /** `off`: how many partitions beside its own; a producer with another partitioner. */
-  #produce(type: string, key: string, id: string, payload: object, off = 0): void {
+  #produce(
+    type: string,
+    key: string,
+    id: string,
+    payload: object,
+    { off = 0, sdk = {} }: { readonly off?: number; readonly sdk?: Headers } = {},
+  ): void {
     const { topology, codec, partitions, broker } = this.#in;
     const event = firstEvent(type, key, id, payload);
     const definition = topology.events.get(type);
     if (definition === undefined) throw new Error(`No event ${type}.`);
     const { topic, record } = definition;
     const value = codec.encode(topic, record, event);
-    const headers = eventHeaders(event.envelope);
+    const headers = { ...eventHeaders(event.envelope), ...sdk };
     const bytes = Buffer.from(key);
     // Reference data is for every task.
     const all = Array.from({ length: partitions }, (_, partition) => partition);
