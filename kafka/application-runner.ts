@@ -1,6 +1,7 @@
 import type { Codec } from '../engine/codec.ts';
 import type { Micros } from '../engine/event.ts';
 import type { Topology } from '../engine/topology.ts';
+import type { MemberDescription } from './assigner.ts';
 import type { GroupAssignment, GroupMembership, KafkaClient } from './client.ts';
 import { checkDeployment } from './deployment-check.ts';
 import type { EffectPerformer } from './effect-runner.ts';
@@ -35,6 +36,8 @@ export interface ApplicationOptions {
   readonly log: Log;
   /** Tasks that this process owns now; for sinks that follow the ownership. Awaited before the next change. */
   onOwned?(partitions: readonly number[]): Promise<void>;
+  /** Journal offset that the local store has reached, by task: it is given such tasks first (J5b). */
+  warmth?(): Readonly<Record<number, number>>;
   /** Another process took this instance id: end this one at once (J5a). */
   onFenced(error: Error): void;
 }
@@ -62,6 +65,7 @@ export class ApplicationRunner {
   readonly #surroundings: TaskSurroundings;
   readonly #group: GroupMembership;
   readonly #commits: NodeJS.Timeout;
+  #generation = -1;
   #stopping = false;
 
   constructor(options: ApplicationOptions) {
@@ -87,6 +91,7 @@ export class ApplicationRunner {
       instanceId: options.instanceId,
       sessionTimeoutMs: options.sessionTimeoutMs,
       heartbeatIntervalMs: Math.max(100, Math.floor(options.sessionTimeoutMs / 3)),
+      describe: () => this.#describe(),
       onAssigned: (assignment) => this.#assign(assignment),
       // Tasks stay until the next assignment says whose they are: whoever else takes one fences it (J2).
       onRevoked: () => Promise.resolve(),
@@ -133,11 +138,24 @@ export class ApplicationRunner {
     ]);
   }
 
+  /** For whoever hands out the tasks (J5b). */
+  #describe(): MemberDescription {
+    const { topology, warmth } = this.#options;
+    const versions = topology.actors.map(({ name, state }) => [name, state.version] as const);
+    return {
+      versions: Object.fromEntries(versions),
+      owned: [...this.#tasks.keys()],
+      generation: this.#generation,
+      warm: warmth?.() ?? {},
+    };
+  }
+
   async #assign(assignment: GroupAssignment): Promise<void> {
     if (this.#stopping) return;
     const { log, topology } = this.#options;
     const { partitions, generation } = assignment;
     log.info({ application: topology.application, partitions, generation }, 'tasks assigned');
+    this.#generation = generation;
     const owned = new Set(partitions);
     const lost = [...this.#tasks.values()].filter((task) => !owned.has(task.partition));
     for (const task of lost) this.#tasks.delete(task.partition);

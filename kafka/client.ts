@@ -1,4 +1,5 @@
 import type { Headers } from '../engine/event.ts';
+import type { MemberDescription } from './assigner.ts';
 
 /*
  * The narrow port behind which a Kafka client stands. Adapters: kafka/platformatic.ts (default).
@@ -87,6 +88,8 @@ export interface GroupOptions {
   readonly instanceId: string;
   readonly sessionTimeoutMs: number;
   readonly heartbeatIntervalMs: number;
+  /** What the others are told of this member each time it joins; absent: nothing. See `assignTasks`. */
+  readonly describe?: () => MemberDescription;
   /** Called in order, one at a time; awaited before the next. */
   onAssigned(assignment: GroupAssignment): Promise<void>;
   /** Called before a rebalance takes partitions away, and when the membership was lost. */

@@ -1,3 +1,4 @@
+import { assignTasks, NOTHING_TOLD } from '../kafka/assigner.ts';
 import type { FetchPosition, GroupMembership, GroupOptions } from '../kafka/client.ts';
 
 interface Member {
@@ -6,7 +7,7 @@ interface Member {
   calls: Promise<void>;
 }
 
-/** Hands partitions out to members in the order of joining; every change is told to all of them. */
+/** Hands partitions out to members as a broker's group does with our assigner; every change is told to all. */
 export class MemoryGroup {
   readonly #partitions: () => number;
   readonly #committed = new Map<string, FetchPosition>();
@@ -56,9 +57,13 @@ export class MemoryGroup {
   #rebalance(): void {
     this.#generation += 1;
     const generation = this.#generation;
-    const all = Array.from({ length: this.#partitions() }, (_, partition) => partition);
-    this.#members.forEach((member, index) => {
-      const partitions = all.filter((partition) => partition % this.#members.length === index);
+    const told = this.#members.map(({ id, options }) => ({
+      id,
+      description: options.describe?.() ?? NOTHING_TOLD,
+    }));
+    const assigned = assignTasks(told, this.#partitions());
+    this.#members.forEach((member) => {
+      const partitions = assigned.get(member.id) ?? [];
       const assignment = { partitions, generation, memberId: member.id };
       member.calls = member.calls.then(() => member.options.onAssigned(assignment));
     });

@@ -1,4 +1,4 @@
-import { Consumer } from '@platformatic/kafka';
+import { Consumer, type GroupPartitionsAssigner } from '@platformatic/kafka';
 import { subscribe, unsubscribe } from 'node:diagnostics_channel';
 import {
   type FetchPosition,
@@ -8,6 +8,7 @@ import {
   KafkaError,
   type KafkaClientOptions,
 } from '../client.ts';
+import { assignTasks, decodeDescription, encodeDescription, NOTHING_TOLD } from '../assigner.ts';
 import { Backoff, pause } from '../wait.ts';
 import { connectionOptions, watchConnections } from './cluster.ts';
 import { codeOf, isFenced, toKafkaError } from './errors.ts';
@@ -154,7 +155,8 @@ export class PlatformaticMembership implements GroupMembership {
   }
 
   #newConsumer(): Consumer {
-    const { groupId, instanceId, topic, sessionTimeoutMs, heartbeatIntervalMs } = this.#options;
+    const { groupId, instanceId, topic, sessionTimeoutMs, heartbeatIntervalMs, describe } =
+      this.#options;
     const rebalanceTimeout = Math.max(sessionTimeoutMs, REBALANCE_TIMEOUT_MS);
     const consumer = new Consumer({
       ...connectionOptions(this.#client),
@@ -168,6 +170,8 @@ export class PlatformaticMembership implements GroupMembership {
       heartbeatStallTimeout: sessionTimeoutMs,
       rebalanceTimeout,
       autocommit: false,
+      protocolsMetadata: () => Buffer.from(encodeDescription(describe?.() ?? NOTHING_TOLD)),
+      partitionAssigner: assignerOf(topic),
     });
     consumer.memberId = this.#memberId;
     consumer.topics.track(topic);
@@ -210,6 +214,25 @@ export class PlatformaticMembership implements GroupMembership {
     this.#closed.abort();
     this.#options.onFenced(error);
   }
+}
+
+/** Hands out the partitions of the topic by what the members told when they joined (J5b). */
+function assignerOf(topic: string): GroupPartitionsAssigner {
+  return (_current, members, _topics, metadata) => {
+    const partitions = metadata.topics.get(topic)?.partitionsCount ?? 0;
+    const told = [...members.values()].map((member) => ({
+      id: member.memberId,
+      description: decodeDescription(bytesOf(member.metadata)),
+    }));
+    return [...assignTasks(told, partitions)].map(([memberId, own]) => ({
+      memberId,
+      assignments: new Map([[topic, { topic, partitions: [...own] }]]),
+    }));
+  };
+}
+
+function bytesOf(metadata: Buffer | string | null | undefined): Uint8Array | null {
+  return typeof metadata === 'string' ? Buffer.from(metadata) : (metadata ?? null);
 }
 
 /**

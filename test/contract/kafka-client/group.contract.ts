@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { API, type FaultProxy } from '../../../testing/fault-proxy.ts';
+import type { MemberDescription } from '../../../kafka/assigner.ts';
 import { eventually } from '../../support/eventually.ts';
 import { record, type Rig, timed } from './rig.ts';
 import { evict } from './stranger.ts';
@@ -306,8 +307,64 @@ export function groupConnections(withRig: WithRig): void {
   );
 }
 
+/** Members that say which tasks they own, as an application does, and of which version they are. */
+export function groupDescriptions(withRig: WithRig): void {
+  const describing = (rig: Rig, group: Awaited<ReturnType<typeof aGroup>>, version: number) => {
+    const describe = (): MemberDescription => ({
+      versions: { risk: version },
+      owned: member.partitions,
+      generation: member.assignments.at(-1)?.generation ?? -1,
+      warm: {},
+    });
+    const member: ReturnType<Rig['member']> = rig.member({ ...group, describe });
+    return member;
+  };
+
+  it(
+    'J5b leaves tasks where they are when a member comes and when one goes',
+    withRig(async (rig) => {
+      const group = await aGroup(rig);
+      const first = describing(rig, group, 1);
+      await first.has(ALL);
+      const second = describing(rig, group, 1);
+      await first.has([0, 1]);
+      await second.has([2, 3]);
+      const third = describing(rig, group, 1);
+      await eventually('the third has one', () => third.partitions.length === 1);
+      await eventually(
+        'nobody else has it',
+        () => first.partitions.length + second.partitions.length === 3,
+      );
+      const all = [first, second, third].flatMap(({ partitions }) => partitions);
+      expect(all.sort()).toEqual(ALL);
+      expect(first.partitions.every((partition) => partition < 2)).toBe(true);
+      expect(second.partitions.every((partition) => partition > 1)).toBe(true);
+      await third.membership.close('leave');
+      await first.has([0, 1], AT_ONCE_MS);
+      await second.has([2, 3], AT_ONCE_MS);
+    }),
+  );
+
+  it(
+    'J5b gives no task to a member older than its owner',
+    withRig(async (rig) => {
+      const group = await aGroup(rig);
+      const newer = describing(rig, group, 2);
+      await newer.has(ALL);
+      const older = describing(rig, group, 1);
+      await eventually('the older is told', () => older.assignments.length > 0);
+      await newer.has(ALL);
+      expect(older.partitions).toEqual([]);
+      const alike = describing(rig, group, 2);
+      await newer.has([0, 1]);
+      await alike.has([2, 3]);
+    }),
+  );
+}
+
 export function groupContract(withRig: WithRig): void {
   describe('group and its assignments', () => groupAssignments(withRig));
+  describe('group and what members tell', () => groupDescriptions(withRig));
   describe('group and its fences', () => groupFences(withRig));
   describe('group and its connections', () => groupConnections(withRig));
 }

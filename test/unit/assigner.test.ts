@@ -1,0 +1,82 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import {
+  assignTasks,
+  decodeDescription,
+  encodeDescription,
+  type GroupMember,
+  type MemberDescription,
+  NOTHING_TOLD,
+} from '../../kafka/assigner.ts';
+
+const member = (id: string, told: Partial<MemberDescription> = {}): GroupMember => ({
+  id,
+  description: { ...NOTHING_TOLD, generation: 1, ...told },
+});
+const of = (members: readonly GroupMember[], partitions: number) =>
+  Object.fromEntries(assignTasks(members, partitions));
+
+describe('the assigner', () => {
+  it('J5b leaves tasks where they are when a member comes, and moves as few as balance needs', () => {
+    const first = member('a', { owned: [0, 1, 2, 3] });
+    expect(of([first, member('b')], 4)).toEqual({ a: [0, 1], b: [2, 3] });
+    const both = [member('a', { owned: [0, 1] }), member('b', { owned: [2, 3] })];
+    expect(of([...both, member('c')], 4)).toEqual({ a: [0, 1], b: [2], c: [3] });
+  });
+
+  it('J5b gives what nobody owns to the warmest store', () => {
+    const cold = member('a', { owned: [0] });
+    const warm = member('b', { owned: [1], warm: { 2: 900, 3: 10 } });
+    const warmer = member('c', { warm: { 3: 950 } });
+    expect(of([cold, warm, warmer], 4)).toEqual({ a: [0], b: [1, 2], c: [3] });
+  });
+
+  it('J5b gives a task only to members at least as new as its owner, though it is less balanced', () => {
+    const newer = member('a', { owned: [0, 1, 2, 3], versions: { risk: 2, planner: 1 } });
+    const older = member('b', { versions: { risk: 1, planner: 1 } });
+    expect(of([newer, older], 4)).toEqual({ a: [0, 1, 2, 3], b: [] });
+    const updated = member('b', { versions: { risk: 2 } });
+    expect(of([newer, updated], 4)).toEqual({ a: [0, 1], b: [2, 3] });
+  });
+
+  it('F10 believes the newer of two that say they own a task', () => {
+    const zombie = member('a', { owned: [0, 1], generation: 3 });
+    const owner = member('b', { owned: [0, 1], generation: 4 });
+    expect(of([zombie, owner], 2)).toEqual({ a: [1], b: [0] });
+  });
+
+  it('J5b hands out each task once, balanced, alike in any order of members, and stays put after', () => {
+    const told = fc.record({
+      owned: fc.uniqueArray(fc.nat({ max: 11 })),
+      generation: fc.nat({ max: 5 }),
+      warm: fc.dictionary(fc.constantFrom('0', '3', '7'), fc.nat({ max: 99 })),
+    });
+    fc.assert(
+      fc.property(
+        fc.array(told, { minLength: 1, maxLength: 6 }),
+        fc.integer({ min: 1, max: 12 }),
+        (descriptions, partitions) => {
+          const members = descriptions.map((each, index) => member(`m${index}`, each));
+          const assigned = assignTasks(members, partitions);
+          const all = [...assigned.values()].flat().sort((left, right) => left - right);
+          expect(all).toEqual(Array.from({ length: partitions }, (_, partition) => partition));
+          const loads = [...assigned.values()].map((own) => own.length);
+          expect(Math.max(...loads) - Math.min(...loads)).toBeLessThanOrEqual(1);
+          expect(of(members.toReversed(), partitions)).toEqual(Object.fromEntries(assigned));
+          const settled = members.map(({ id }) =>
+            member(id, { owned: assigned.get(id) ?? [], generation: 9 }),
+          );
+          for (const [id, own] of assignTasks(settled, partitions))
+            expect(own.toSorted()).toEqual((assigned.get(id) ?? []).toSorted());
+        },
+      ),
+    );
+  });
+
+  it('takes what it cannot read for a member that told nothing', () => {
+    const { description } = member('a', { owned: [1], warm: { 1: 7 } });
+    expect(decodeDescription(encodeDescription(description))).toEqual(description);
+    expect(decodeDescription(new Uint8Array([1, 2]))).toEqual(NOTHING_TOLD);
+    expect(decodeDescription(null)).toEqual(NOTHING_TOLD);
+  });
+});
