@@ -68,6 +68,8 @@ export function startApplication(
 
 /** How long tasks may be silent before an app says it is not healthy. */
 const SILENT_MS = 5_000;
+/** How long a task may have work and not move before an app says so; the watchdog heals it later. */
+const STALLED_MS = 10_000;
 
 /** `tasks`: joined, every task running or about to, sources answering. */
 export function taskCheck(...runners: readonly ApplicationRunner[]): HealthChecks {
@@ -80,9 +82,10 @@ export function taskCheck(...runners: readonly ApplicationRunner[]): HealthCheck
 
 function refuseUnhealthy({ joined, tasks, fetchSilentMs }: ApplicationStatus): void {
   if (!joined) throw new Error('not a member of its group yet');
-  for (const { partition, status, failure } of tasks) {
+  for (const { partition, status, failure, stalledMs } of tasks) {
     if (failure !== null) throw new Error(`task ${partition} stopped: ${failure}`);
     if (status !== 'running') throw new Error(`task ${partition} is ${status}`);
+    if (stalledMs > STALLED_MS) throw new Error(`task ${partition} has work and does not move`);
   }
   if (fetchSilentMs > SILENT_MS) throw new Error('the broker does not answer fetches');
 }

@@ -148,6 +148,12 @@ function journalMetrics(registers: Registry[]) {
       help: 'Journal batches read that the protocol declares void (J2).',
       registers,
     }),
+    watchdogTotal: new Counter({
+      name: 'millrace_watchdog_total',
+      help: 'Terms that the watchdog ended: they had work and did not move.',
+      labelNames: ['application', 'partition'] as const,
+      registers,
+    }),
     republishedTotal: new Counter({
       name: 'millrace_republished_total',
       help: 'Records published again when a task was taken over (J5).',

@@ -17,6 +17,7 @@ export type EngineErrorCode =
   | 'DEPLOYMENT_CHANGED'
   | 'EDGES_CHANGED'
   | 'FENCED'
+  | 'STALLED'
   | 'APPEND_UNKNOWN'
   | 'APPEND_REFUSED'
   | 'PUBLISH_REFUSED'

@@ -5,6 +5,7 @@ import type { MemberDescription } from './assigner.ts';
 import type { GroupAssignment, GroupMembership, KafkaClient } from './client.ts';
 import { checkDeployment } from './deployment-check.ts';
 import type { EffectPerformer } from './effect-runner.ts';
+import { SHELL_LIMITS } from './limits.ts';
 import type { Log } from './log.ts';
 import { SourceFetcher } from './source-fetcher.ts';
 import {
@@ -14,6 +15,7 @@ import {
   type TaskSurroundings,
 } from './task-runner.ts';
 import type { TopicNames } from './topic-names.ts';
+import { Watchdog } from './watchdog.ts';
 
 export interface ApplicationOptions {
   readonly topology: Topology;
@@ -32,6 +34,8 @@ export interface ApplicationOptions {
   readonly effectConcurrency?: number;
   /** How often group offsets are committed; they may lag, they are for lag displays only (J4). Default: 5 s. */
   readonly commitEveryMs?: number;
+  /** How long a task may have work and not move before it is taken again. Default: SHELL_LIMITS.stallMs. */
+  readonly stallMs?: number;
   readonly observer: RunnerObserver;
   readonly log: Log;
   /** Tasks that this process owns now; for sinks that follow the ownership. Awaited before the next change. */
@@ -50,6 +54,8 @@ export interface ApplicationStatus {
     readonly partition: number;
     readonly status: TaskStatus;
     readonly failure: string | null;
+    /** For how long it has had work and not moved. */
+    readonly stalledMs: number;
   }[];
 }
 
@@ -65,16 +71,19 @@ export class ApplicationRunner {
   readonly #surroundings: TaskSurroundings;
   readonly #group: GroupMembership;
   readonly #commits: NodeJS.Timeout;
+  readonly #watchdog: Watchdog;
+  readonly #watch: NodeJS.Timeout;
   #generation = -1;
   #stopping = false;
 
   constructor(options: ApplicationOptions) {
     this.#options = options;
-    const { client, log, topology, names } = options;
+    const { client, log, topology, names, stallMs = SHELL_LIMITS.stallMs } = options;
     const admin = client.admin();
     const reader = client.reader();
     this.#surroundings = {
       ...options,
+      stallMs,
       performers: options.performers ?? {},
       effectConcurrency: options.effectConcurrency ?? 100,
       journalProducer: client.producer(),
@@ -101,6 +110,16 @@ export class ApplicationRunner {
       () => void this.#commit(),
       options.commitEveryMs ?? COMMIT_EVERY_MS,
     );
+    this.#watchdog = new Watchdog({
+      application: topology.application,
+      admin,
+      tasks: () => this.#tasks.values(),
+      stallMs,
+      now: () => performance.now(),
+      log,
+      onStalled: (partition) => options.observer.stalled?.(partition),
+    });
+    this.#watch = setInterval(() => void this.#watchdog.check(), stallMs / 5);
   }
 
   get status(): ApplicationStatus {
@@ -108,6 +127,7 @@ export class ApplicationRunner {
       partition: task.partition,
       status: task.status,
       failure: task.failure?.message ?? null,
+      stalledMs: this.#watchdog.stalledMs(task.partition),
     }));
     return {
       application: this.#options.topology.application,
@@ -124,6 +144,7 @@ export class ApplicationRunner {
   async stop(how: 'leave' | 'stay'): Promise<void> {
     this.#stopping = true;
     clearInterval(this.#commits);
+    clearInterval(this.#watch);
     await this.#options.onOwned?.([]);
     await Promise.all([...this.#tasks.values()].map((task) => task.stop()));
     await this.#commit();

@@ -21,6 +21,8 @@ export const SHELL_LIMITS = {
   requestBytes: 1000 * 1000,
   /** Effects that may be open in a task before it takes no more input: each is held in memory until its result. */
   openEffects: 10_000,
+  /** How long a task may have work and not move before its term is ended: beyond every time-out of a request. */
+  stallMs: 30_000,
   /** Records of a tail read on takeover; past it the whole tail is published again, and counted (J5). */
   tailRecords: 10_000,
   /** Milliseconds of a tail read. */

@@ -44,6 +44,7 @@ export class Publisher {
   readonly #changed = new Wake();
   readonly #underWay = new Set<Promise<void>>();
   #waiting = 0;
+  #retrying = 0;
   #waitingBytes = 0;
 
   constructor(options: PublisherOptions) {
@@ -54,6 +55,11 @@ export class Publisher {
   get isFull(): boolean {
     const { publishRecords, publishBytes } = SHELL_LIMITS;
     return this.#waiting >= publishRecords || this.#waitingBytes >= publishBytes;
+  }
+
+  /** Whether what was sent has to be sent again: the broker did not take it. */
+  get isRetrying(): boolean {
+    return this.#retrying > 0;
   }
 
   get waiting(): number {
@@ -148,7 +154,9 @@ export class Publisher {
   async #sendAgain(result: SendResult): Promise<void> {
     const { output } = this.#outputOf(result);
     if (output === undefined) return;
+    this.#retrying += 1;
     await pause(output.backoff.next(), this.#options.signal);
+    this.#retrying -= 1;
     output.isUnderWay = false;
     this.#sendWhatIsReady();
   }

@@ -57,8 +57,10 @@ export class SourceFetcher {
     this.#changed.signal();
   }
 
-  close(topic: string, partition: number): void {
-    this.#sources.delete(`${topic}/${partition}`);
+  /** Only the subscriber that opened it last closes it: a term left behind may end late. */
+  close(topic: string, partition: number, subscriber: SourceSubscriber): void {
+    const name = `${topic}/${partition}`;
+    if (this.#sources.get(name)?.subscriber === subscriber) this.#sources.delete(name);
   }
 
   /** A subscriber has room again. */
@@ -109,7 +111,7 @@ export class SourceFetcher {
         source.offset,
         fetched.logStartOffset,
       );
-      if (next === null) this.close(fetched.topic, fetched.partition);
+      if (next === null) this.close(fetched.topic, fetched.partition, source.subscriber);
       else source.offset = next;
       return true;
     }

@@ -118,3 +118,12 @@ function dataLoss(
       `accept the loss and reset the application.`,
   );
 }
+
+/** Ends a term under which a source was made anew: the next one compares the journaled position with it (J4). */
+export function lookAgain(topic: string): EngineError {
+  return new EngineError(
+    'DATA_LOSS',
+    'retake',
+    `Topic ${topic} is not the one this term began to read; its positions are checked again.`,
+  );
+}

@@ -12,6 +12,7 @@ import type { SourceFetcher } from './source-fetcher.ts';
 import { Term, type TermMode } from './term.ts';
 import type { TopicNames } from './topic-names.ts';
 import { Backoff, pause } from './wait.ts';
+import type { TaskProgress } from './watchdog.ts';
 
 /** What a running task reports, for metrics. Every call is cheap and synchronous. */
 export interface RunnerObserver extends Omit<TaskObserver, 'handled'> {
@@ -24,6 +25,8 @@ export interface RunnerObserver extends Omit<TaskObserver, 'handled'> {
   restored(partition: number, ratio: number): void;
   lag(topic: string, partition: number, records: number): void;
   parkedKeys(partition: number, count: number): void;
+  /** The watchdog ended a term that did not move. */
+  stalled?(partition: number): void;
 }
 
 /** What all tasks of one application in one process share. */
@@ -46,6 +49,8 @@ export interface TaskSurroundings {
   readonly log: Log;
   /** Refuses what another deployment has written; once per run of the application (J6). */
   readonly checkDeployment: () => Promise<void>;
+  /** How long a task may have work and not move; a third of it more, and its term is left behind. */
+  readonly stallMs: number;
   /** Age of the last successful heartbeat, in ms: what a fenced owner waits for (J5a). */
   readonly heartbeatAgeMs: () => number;
 }
@@ -71,6 +76,7 @@ export class TaskRunner {
   readonly #life: Promise<void>;
   /** How the next term treats a changed graph (J6). */
   #mode: TermMode = 'normal';
+  #healed = Promise.withResolvers<EngineError>();
   #membership: Membership;
   #term: Term | null = null;
   #status: TaskStatus = 'starting';
@@ -97,6 +103,17 @@ export class TaskRunner {
     return this.#term?.confirmedPositions ?? [];
   }
 
+  /** For the watchdog; null while it is between terms or has ended, as its status says. */
+  get progress(): TaskProgress | null {
+    return this.#status === 'running' ? (this.#term?.progress ?? null) : null;
+  }
+
+  /** Ends the term; one that hangs is left behind, its journal fenced by the next. */
+  heal(reason: EngineError): void {
+    this.#term?.fail(reason);
+    this.#healed.resolve(reason);
+  }
+
   /** The same assignment in a later generation. */
   reassigned(membership: Membership): void {
     this.#membership = membership;
@@ -117,7 +134,7 @@ export class TaskRunner {
       const startedAt = performance.now();
       const term = new Term(this.#surroundings, this.partition, this.#newFence(), this.#mode);
       this.#term = term;
-      const error = await term.run(this.#ended.signal);
+      const error = await this.#outcome(term);
       if (this.#ended.signal.aborted) break;
       if (this.#followGraph(term, error)) continue;
       const fields = { application: topology.application, partition: this.partition, error };
@@ -137,6 +154,15 @@ export class TaskRunner {
       await pause(backoff.next(), this.#ended.signal);
     }
     this.#status = 'stopped';
+  }
+
+  async #outcome(term: Term): Promise<unknown> {
+    this.#healed = Promise.withResolvers<EngineError>();
+    const left = this.#healed.promise.then(async (reason) => {
+      await pause(this.#surroundings.stallMs / 3, this.#ended.signal);
+      return reason;
+    });
+    return Promise.race([term.run(this.#ended.signal), left]);
   }
 
   /** J6: a graph whose fused edges changed is first drained unfused. True when the next term starts at once. */

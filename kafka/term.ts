@@ -9,14 +9,16 @@ import { isRekeyed } from '../engine/topology.ts';
 import type { FetchedRecord } from './client.ts';
 import { EffectRunner } from './effect-runner.ts';
 import { JournalLog } from './journal-log.ts';
+import { learnSchema } from './learn-schema.ts';
 import { SHELL_LIMITS } from './limits.ts';
 import { Publisher } from './publisher.ts';
 import { emitsToRepublish, type RestoreOptions, restoreTask } from './restore.ts';
 import type { SourceSubscriber } from './source-fetcher.ts';
-import { openSources } from './source-positions.ts';
+import { lookAgain, openSources } from './source-positions.ts';
 import type { TaskStatus, TaskSurroundings } from './task-runner.ts';
+import type { TaskProgress } from './watchdog.ts';
 import { DrainEnds } from './drain-ends.ts';
-import { Backoff, pause, Wake } from './wait.ts';
+import { pause, Wake } from './wait.ts';
 
 /**
  * normal: a changed graph is reported; drain: every emit is handled when it comes back, and the term ends when
@@ -50,11 +52,17 @@ export class Term implements SourceSubscriber {
   readonly #results: Settled[] = [];
   #topicIds: ReadonlyMap<string, string> = new Map();
   readonly #queue: SourceQueue<SourceRecord>;
+  /** Source topic (physical) → offset of the next fetch. */
+  readonly #reached = new Map<string, number>();
+  /** Counts what was taken and acknowledged: progress that no offset shows. */
+  #moves = 0;
+  #waitsFor: string | null = null;
   #failure: unknown = null;
   #draining = false;
   #idle = false;
   #task: Task | null = null;
   #fenceOffset = -1;
+  #restored = 0;
   status: TaskStatus = 'starting';
 
   constructor(surroundings: TaskSurroundings, partition: number, fence: Fence, mode: TermMode) {
@@ -83,6 +91,7 @@ export class Term implements SourceSubscriber {
       names,
       signal,
       onWatermark: (watermark) => {
+        this.#moves += 1;
         this.#task?.noteWatermark(watermark);
         if (watermark.partition === partition) this.#raiseDrainEnd(watermark);
         this.#wake.signal();
@@ -112,6 +121,36 @@ export class Term implements SourceSubscriber {
     return [...this.#confirmed.values()];
   }
 
+  /** For the watchdog. */
+  get progress(): TaskProgress {
+    const queue = this.#queue.size;
+    const publishing = this.#publisher.waiting;
+    const results = this.#results.length;
+    const n = this.#task?.state.n ?? 0;
+    const positions = [...this.#reached].map(([topic, offset]) => `${topic}@${offset}`);
+    const { status } = this;
+    return {
+      mark: [status, n, this.#moves, this.#restored, publishing, ...positions].join(),
+      // What is not running yet has its journal to read.
+      backlog: queue + results + publishing + (status === 'running' ? 0 : 1),
+      reached: this.#reached,
+      waitsFor: this.#knownWait,
+      dump: { status, n, queue, publishing, results, positions, effects: this.#effects.isFull },
+    };
+  }
+
+  get #knownWait(): string | null {
+    if (this.#waitsFor !== null) return this.#waitsFor;
+    if (this.#publisher.isRetrying) return 'the broker to take what is published';
+    if (this.#effects.isFull) return 'effects';
+    return this.#draining ? 'its end' : null;
+  }
+
+  /** Ends the term from outside; what it returns is this. */
+  fail(reason: EngineError): void {
+    this.#end(reason);
+  }
+
   /** Runs until the signal fires or something ends the term; resolves with what ended it, null if the signal. */
   async run(signal: AbortSignal): Promise<unknown> {
     const stop = (): void => this.#end(null);
@@ -125,7 +164,7 @@ export class Term implements SourceSubscriber {
     } finally {
       signal.removeEventListener('abort', stop);
       for (const topic of this.#in.topology.sources)
-        this.#in.fetcher.close(this.#in.names.physical(topic), this.#partition);
+        this.#in.fetcher.close(this.#in.names.physical(topic), this.#partition, this);
       // A request still under way could land behind what the next term publishes again.
       await this.#publisher.ended();
       this.status = 'stopped';
@@ -158,6 +197,7 @@ export class Term implements SourceSubscriber {
   }
 
   reached(topic: string, offset: number, end: number): void {
+    this.#reached.set(topic, offset);
     const logical = this.#in.names.logical(topic);
     this.#in.observer.lag(logical, this.#partition, Math.max(0, end - offset));
     if (this.#mode !== 'drain') return;
@@ -210,6 +250,7 @@ export class Term implements SourceSubscriber {
       topology.sinks.includes(topic) && !isRekeyed(topic);
     for (const [topic, offset] of opened.offsets) {
       const physical = names.physical(topic);
+      this.#reached.set(physical, offset);
       if (this.#mode === 'drain') {
         if (!isInternal(topic)) continue;
         const end = (await admin.offsets(physical))[this.#partition]?.end ?? 0;
@@ -274,31 +315,21 @@ export class Term implements SourceSubscriber {
   }
 
   async #takeRecords(task: Task): Promise<void> {
-    const { codec, fetcher, topology } = this.#in;
+    const { codec, fetcher, topology, log } = this.#in;
     const full = topology.sources.filter((topic) => this.#queue.isFull(topic));
     while (!task.isFull) {
       const record = this.#queue.take();
       if (record === undefined) break;
-      if (record.value !== null && !codec.knows(record.value)) await this.#learn(record.value);
+      if (record.value !== null && !codec.knows(record.value)) {
+        this.#waitsFor = 'the schema registry';
+        await learnSchema({ codec, log, signal: this.#ended.signal }, record.value);
+        this.#waitsFor = null;
+      }
       if (this.#ended.signal.aborted || this.#draining) return;
       task.take(record);
+      this.#moves += 1;
     }
     if (full.some((topic) => !this.#queue.isFull(topic))) fetcher.resume();
-  }
-
-  /** An unknown schema id waits for the registry; an id that the registry does not have becomes a dead letter. */
-  async #learn(value: Uint8Array): Promise<void> {
-    const backoff = new Backoff(100, 2_000);
-    while (!this.#ended.signal.aborted) {
-      try {
-        return await this.#in.codec.learn(value);
-      } catch (error) {
-        if ((error as { readonly code?: string }).code !== 'REGISTRY_AWAY') return;
-        const { topology, log } = this.#in;
-        log.warn({ application: topology.application, error }, 'waiting for the schema registry');
-        await pause(backoff.next(), this.#ended.signal);
-      }
-    }
   }
 
   async #append(task: Task, batch: Batch): Promise<void> {
@@ -325,7 +356,10 @@ export class Term implements SourceSubscriber {
       admin,
       names,
       signal: this.#ended.signal,
-      onProgress: (ratio) => observer.restored(this.#partition, ratio),
+      onProgress: (ratio) => {
+        this.#restored = ratio;
+        observer.restored(this.#partition, ratio);
+      },
     };
   }
 
@@ -358,13 +392,4 @@ export class Term implements SourceSubscriber {
     this.#ended.abort();
     this.#wake.signal();
   }
-}
-
-/** Ends a term under which a source was made anew: the next one compares the journaled position with it (J4). */
-function lookAgain(topic: string): EngineError {
-  return new EngineError(
-    'DATA_LOSS',
-    'retake',
-    `Topic ${topic} is not the one this term began to read; its positions are checked again.`,
-  );
 }

@@ -12,6 +12,7 @@ export interface RunOptions extends Partial<
   Pick<
     ApplicationOptions,
     | 'performers'
+    | 'stallMs'
     | 'effectConcurrency'
     | 'instanceId'
     | 'sessionTimeoutMs'
@@ -41,6 +42,7 @@ export interface Counts {
   handled: number;
   fenced: number;
   republished: number;
+  stalled: number;
   voidBatches: number;
   readonly skipped: string[];
   readonly parked: string[];
@@ -60,6 +62,7 @@ export class EngineRun {
     handled: 0,
     fenced: 0,
     republished: 0,
+    stalled: 0,
     voidBatches: 0,
     skipped: [],
     parked: [],
@@ -152,6 +155,7 @@ export class EngineRun {
       restored: () => {},
       lag: onLag,
       parkedKeys: () => {},
+      stalled: () => (counts.stalled += 1),
       skipped: (by) => counts.skipped.push(by),
       parked: (_actor, key, code) => counts.parked.push(`${key}: ${code}`),
       deadLettered: (topic, code) => counts.deadLettered.push(`${topic}: ${code}`),

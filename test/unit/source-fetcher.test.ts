@@ -106,7 +106,7 @@ describe('the fetcher of sources', () => {
     const [before, after] = [new Subscriber(), new Subscriber()];
     fetcher.open('t', 0, 10, before);
     await eventually('it asks', () => reader.asked.length === 1);
-    fetcher.close('t', 0);
+    fetcher.close('t', 0, before);
     fetcher.open('t', 0, 4, after);
     await reader.answer([fetched(10, 2)]);
     await reader.answer([fetched(4, 8)]);
