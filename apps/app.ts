@@ -13,6 +13,7 @@ import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Services } from './service-connector.ts';
 import type { HealthChecks } from './service-server.ts';
+import { trustLog } from './trust-log.ts';
 
 /** What every app of a process is made from. */
 export interface AppContext {
@@ -41,13 +42,18 @@ export function clockMicros(): number {
   return Math.round((performance.timeOrigin + performance.now()) * 1000);
 }
 
-/** An application of the engine in this process. */
-export function startApplication(
+/**
+ * An application of the engine in this process.
+ *
+ * Throws: LogNotTrustedError (stop) when the broker may lose what it has acknowledged (J10).
+ */
+export async function startApplication(
   context: AppContext,
   topology: Topology,
   more: Partial<ApplicationOptions> = {},
-): ApplicationRunner {
+): Promise<ApplicationRunner> {
   const { config, log, metrics, services, die } = context;
+  await trustLog(context, topology);
   return new ApplicationRunner({
     topology,
     client: services.kafka,

@@ -62,9 +62,9 @@ export function weaknessesOf(config: Config): Promise<readonly LogWeakness[]> {
 }
 
 function withTopics(config: Config, run: typeof planTopics): Promise<TopicPlan> {
-  const { topicPrefix, partitions } = config.kafka;
+  const { topicPrefix, partitions, replicationFactor } = config.kafka;
   const names = new TopicNames(topicPrefix);
-  const settings: TopicSettings = { partitions, replicationFactor: 1, names };
+  const settings: TopicSettings = { partitions, replicationFactor, names };
   return withAdmin(config, (admin) => run(admin, topicsOf(allTopologies(config)), settings));
 }
 

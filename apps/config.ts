@@ -40,6 +40,10 @@ export interface Config {
     /** Stands before every physical topic and group name. */
     readonly topicPrefix: string;
     readonly partitions: number;
+    /** Of topics that are created. */
+    readonly replicationFactor: number;
+    /** Whether a log that one disk holds is accepted (J10). */
+    readonly singleNode: boolean;
     readonly sessionTimeoutMs: number;
     /** Fused: a chain of actors is one application; split: one each. Fixed for the life of an application (J6). */
     readonly deployment: Deployment;
@@ -88,6 +92,8 @@ export interface Config {
 const PORT = { min: 1, max: 65_535 };
 const APP_PORT = { min: 0, max: 65_535 };
 const DAY_MS = 86_400_000;
+/** One broker on this machine is the local stack: it has no second node. */
+const LOOPBACK = /^(127\.[0-9.]+|localhost|\[::1\]):/;
 
 /**
  * Reads and checks the whole environment of an app.
@@ -163,12 +169,22 @@ function rejectSharedPorts(reader: ConfigReader, ports: Readonly<Record<AppName,
 
 function kafka(reader: ConfigReader): Config['kafka'] {
   const port = reader.integer('KAFKA_PORT', 19_092, PORT);
+  const brokers = reader.list('KAFKA_BROKERS', [`127.0.0.1:${port}`], {
+    pattern: /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/,
+    problem: 'not a list of brokers',
+    remedy: 'Set KAFKA_BROKERS to host:port, several separated by commas',
+  });
+  const singleNode = reader.flag(
+    'SINGLE_NODE',
+    brokers.length === 1 && LOOPBACK.test(brokers[0] ?? ''),
+  );
   return {
     client: reader.choice('KAFKA_CLIENT', 'platformatic', ['platformatic']),
-    brokers: reader.list('KAFKA_BROKERS', [`127.0.0.1:${port}`], {
-      pattern: /^(\[[0-9a-fA-F:]+\]|[A-Za-z0-9._-]+):\d{1,5}$/,
-      problem: 'not a list of brokers',
-      remedy: 'Set KAFKA_BROKERS to host:port, several separated by commas',
+    brokers,
+    singleNode,
+    replicationFactor: reader.integer('REPLICATION_FACTOR', singleNode ? 1 : 3, {
+      min: 1,
+      max: 100,
     }),
     topicPrefix: reader.text('TOPIC_PREFIX', '', {
       pattern: /^[A-Za-z0-9._-]{0,100}$/,

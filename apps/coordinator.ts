@@ -17,7 +17,7 @@ export const startCoordinator: StartApp = async (context) => {
   const sinks = new SinkSet(context, components.stateCoordinator.sinks);
   const topology = coordinatorTopology();
   const observer = completionObserver(engineObserver(topology, metrics, log), metrics);
-  const runner = startApplication(context, topology, {
+  const runner = await startApplication(context, topology, {
     observer,
     onOwned: (partitions) => sinks.follow(partitions),
   });

@@ -8,7 +8,7 @@ import { serve } from './service-server.ts';
 export const startOrchestrator: StartApp = async (context) => {
   const { config, components, services, metrics, log } = context;
   const { options, performers } = components.executionOrchestrator;
-  const runner = startApplication(context, orchestratorTopology(options), { performers });
+  const runner = await startApplication(context, orchestratorTopology(options), { performers });
   const watcher = new PoolWatcher({
     snapshots: () => components.venueManager.poolSnapshots(),
     producer: services.kafka.producer(),

@@ -81,14 +81,16 @@ export async function startTopologyFile(
   file: TopologyFile,
 ): Promise<RunningApp> {
   const { config, services, metrics, log } = context;
-  const { partitions } = config.kafka;
+  const { partitions, replicationFactor } = config.kafka;
   await applyTopics(services.admin, topicsOf(file.topologies), {
     partitions,
-    replicationFactor: 1,
+    replicationFactor,
     names: services.names,
   });
   const { performers } = file;
-  const runners = file.topologies.map((each) => startApplication(context, each, { performers }));
+  const runners = await Promise.all(
+    file.topologies.map((each) => startApplication(context, each, { performers })),
+  );
   const checks = {
     ...healthChecks(services, ['kafka', 'schema_registry']),
     ...taskCheck(...runners),

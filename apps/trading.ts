@@ -9,7 +9,9 @@ export const startTrading: StartApp = async (context) => {
   const { limits } = components.riskEngine;
   const { options: planner } = components.executionPlanner;
   const topologies = tradingTopologies({ limits, planner }, config.kafka.deployment);
-  const runners = topologies.map((topology) => startApplication(context, topology));
+  const runners = await Promise.all(
+    topologies.map((topology) => startApplication(context, topology)),
+  );
   const checks = {
     ...healthChecks(services, ['kafka', 'schema_registry']),
     ...taskCheck(...runners),

@@ -7,6 +7,8 @@ export interface LogWeakness {
   readonly what: string;
   readonly have: string;
   readonly want: string;
+  /** Whether a single node may have it: its disk is then the only copy, but nothing is forgotten by itself. */
+  readonly isAcceptable: boolean;
 }
 
 export class LogNotTrustedError extends Error {
@@ -20,7 +22,8 @@ export class LogNotTrustedError extends Error {
     );
     super(
       `The log may lose what it has acknowledged:\n${list.join('\n')}\n` +
-        `Set these on the broker, or accept a single node and with it the loss of whatever its disk loses.`,
+        `Set these on the broker. On one node replication is accepted as it is with SINGLE_NODE=1, and with it the ` +
+        `loss of whatever the node's disk loses; a journal that forgets by itself is never accepted.`,
     );
     this.weaknesses = weaknesses;
   }
@@ -31,9 +34,17 @@ const LEAST_IN_SYNC = 2;
 /** Settings that must not be on; a broker that does not know one cannot have it on. */
 const MUST_BE_OFF = ['unclean.leader.election.enable', 'write.caching'] as const;
 
+/** What a journal must have on any number of nodes: it is cleaned by its owner, never by the broker (J9). */
+const MUST_BE = {
+  'cleanup.policy': 'delete',
+  'retention.ms': '-1',
+  'retention.bytes': '-1',
+  'segment.bytes': String(64 * 1024 * 1024),
+} as const;
+
 /**
- * Whether journals stand where an acknowledged append is never lost. With `singleNode` weaknesses are returned,
- * to be said at start; without they are refused.
+ * Whether journals stand where an acknowledged append is never lost. With `singleNode` those that come of having one
+ * node are returned, to be said at start; without they are refused, and what lets a journal forget always is.
  *
  * Throws: LogNotTrustedError (stop); KafkaError, also when a journal is missing. Source: J10, F9.
  */
@@ -49,14 +60,15 @@ export async function checkLog(
     throw new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', false, message);
   }
   const weaknesses = described.flatMap(weaknessesOf);
-  if (weaknesses.length > 0 && !options.singleNode) throw new LogNotTrustedError(weaknesses);
+  const refused = weaknesses.filter(({ isAcceptable }) => !(isAcceptable && options.singleNode));
+  if (refused.length > 0) throw new LogNotTrustedError(refused);
   return weaknesses;
 }
 
 function weaknessesOf({ name, replicationFactor, configs }: TopicDescription): LogWeakness[] {
   const weaknesses: LogWeakness[] = [];
-  const note = (what: string, have: string, want: string): void => {
-    weaknesses.push({ topic: name, what, have, want });
+  const note = (what: string, have: string, want: string, isAcceptable = true): void => {
+    weaknesses.push({ topic: name, what, have, want, isAcceptable });
   };
   if (replicationFactor < LEAST_REPLICAS)
     note('replication factor', String(replicationFactor), `at least ${LEAST_REPLICAS}`);
@@ -66,5 +78,9 @@ function weaknessesOf({ name, replicationFactor, configs }: TopicDescription): L
     note('min.insync.replicas', inSync, `at least ${LEAST_IN_SYNC}`);
   for (const setting of MUST_BE_OFF)
     if (configs[setting] === 'true') note(setting, 'true', 'false');
+  for (const [setting, want] of Object.entries(MUST_BE)) {
+    const have = configs[setting] ?? want;
+    if (have !== want) note(setting, have, want, false);
+  }
   return weaknesses;
 }

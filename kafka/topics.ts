@@ -95,7 +95,7 @@ export async function planTopics(
 }
 
 /**
- * Creates what is missing. Changes nothing that exists; two processes may do so at once.
+ * Creates what is missing; with three replicas or more, two must have a record (J10). Changes nothing that exists; two processes may do so at once.
  *
  * Throws: TopicsDifferError (stop) before anything is created; KafkaError.
  */
@@ -107,9 +107,11 @@ export async function applyTopics(
   const plan = await planTopics(admin, desired, settings);
   if (plan.differs.length > 0) throw new TopicsDifferError(plan.differs);
   const { partitions, replicationFactor, names } = settings;
+  const replicated: Record<string, string> =
+    replicationFactor >= 3 ? { 'min.insync.replicas': '2' } : {};
   await Promise.all(
     plan.create.map(async ({ name, kind }) => {
-      const configs = TOPIC_CONFIGS[kind];
+      const configs = { ...TOPIC_CONFIGS[kind], ...replicated };
       try {
         await admin.createTopic({
           name: names.physical(name),

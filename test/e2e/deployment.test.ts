@@ -49,3 +49,12 @@ describe('DEPLOYMENT', () => {
     expect(split.map(shape)).toEqual(fused.map(shape));
   }, 120_000);
 });
+
+describe('SINGLE_NODE', () => {
+  it('J10 has to be said of a broker that has one disk', async () => {
+    const env = { SINGLE_NODE: 'false', TRADING_PORT: '0' };
+    const outcome = await systems[0]?.run({ file: 'apps/main.ts', env }, 'trading');
+    expect(outcome?.code).toBe(2);
+    expect(outcome?.err).toMatch(/replication factor is 1, wanted at least 3[\s\S]*SINGLE_NODE=1/);
+  }, 60_000);
+});

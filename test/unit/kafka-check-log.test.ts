@@ -30,6 +30,10 @@ describe('checkLog', () => {
     ['min.insync.replicas', 3, {}],
     ['unclean.leader.election.enable', 3, { ...SOUND, 'unclean.leader.election.enable': 'true' }],
     ['write.caching', 3, { ...SOUND, 'write.caching': 'true' }],
+    ['cleanup.policy', 3, { ...SOUND, 'cleanup.policy': 'compact' }],
+    ['retention.ms', 3, { ...SOUND, 'retention.ms': '604800000' }],
+    ['retention.bytes', 3, { ...SOUND, 'retention.bytes': '1000' }],
+    ['segment.bytes', 3, { ...SOUND, 'segment.bytes': '1073741824' }],
   ])('J10 refuses a weak %s (%i replicas, %o)', async (what, replicas, configs) => {
     const refusal = check(adminOf(replicas, configs));
     await expect(refusal).rejects.toBeInstanceOf(LogNotTrustedError);
@@ -42,6 +46,13 @@ describe('checkLog', () => {
       'replication factor',
       'min.insync.replicas',
     ]);
+  });
+
+  it('J10 refuses a journal that forgets by itself on a single node too', async () => {
+    const refusal = check(adminOf(1, { ...SOUND, 'retention.ms': '604800000' }), true);
+    await expect(refusal).rejects.toMatchObject({
+      weaknesses: [{ what: 'retention.ms', have: '604800000', want: '-1' }],
+    });
   });
 
   it('J10 does not take a journal that is missing for a sound one', async () => {

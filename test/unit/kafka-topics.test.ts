@@ -35,6 +35,13 @@ describe('topics', () => {
       expect(described[index]?.configs).toMatchObject(TOPIC_CONFIGS[kind]);
   });
 
+  it('J10 asks for two of three replicas where there are three', async () => {
+    const admin = new MemoryKafka().admin();
+    await applyTopics(admin, DESIRED, { ...settings, replicationFactor: 3 });
+    const [journal] = await admin.describeTopics(['pre.a.journal']);
+    expect(journal?.configs).toMatchObject({ 'min.insync.replicas': '2' });
+  });
+
   it('finds nothing to do the second time', async () => {
     const admin = new MemoryKafka().admin();
     await applyTopics(admin, DESIRED, settings);
