@@ -52,6 +52,11 @@ export class BatchBuilder {
     return this.#inputs.length > 0 || this.#emits.length > 0 || this.#references.length > 0;
   }
 
+  /** Whether a batch of watermarks alone would spare the next owner a tail read (J5). */
+  get hasWatermarks(): boolean {
+    return this.#watermarks.size > 0;
+  }
+
   /** Index that the next emit gets; with n it is the emit's place in the journal. */
   get nextIndex(): number {
     return this.#emits.length;

@@ -166,9 +166,10 @@ export class Task {
     this.#run(this.#chain(step.emits, input));
   }
 
-  /** The batch so far, to be appended; null when there is nothing worth appending. */
-  seal(fence: number): Batch | null {
-    const flush = this.#skipped >= LIMITS.skippedBeforeBatch;
+  /** The batch so far, to be appended; null when there is nothing worth it. `refresh`: watermarks alone are. */
+  seal(fence: number, refresh = false): Batch | null {
+    const flush =
+      this.#skipped >= LIMITS.skippedBeforeBatch || (refresh && this.#batch.hasWatermarks);
     if (!this.#batch.isWorthAppending && !flush) return null;
     const batch = this.#batch.seal(fence);
     this.#batch = new BatchBuilder(this.#state);

@@ -23,6 +23,8 @@ export const SHELL_LIMITS = {
   openEffects: 10_000,
   /** How long a task may have work and not move before its term is ended: beyond every time-out of a request. */
   stallMs: 30_000,
+  /** How often watermarks that no batch has taken along are journaled by themselves (J5). */
+  watermarkRefreshMs: 60_000,
   /** Records of a tail read on takeover; past it the whole tail is published again, and counted (J5). */
   tailRecords: 10_000,
   /** Milliseconds of a tail read. */

@@ -62,6 +62,7 @@ export class Term implements SourceSubscriber {
   #idle = false;
   #task: Task | null = null;
   #fenceOffset = -1;
+  #refreshedAt = performance.now();
   #restored = 0;
   status: TaskStatus = 'starting';
 
@@ -147,9 +148,7 @@ export class Term implements SourceSubscriber {
   }
 
   /** Ends the term from outside; what it returns is this. */
-  fail(reason: EngineError): void {
-    this.#end(reason);
-  }
+  readonly fail = (reason: EngineError): void => this.#end(reason);
 
   /** Runs until the signal fires or something ends the term; resolves with what ended it, null if the signal. */
   async run(signal: AbortSignal): Promise<unknown> {
@@ -292,6 +291,12 @@ export class Term implements SourceSubscriber {
     return this.#queue.size === 0 && this.#results.length === 0;
   }
 
+  #isRefreshDue(): boolean {
+    if (performance.now() - this.#refreshedAt < SHELL_LIMITS.watermarkRefreshMs) return false;
+    this.#refreshedAt = performance.now();
+    return true;
+  }
+
   get #hasWork(): boolean {
     return this.#results.length > 0 || (this.#queue.size > 0 && !this.#effects.isFull);
   }
@@ -300,7 +305,7 @@ export class Term implements SourceSubscriber {
     const task = this.#task as Task;
     if (!this.#hasWork) {
       this.#idle = true;
-      await this.#wake.wait();
+      await this.#wake.wait(SHELL_LIMITS.watermarkRefreshMs);
       this.#idle = false;
       if (this.#ended.signal.aborted) return;
     }
@@ -310,7 +315,7 @@ export class Term implements SourceSubscriber {
       task.takeEffectResult(effect, result);
     }
     if (!this.#effects.isFull) await this.#takeRecords(task);
-    const batch = task.seal(this.#fenceOffset);
+    const batch = task.seal(this.#fenceOffset, this.#isRefreshDue());
     if (batch !== null && !this.#ended.signal.aborted) await this.#append(task, batch);
   }
 

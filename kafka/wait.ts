@@ -46,8 +46,11 @@ export class Wake {
     this.#resolve = null;
   }
 
-  async wait(): Promise<void> {
+  /** `mostMs`: goes on without a signal after that. Default: never. */
+  async wait(mostMs?: number): Promise<void> {
+    const timer = mostMs === undefined ? undefined : setTimeout(() => this.signal(), mostMs);
     if (!this.#signalled) await new Promise<void>((resolve) => (this.#resolve = resolve));
+    clearTimeout(timer);
     this.#signalled = false;
   }
 }
