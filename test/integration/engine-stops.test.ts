@@ -45,9 +45,7 @@ const failureOf = async (options = {}): Promise<string> => {
 describe('what stops a task by name', () => {
   it('J6 a journal that was written split while this process runs fused', async () => {
     await worked();
-    expect(await failureOf({ definition: { deployment: 'split' } })).toContain(
-      'was written fused, this process runs it split',
-    );
+    expect(await failureOf({ definition: { deployment: 'split' } })).toContain('was written fused');
   });
 
   it('J4 a source that was made anew under the same name', async () => {
