@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { basename, join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import { parseArgs } from 'node:util';
+import { CANARIES } from './canaries.ts';
 import { CONFIGURATIONS, type Configuration, type Defines } from './configurations.ts';
 import {
   type Found,
@@ -24,8 +25,10 @@ const OUTPUT_BYTES = 1024 * 1024;
 const BUILD: Record<Search, readonly string[]> = {
   exhaustive: ['-O2'],
   canary: ['-O0', '-DBFS'],
-  bitstate: ['-O2', '-DBITSTATE'],
+  bitstate: ['-O2', '-DBITSTATE', '-DT_RAND'],
 };
+/** A sample has 2^31 bits, this seed, and a minute. */
+const SAMPLE = ['-w31', '-RS20', '-Q1'];
 
 type Result = Configuration & Partial<Found> & Verdict & { readonly trace: readonly string[] };
 
@@ -39,7 +42,7 @@ async function main(): Promise<number> {
     },
   });
   for (const program of ['spin', 'gcc']) assertThere(program);
-  const waiting = CONFIGURATIONS.filter(
+  const waiting = [...CONFIGURATIONS, ...CANARIES].filter(
     (each) =>
       (!values.quick || each.isQuick === true) &&
       `${each.rules} ${each.name} ${each.off ?? ''}`.includes(values.only),
@@ -73,7 +76,8 @@ async function explore(configuration: Configuration): Promise<Result> {
     await run('spin', ['-a', ...macros, model], folder);
     const flags = ['-w', '-DNOREDUCE', '-DSAFETY', ...BUILD[search]];
     await run('gcc', [...flags, '-o', 'pan', 'pan.c'], folder);
-    const found = parsePan(await run(join(folder, 'pan'), [`-m${DEPTH}`], folder));
+    const options = [`-m${DEPTH}`, ...(search === 'bitstate' ? SAMPLE : [])];
+    const found = parsePan(await run(join(folder, 'pan'), options, folder));
     const trail = join(folder, `${basename(model)}.trail`);
     const isBroken = (found.errors ?? 0) > 0;
     const replay = ['-T', '-B', '-k', trail, ...macros, model];
