@@ -50,7 +50,7 @@ export function parsePan(output: string): Found {
     coverage:
       hashFactor === undefined
         ? undefined
-        : `a sample: hash factor ${hashFactor} (above 100: nearly all), ${bits ?? '?'} bits a state`,
+        : `a sample of a minute at most; hash factor ${hashFactor} (above 100: hardly a state taken for another), ${bits ?? '?'} bits a state`,
   };
 }
 

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { CANARIES } from '../../models/canaries.ts';
 import { judge, parsePan, readableTrace } from '../../models/pan-output.ts';
 
 const WHOLE = `
@@ -66,5 +69,14 @@ describe('the runner of the models', () => {
     );
     expect(found.coverage).toContain('121.5');
     expect(judge(found, 'bitstate', [])).toMatchObject({ isGood: true });
+  });
+
+  it('has a canary for each rule that a model can turn off', () => {
+    const rules = ['J1', 'J2', 'J3', 'J3a', 'J4', 'J5', 'J5a', 'J6', 'J7a', 'J9', 'J9a', 'J9b'];
+    expect(rules.filter((rule) => !CANARIES.some((canary) => canary.rules === rule))).toEqual([]);
+    for (const { file, off = '' } of CANARIES) {
+      const model = readFileSync(join(import.meta.dirname, '..', '..', 'models', file), 'utf8');
+      expect(model, file).toMatch(new RegExp(`\\b${off}\\b`));
+    }
   });
 });
