@@ -1,4 +1,4 @@
-// `npm run model [-- --quick] [--json] [--jobs N] [--only TEXT]`: compiles each configuration with spin and gcc, explores
+// `npm run model [-- --quick | --medium] [--json] [--jobs N] [--only TEXT]`: compiles each configuration with spin and gcc, explores
 // it, and prints a line for each. Exit code 1 when a rule does not hold, a canary finds nothing, or a search was cut short.
 import { spawn, spawnSync } from 'node:child_process';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -36,6 +36,7 @@ async function main(): Promise<number> {
   const { values } = parseArgs({
     options: {
       quick: { type: 'boolean', default: false },
+      medium: { type: 'boolean', default: false },
       json: { type: 'boolean', default: false },
       jobs: { type: 'string', default: String(JOBS) },
       only: { type: 'string', default: '' },
@@ -45,6 +46,7 @@ async function main(): Promise<number> {
   const waiting = [...CONFIGURATIONS, ...CANARIES].filter(
     (each) =>
       (!values.quick || each.isQuick === true) &&
+      (!values.medium || each.isLarge !== true) &&
       `${each.rules} ${each.name} ${each.off ?? ''}`.includes(values.only),
   );
   const results: Result[] = [];
