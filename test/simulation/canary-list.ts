@@ -1,8 +1,6 @@
-import type { Patch } from './canary.ts';
+import type { Mutation } from '../support/mutant.ts';
 
-export interface Canary extends Patch {
-  /** Rule of docs/protocol.md that is switched off. */
-  readonly rule: string;
+export interface Canary extends Mutation {
   readonly what: string;
 }
 
