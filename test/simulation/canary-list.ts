@@ -14,7 +14,8 @@ const TASK = 'engine/task.ts';
 const STATE = 'engine/task-state.ts';
 const DEDUPE = 'engine/dedupe.ts';
 
-const APPEND = `    await this.#journal.append(batch);\n`;
+/** What follows it happens before the append. */
+const APPEND = `  async #append(task: Task, batch: Batch): Promise<void> {\n`;
 
 /** Each switches off one rule by a change of a line; the simulation has to notice every one. */
 export const CANARIES: readonly Canary[] = [
@@ -23,14 +24,14 @@ export const CANARIES: readonly Canary[] = [
     what: 'emits are published before their batch is confirmed',
     file: TERM,
     find: APPEND,
-    replace: `    this.#publisher.enqueue(batch.n, batch.emits);\n${APPEND}`,
+    replace: `${APPEND}    this.#publisher.enqueue(batch.n, batch.emits);\n`,
   },
   {
     rule: 'J1',
     what: 'positions are told to the group before their batch is confirmed',
     file: TERM,
     find: APPEND,
-    replace: `    for (const each of batch.positions) this.#confirmed.set(each.topic, each);\n${APPEND}`,
+    replace: `${APPEND}    for (const each of batch.positions) this.#confirmed.set(each.topic, each);\n`,
   },
   {
     rule: 'J1',
@@ -184,10 +185,10 @@ export const CANARIES: readonly Canary[] = [
     file: TERM,
     find: APPEND,
     replace:
-      `    for (const { actor, key, id, request } of batch.effects) {\n` +
+      `${APPEND}    for (const { actor, key, id, request } of batch.effects) {\n` +
       `      const wish = task.state.effects.get(effectKey(actor, key, id));\n` +
       `      if (request !== null && wish !== undefined) this.#effects.start(wish);\n` +
-      `    }\n${APPEND}`,
+      `    }\n`,
   },
   {
     rule: 'J8a',
