@@ -69,10 +69,10 @@ function withTopics(config: Config, run: typeof planTopics): Promise<TopicPlan> 
 }
 
 async function withAdmin<Result>(
-  { kafka: { brokers } }: Config,
+  { kafka: { brokers, security } }: Config,
   run: (admin: KafkaAdmin) => Promise<Result>,
 ): Promise<Result> {
-  const admin = platformaticClient({ brokers, clientId: 'millrace-apply' }).admin();
+  const admin = platformaticClient({ brokers, security, clientId: 'millrace-apply' }).admin();
   try {
     return await run(admin);
   } finally {

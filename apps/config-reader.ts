@@ -1,3 +1,5 @@
+import { readFileSync } from 'node:fs';
+
 /** One environment variable that cannot be used: what it holds, what it should hold, and what to do. */
 export interface ConfigProblem {
   readonly variable: string;
@@ -70,6 +72,35 @@ export class ConfigReader {
   raw(variable: string): string | null {
     const value = this.#env[variable]?.trim();
     return value === undefined || value === '' ? null : value;
+  }
+
+  /** The content of the file that the variable names; null when it is not set. */
+  file(variable: string): string | null {
+    const path = this.raw(variable);
+    if (path === null) return null;
+    try {
+      return readFileSync(path, 'utf8');
+    } catch {
+      const remedy = `Set ${variable} to a file that this process may read`;
+      this.reject(variable, 'no file that can be read', remedy);
+      return null;
+    }
+  }
+
+  /** A value that no message repeats: as it stands in the variable, or from a file, whose last line break is cut. */
+  secret(variable: string, fileVariable: string): string | null {
+    const given = this.#env[variable] ?? '';
+    const path = this.raw(fileVariable);
+    if (path === null) return given === '' ? null : given;
+    if (given !== '') {
+      const remedy = `Keep ${fileVariable} and leave ${variable} out, or the other way round`;
+      this.reject(fileVariable, `one of two places, ${variable} being set too`, remedy);
+    }
+    const content = this.file(fileVariable)?.replace(/\r?\n$/, '') ?? null;
+    if (content === '') {
+      this.reject(fileVariable, 'an empty file', `Write the value of ${variable} into it`);
+    }
+    return content;
   }
 
   text(variable: string, fallback: string, rule: TextRule): string {

@@ -1,4 +1,10 @@
 import type { Deployment } from '../engine/deployment.ts';
+import {
+  type KafkaSecurity,
+  SASL_MECHANISMS,
+  SASL_PLAIN,
+  type SaslOptions,
+} from '../kafka/client.ts';
 import { ConfigReader } from './config-reader.ts';
 
 export { ConfigError } from './config-reader.ts';
@@ -37,6 +43,7 @@ export interface Config {
     readonly client: 'platformatic';
     /** `host:port` each. */
     readonly brokers: readonly string[];
+    readonly security: KafkaSecurity;
     /** Stands before every physical topic and group name. */
     readonly topicPrefix: string;
     readonly partitions: number;
@@ -186,6 +193,7 @@ function kafka(reader: ConfigReader): Config['kafka'] {
       min: 1,
       max: 100,
     }),
+    security: security(reader),
     topicPrefix: reader.text('TOPIC_PREFIX', '', {
       pattern: /^[A-Za-z0-9._-]{0,100}$/,
       problem: 'not usable in a topic name',
@@ -195,6 +203,49 @@ function kafka(reader: ConfigReader): Config['kafka'] {
     sessionTimeoutMs: reader.integer('SESSION_TIMEOUT_MS', 6_000, { min: 1_000, max: 1_800_000 }),
     deployment: reader.choice<Deployment>('DEPLOYMENT', 'fused', ['fused', 'split']),
   };
+}
+
+function security(reader: ConfigReader): KafkaSecurity {
+  const ssl = reader.flag('KAFKA_SSL', false);
+  const ca = reader.file('KAFKA_SSL_CA_FILE');
+  if (!ssl && reader.raw('KAFKA_SSL_CA_FILE') !== null) {
+    reader.reject('KAFKA_SSL_CA_FILE', 'of no use without TLS', 'Set KAFKA_SSL=true too');
+  }
+  return { tls: ssl ? { ca } : null, sasl: sasl(reader, ssl) };
+}
+
+function sasl(reader: ConfigReader, ssl: boolean): SaslOptions | null {
+  const chosen = reader.raw('KAFKA_SASL_MECHANISM') !== null;
+  const mechanism = reader.choice('KAFKA_SASL_MECHANISM', 'SCRAM-SHA-512', SASL_MECHANISMS);
+  const username = reader.raw('KAFKA_SASL_USERNAME');
+  const password = reader.secret('KAFKA_SASL_PASSWORD', 'KAFKA_SASL_PASSWORD_FILE');
+  if (!chosen) {
+    if (username !== null || password !== null)
+      reader.reject(
+        'KAFKA_SASL_MECHANISM',
+        'needed with a user name or a password',
+        'Set KAFKA_SASL_MECHANISM to that of the brokers',
+      );
+    return null;
+  }
+  if (mechanism === SASL_PLAIN && !ssl) {
+    reader.reject(
+      'KAFKA_SASL_MECHANISM',
+      'would send the password in plain text',
+      'Set KAFKA_SSL=true, or KAFKA_SASL_MECHANISM=SCRAM-SHA-512',
+    );
+  }
+  if (username === null) {
+    reader.reject('KAFKA_SASL_USERNAME', 'needed with SASL', 'Set it to a user of the brokers');
+  }
+  if (password === null) {
+    reader.reject(
+      'KAFKA_SASL_PASSWORD',
+      'needed with SASL',
+      'Set it, or KAFKA_SASL_PASSWORD_FILE to a file that holds it',
+    );
+  }
+  return { mechanism, username: username ?? '', password: password ?? '' };
 }
 
 function stores(reader: ConfigReader): Config['stores'] {

@@ -86,7 +86,8 @@ export class ServiceConnector {
       return handle;
     };
     try {
-      const client = { brokers: broker.brokers, clientId: this.#clientId };
+      const { brokers, security } = broker;
+      const client = { brokers, security, clientId: this.#clientId };
       const kafka = platformaticClient(client);
       const edgeKafka = platformaticClient({ ...client, requestTimeoutMs: EDGE_REQUEST_MS });
       const admin = keep(kafka.admin());

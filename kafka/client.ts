@@ -147,9 +147,28 @@ export interface KafkaClient {
   admin(): KafkaAdmin;
 }
 
+/** The mechanism that sends the password itself: only for connections that nobody reads. */
+export const SASL_PLAIN = 'PLAIN';
+export const SASL_MECHANISMS = [SASL_PLAIN, 'SCRAM-SHA-256', 'SCRAM-SHA-512'] as const;
+
+/** How a client proves who it is. Never logged. */
+export interface SaslOptions {
+  readonly mechanism: (typeof SASL_MECHANISMS)[number];
+  readonly username: string;
+  readonly password: string;
+}
+
+export interface KafkaSecurity {
+  /** null: plain text. `ca`: PEM of who signed the brokers' certificates; null: whom Node trusts. */
+  readonly tls: { readonly ca: string | null } | null;
+  readonly sasl: SaslOptions | null;
+}
+
 export interface KafkaClientOptions {
   readonly brokers: readonly string[];
   readonly clientId: string;
+  /** Default: plain text, nobody in particular. */
+  readonly security?: KafkaSecurity;
   /** Default 10,000 (F25). */
   readonly requestTimeoutMs?: number;
 }

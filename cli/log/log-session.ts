@@ -42,9 +42,9 @@ export async function withLog<Result>(
   look: (session: LogSession, config: Config) => Promise<Result>,
 ): Promise<Result> {
   const config = loadConfig(options.io.env);
-  const { brokers, topicPrefix } = config.kafka;
+  const { brokers, security, topicPrefix } = config.kafka;
   const known = await knownTopologies(config, options.topologyFile);
-  const client = platformaticClient({ brokers, clientId: 'millrace-cli' });
+  const client = platformaticClient({ brokers, security, clientId: 'millrace-cli' });
   const admin = client.admin();
   const reader = client.reader();
   try {

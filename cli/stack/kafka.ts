@@ -24,27 +24,46 @@ const JVM = [
   '-Dorg.slf4j.simpleLogger.dateTimeFormat=yyyy-MM-dd HH:mm:ss.SSS',
 ] as const;
 
+/** A second listener, with TLS, that lets one user in by SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512. */
+export interface SecureListener {
+  readonly port: number;
+  /** PKCS12: the broker's key and certificate. */
+  readonly keystoreFile: string;
+  readonly keystorePassword: string;
+  readonly username: string;
+  readonly password: string;
+}
+
 /** A real Kafka: one node in KRaft mode, reachable on 127.0.0.1 only. */
-export function kafkaPart(options: { readonly port: number; readonly folder: string }): Part {
-  const { port, folder } = options;
+export function kafkaPart(options: {
+  readonly port: number;
+  readonly folder: string;
+  readonly secure?: SecureListener;
+}): Part {
+  const { port, folder, secure } = options;
   return {
     name: 'kafka',
     port,
     portVariable: 'KAFKA_PORT',
     stopSignal: 'SIGTERM',
-    prepare: () => prepare(port, folder),
+    prepare: () => prepare(port, folder, secure),
     probe: () =>
       answers((signal) => exchange({ port, request: METADATA_REQUEST, enough: hasBroker, signal })),
   };
 }
 
-async function prepare(port: number, folder: string): Promise<Command> {
+async function prepare(
+  port: number,
+  folder: string,
+  secure: SecureListener | undefined,
+): Promise<Command> {
   const java = needProgram('java', 'kafka', 'openjdk-17-jre-headless');
   needFile(KAFKA_JARS, 'kafka');
   const logs = join(folder, 'logs');
   const properties = join(folder, 'server.properties');
   await mkdir(folder, { recursive: true });
-  await writeFile(properties, serverProperties({ port, controllerPort: await freePort(), logs }));
+  const controllerPort = await freePort();
+  await writeFile(properties, serverProperties({ port, controllerPort, logs, secure }));
   const run = (main: string, ...args: string[]): string[] => [
     ...JVM,
     '-cp',
@@ -56,7 +75,11 @@ async function prepare(port: number, folder: string): Promise<Command> {
     await rm(logs, { recursive: true, force: true });
     await format(
       java,
-      run('kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', properties),
+      run(
+        'kafka.tools.StorageTool',
+        ...['format', '-t', CLUSTER_ID, '-c', properties],
+        ...scramUsers(secure),
+      ),
     );
   }
   return { file: java, args: [...archiveOption(KAFKA_ARCHIVE), ...run('kafka.Kafka', properties)] };
@@ -80,15 +103,17 @@ export function serverProperties(options: {
   readonly port: number;
   readonly controllerPort: number;
   readonly logs: string;
+  readonly secure?: SecureListener | undefined;
 }): string {
-  const { port, controllerPort, logs } = options;
+  const { port, controllerPort, logs, secure } = options;
+  const secured = secure === undefined ? '' : `,SASL_SSL://127.0.0.1:${secure.port}`;
   return `process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:${controllerPort}
 controller.listener.names=CONTROLLER
-listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}
-advertised.listeners=PLAINTEXT://127.0.0.1:${port}
-listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT
+listeners=PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}${secured}
+advertised.listeners=PLAINTEXT://127.0.0.1:${port}${secured}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,SASL_SSL:SASL_SSL
 inter.broker.listener.name=PLAINTEXT
 log.dirs=${logs}
 # One node: nothing can be replicated.
@@ -115,7 +140,28 @@ num.io.threads=4
 num.recovery.threads.per.data.dir=2
 log.cleaner.dedupe.buffer.size=16777216
 log.retention.hours=168
+${secureProperties(secure)}`;
+}
+
+function secureProperties(secure: SecureListener | undefined): string {
+  if (secure === undefined) return '';
+  const { keystoreFile, keystorePassword, username, password } = secure;
+  const listener = 'listener.name.sasl_ssl';
+  const modules = 'org.apache.kafka.common.security';
+  return `sasl.enabled.mechanisms=PLAIN,SCRAM-SHA-256,SCRAM-SHA-512
+${listener}.ssl.keystore.type=PKCS12
+${listener}.ssl.keystore.location=${keystoreFile}
+${listener}.ssl.keystore.password=${keystorePassword}
+${listener}.plain.sasl.jaas.config=${modules}.plain.PlainLoginModule required user_${username}="${password}";
+${listener}.scram-sha-256.sasl.jaas.config=${modules}.scram.ScramLoginModule required;
+${listener}.scram-sha-512.sasl.jaas.config=${modules}.scram.ScramLoginModule required;
 `;
+}
+
+function scramUsers(secure: SecureListener | undefined): readonly string[] {
+  if (secure === undefined) return [];
+  const user = `[name=${secure.username},password=${secure.password}]`;
+  return ['SCRAM-SHA-256', 'SCRAM-SHA-512'].flatMap((name) => ['--add-scram', `${name}=${user}`]);
 }
 
 /** Metadata v4 for no topic: a broker is listed in the answer as soon as the controller lets it serve. */

@@ -1,3 +1,4 @@
+import { isIP } from 'node:net';
 import type {
   Admin,
   ClusterMetadata,
@@ -12,16 +13,30 @@ import { lookUpError, toKafkaError, UNKNOWN_TOPIC } from './errors.ts';
 /** Only an error makes the adapter ask anew: the library's 5 s would put a look-up before a send at any time. */
 const METADATA_MAX_AGE_MS = 365 * 24 * 3_600_000;
 
+export const CONNECT_TIMEOUT_MS = 3_000;
+
 /** What every client of the library is given. */
 export function connectionOptions(options: KafkaClientOptions) {
   return {
     clientId: options.clientId,
     bootstrapBrokers: [...options.brokers],
     requestTimeout: requestTimeoutOf(options),
-    connectTimeout: 3_000,
+    connectTimeout: CONNECT_TIMEOUT_MS,
     metadataMaxAge: METADATA_MAX_AGE_MS,
     autocreateTopics: false,
     retries: 0,
+    ...securityOptions(options),
+  };
+}
+
+/** What every connection is given: certificates are always checked, against the host that was asked for. */
+export function securityOptions({ brokers, security }: KafkaClientOptions) {
+  const { tls = null, sasl = null } = security ?? {};
+  // Hosted brokers stand behind one address and are told apart by name (SNI), which may not be an address.
+  const tlsServerName = brokers.every((broker) => isIP(broker.replace(/^\[|\]?:\d+$/g, '')) === 0);
+  return {
+    ...(tls === null ? {} : { tls: tls.ca === null ? {} : { ca: tls.ca }, tlsServerName }),
+    ...(sasl === null ? {} : { sasl: { ...sasl } }),
   };
 }
 

@@ -1,6 +1,6 @@
 import { ConnectionPool } from '@platformatic/kafka';
 import { KafkaError, type KafkaClientOptions } from '../client.ts';
-import { requestTimeoutOf } from './cluster.ts';
+import { CONNECT_TIMEOUT_MS, requestTimeoutOf, securityOptions } from './cluster.ts';
 
 /** A task restores, checks its journal and reads a tail one after the other: one lane for each of 16 tasks. */
 const MAX_LANES = 16;
@@ -49,7 +49,8 @@ export class Lanes {
   #open(): ConnectionPool {
     const lane = new ConnectionPool(this.#options.clientId, {
       requestTimeout: requestTimeoutOf(this.#options),
-      connectTimeout: 3_000,
+      connectTimeout: CONNECT_TIMEOUT_MS,
+      ...securityOptions(this.#options),
     });
     this.#all.add(lane);
     return lane;
