@@ -2,6 +2,9 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { checkApplication } from '../../cli/replay/check.ts';
 import { checkLines } from '../../cli/replay/check-text.ts';
 import { actor, event } from '../../engine/actor.ts';
+import { JOURNAL_RECORD } from '../../engine/journal.ts';
+import { Task } from '../../engine/task.ts';
+import { TaskState } from '../../engine/task-state.ts';
 import type { TopologyDefinition } from '../../engine/topology.ts';
 import { MemoryKafka } from '../../testing/memory-kafka.ts';
 import { add, adder, countEvent, watcher } from '../support/counter.ts';
@@ -108,4 +111,35 @@ it('J4 leaves out batches whose records the log no longer holds, and says how ma
   const found = await check();
   expect(found.keys).toEqual([]);
   expect(found.unchecked).toBeGreaterThan(0);
+});
+
+it('J8 reads a reference in the version that the handler had, though it came in the same batch', async () => {
+  const topology = fixture.topology();
+  const partition = fixture.partitionOf('all');
+  await fixture.publish(countEvent('count.factor', 'all', 'f1', { amount: 10 }));
+  await fixture.publish(add('all', 'a1', { amount: 1 }));
+  const fence = await fixture.appendToJournal(partition, JOURNAL_RECORD.fence, {
+    application: 'counter',
+    task: partition,
+    member: 'm',
+    host: 'h',
+    generation: 1,
+    deployment: 'fused',
+    edges_hash: topology.edgesHash,
+    time: 1,
+  });
+  const task = new Task({
+    topology,
+    codec: fixture.codec,
+    partition,
+    state: new TaskState(),
+    clock: () => 1,
+    partitionOf: () => partition,
+    fuse: true,
+  });
+  for (const topic of ['factors', 'adds'])
+    for (const record of await fixture.read(topic)) task.take({ ...record, topic, topicId: '' });
+  await fixture.appendToJournal(partition, JOURNAL_RECORD.batch, task.seal(fence));
+  expect((await fixture.states('adder')).get('all')).toEqual({ total: 10 });
+  expect(await check()).toMatchObject({ keys: [], batches: 1, unchecked: 0 });
 });
