@@ -173,7 +173,7 @@ function parkedFinding(where: string, application: string, { state }: JournalRea
     code: 'KEYS_PARKED',
     where,
     what: `${state.parked.size} keys are parked, such as ${name.replace('|', ' ')} (${queue?.code ?? ''})`,
-    remedy: `See millrace park show; deploy the fix, then millrace park release ${application} <actor> <key>.`,
+    remedy: `See millrace park show ${application}; its messages wait in order, and nothing of them is lost.`,
   };
 }
 
