@@ -35,8 +35,10 @@ export class Workload {
   start(untilMs: number): void {
     const { random } = this.#in.world;
     if (this.#in.world.nowMs > untilMs) return;
-    for (let count = random.between(1, 3); count > 0; count--) this.#produceOne();
-    this.#in.world.after(random.between(20, 600), null, () => this.start(untilMs));
+    // Close together: batches and publishes have to overlap.
+    for (let count = random.between(1, 5); count > 0; count--)
+      this.#in.world.after(random.between(0, 12), null, () => this.#produceOne());
+    this.#in.world.after(random.between(20, 800), null, () => this.start(untilMs));
   }
 
   /** One addition for every key. */
