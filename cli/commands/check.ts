@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
-import { type AnomalyReport, checkAnomalies, isClean } from '../../testing/anomaly-checker.ts';
+import { isClean } from '../../testing/anomaly-checker.ts';
+import { checkAll } from '../check/check-all.ts';
 import { anomalyLines } from '../check/report-text.ts';
 import { type Command, UsageError } from '../command.ts';
-import { type LogSession, topologyOf, withLog } from '../log/log-session.ts';
+import { withLog } from '../log/log-session.ts';
 
 export const command: Command = {
   name: 'check',
@@ -41,21 +42,3 @@ Exit code 1: an anomaly. 2: wrong use, or no broker or registry answers.`,
     return reports.every(isClean) ? 0 : 1;
   },
 };
-
-/** Reports of the named applications, or of all that have a journal. Throws: UsageError. */
-export async function checkAll(
-  session: LogSession,
-  applications: readonly string[],
-  settled: boolean,
-): Promise<readonly AnomalyReport[]> {
-  const existing = new Set(await session.admin.listTopics());
-  const wanted =
-    applications.length === 0
-      ? session.topologies
-      : applications.map((name) => topologyOf(session, name));
-  const reports: AnomalyReport[] = [];
-  for (const topology of wanted)
-    if (existing.has(session.names.physical(topology.journal)))
-      reports.push(await checkAnomalies({ ...session, topology, settled }));
-  return reports;
-}

@@ -20,9 +20,10 @@ export class CrewMember {
   /** Confirmed batches. */
   batches = 0;
 
-  constructor(settings: CrewWorkerSettings) {
+  /** `root`: of the sources that it runs. */
+  constructor(settings: CrewWorkerSettings, root: string) {
     this.settings = settings;
-    this.#child = spawn(process.execPath, [join(import.meta.dirname, 'crew-worker.ts')], {
+    this.#child = spawn(process.execPath, [join(root, 'test', 'support', 'crew-worker.ts')], {
       env: { ...process.env, CREW_WORKER: JSON.stringify(settings) },
       stdio: ['ignore', 'pipe', 'pipe'],
     });

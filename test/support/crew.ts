@@ -17,6 +17,14 @@ const KEYS = 53;
 const ADDS_PER_REQUEST = 12;
 const REQUEST_EVERY_MS = 60;
 
+const ROOT = join(import.meta.dirname, '..', '..');
+
+export interface CrewOptions {
+  readonly brokers: readonly string[];
+  /** Of the sources that the members run: a mutant's, for canaries. Default: these. */
+  readonly root?: string;
+}
+
 export interface Verdict {
   readonly reports: readonly AnomalyReport[];
   readonly anomalies: number;
@@ -28,25 +36,32 @@ export class Crew {
   readonly counter: EngineFixture;
   readonly #tally: EngineFixture;
   readonly #brokers: readonly string[];
+  readonly #root: string;
   readonly #folder: string;
   readonly #members: CrewMember[] = [];
   #load: AbortController | null = null;
   #loading: Promise<void> = Promise.resolve();
   sent = 0;
 
-  private constructor(brokers: readonly string[], folder: string, counter: EngineFixture) {
+  private constructor(
+    { brokers, root = ROOT }: CrewOptions,
+    folder: string,
+    counter: EngineFixture,
+  ) {
     const { client, names } = counter;
     this.#brokers = brokers;
+    this.#root = root;
     this.#folder = folder;
     this.counter = counter;
     this.#tally = new EngineFixture({ application: TALLY, client, prefix: names.prefix });
   }
 
   /** Topics of its own, and load from now on. */
-  static async start(brokers: readonly string[]): Promise<Crew> {
+  static async start(options: CrewOptions): Promise<Crew> {
+    const { brokers } = options;
     const client = platformaticClient({ brokers, clientId: 'crew' });
     const counter = await EngineFixture.start({ client });
-    const crew = new Crew(brokers, await mkdtemp(join(tmpdir(), 'millrace-crew-')), counter);
+    const crew = new Crew(options, await mkdtemp(join(tmpdir(), 'millrace-crew-')), counter);
     await crew.#tally.createMissingTopics();
     crew.load();
     return crew;
@@ -54,7 +69,7 @@ export class Crew {
 
   /** Starts a member; one with a name that was there before takes its place. */
   member(member: string, settings: Partial<CrewWorkerSettings> = {}): CrewMember {
-    const started = new CrewMember({
+    const own = {
       brokers: this.#brokers,
       prefix: this.counter.names.prefix,
       member,
@@ -62,7 +77,8 @@ export class Crew {
       sessionTimeoutMs: 6_000,
       stateVersion: 1,
       ...settings,
-    });
+    };
+    const started = new CrewMember(own, this.#root);
     this.#members.push(started);
     return started;
   }

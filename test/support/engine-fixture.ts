@@ -10,14 +10,15 @@ import {
   type Topology,
   type TopologyDefinition,
 } from '../../engine/topology.ts';
-import type {
-  FetchedRecord,
-  KafkaAdmin,
-  KafkaClient,
-  PartitionReader,
-  PlainProducer,
-  RecordToSend,
-  SendResult,
+import {
+  type FetchedRecord,
+  type KafkaAdmin,
+  type KafkaClient,
+  KafkaError,
+  type PartitionReader,
+  type PlainProducer,
+  type RecordToSend,
+  type SendResult,
 } from '../../kafka/client.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
@@ -81,14 +82,14 @@ export class EngineFixture {
     return fixture;
   }
 
+  /** Those that another fixture of the same prefix has made stay as they are. */
   async createMissingTopics(): Promise<void> {
     const topology = this.topology();
     const { sources, sinks, journal } = topology;
-    const existing = new Set(await this.admin.listTopics());
     for (const topic of new Set([...sources, ...sinks, ...deadLetterTopics(topology)]))
-      if (!existing.has(this.names.physical(topic))) await this.createTopic(topic);
-    if (!existing.has(this.names.physical(journal)))
-      await this.createTopic(journal, { 'max.message.bytes': String(16 * 1024 * 1024) });
+      await this.createTopic(topic).catch(unlessItExists);
+    const configs = { 'max.message.bytes': String(16 * 1024 * 1024) };
+    await this.createTopic(journal, configs).catch(unlessItExists);
   }
 
   createTopic(logical: string, configs: Readonly<Record<string, string>> = {}): Promise<void> {
@@ -241,6 +242,10 @@ export class EngineFixture {
       return { kind: 'fence', fence: value as Extract<JournalEntry, { kind: 'fence' }>['fence'] };
     return { kind: 'anchor', anchor: value as Extract<JournalEntry, { kind: 'anchor' }>['anchor'] };
   }
+}
+
+function unlessItExists(error: unknown): void {
+  if (!(error instanceof KafkaError) || error.code !== 'TOPIC_ALREADY_EXISTS') throw error;
 }
 
 function isConfirmed(result: SendResult): boolean {

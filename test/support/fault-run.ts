@@ -1,4 +1,4 @@
-import { Crew, type Verdict } from './crew.ts';
+import { Crew, type CrewOptions, type Verdict } from './crew.ts';
 import type { BrokerControl, FaultKind } from './fault-kinds.ts';
 import type { Step } from './fault-steps.ts';
 
@@ -12,8 +12,7 @@ export interface FaultRow {
   readonly seconds: number;
 }
 
-export interface FaultRunOptions {
-  readonly brokers: readonly string[];
+export interface FaultRunOptions extends CrewOptions {
   readonly rounds: number;
   readonly steps: Map<Step, number>;
   readonly broker: BrokerControl | null;
@@ -21,9 +20,9 @@ export interface FaultRunOptions {
 
 /** Runs one kind of fault against a crew of its own, and holds all its topics against each other. */
 export async function runFault(kind: FaultKind, options: FaultRunOptions): Promise<FaultRow> {
-  const { brokers, rounds } = options;
+  const { rounds } = options;
   const startedAt = performance.now();
-  const crew = await Crew.start(brokers);
+  const crew = await Crew.start(options);
   try {
     const remark = await kind.act({ ...options, crew });
     const verdict = await crew.verdict();
