@@ -132,7 +132,14 @@ export class TaskRunner {
     while (!this.#ended.signal.aborted) {
       this.#status = 'running';
       const startedAt = performance.now();
-      const term = new Term(this.#surroundings, this.partition, this.#newFence(), this.#mode);
+      const known = this.confirmedPositions;
+      const term = new Term(
+        this.#surroundings,
+        this.partition,
+        this.#newFence(),
+        this.#mode,
+        known,
+      );
       this.#term = term;
       const error = await this.#outcome(term);
       if (this.#ended.signal.aborted) break;

@@ -6,7 +6,7 @@ import { endLeftovers } from '../../cli/stack/leftovers.ts';
 import { ROOT } from '../../cli/stack/programs.ts';
 import { RunFolder } from '../../cli/stack/run-folder.ts';
 
-const DEADLINE_MS = 30_000;
+const DEADLINE_MS = 120_000;
 const LOOK_EVERY_MS = 20;
 
 /** Waits for a condition. Throws: Error that names it when it does not come true in time. */

@@ -1,0 +1,47 @@
+import { EngineError } from '../engine/errors.ts';
+import type { Position } from '../engine/journal.ts';
+import type { TaskState } from '../engine/task-state.ts';
+import type { Topology } from '../engine/topology.ts';
+import type { KafkaAdmin } from './client.ts';
+import type { TopicNames } from './topic-names.ts';
+
+export interface JournalEvidenceOptions {
+  readonly topology: Topology;
+  readonly admin: KafkaAdmin;
+  readonly names: TopicNames;
+  readonly partition: number;
+  /** Positions that earlier terms of this process saw confirmed. */
+  readonly known: readonly Pick<Position, 'topic' | 'offset'>[];
+}
+
+/**
+ * A journal that was deleted and made again, or lost its acknowledged end, looks like one of a task that has read less.
+ * Group offsets may lag behind the journal and never lead (J4), so where they do, the journal has lost records.
+ *
+ * Throws: EngineError JOURNAL_LOST_RECORDS (stop); KafkaError when the broker cannot be asked.
+ */
+export async function refuseLostJournal(
+  options: JournalEvidenceOptions,
+  state: TaskState,
+): Promise<void> {
+  const { topology, admin, names, partition, known } = options;
+  const committed = await admin.groupOffsets(names.physical(topology.application));
+  const seen = [
+    ...known,
+    ...committed
+      .filter((each) => each.partition === partition)
+      .map(({ topic, offset }) => ({ topic: names.logical(topic), offset })),
+  ];
+  for (const { topic, offset } of seen) {
+    if (!topology.sources.includes(topic)) continue;
+    const journaled = state.positions.get(topic)?.offset ?? 0;
+    if (offset <= journaled) continue;
+    throw new EngineError(
+      'JOURNAL_LOST_RECORDS',
+      'stop',
+      `Journal ${names.physical(topology.journal)}/${partition} says that ${topic} was read up to ${journaled}, and ` +
+        `${offset} were read: acknowledged records are gone. Restore the journal topic from a backup, or reset the ` +
+        `application with its group ${names.physical(topology.application)}.`,
+    );
+  }
+}

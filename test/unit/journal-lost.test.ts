@@ -1,0 +1,60 @@
+import { expect, it } from 'vitest';
+import { MemoryKafka } from '../../testing/memory-kafka.ts';
+import { add } from '../support/counter.ts';
+import { EngineFixture } from '../support/engine-fixture.ts';
+import { eventually } from '../support/eventually.ts';
+
+const handled = 3;
+
+async function fixtureWithHistory() {
+  const kafka = new MemoryKafka();
+  const fixture = await EngineFixture.start({ client: kafka });
+  const run = await fixture.running({ commitEveryMs: 20 });
+  for (let id = 0; id < handled; id++) await fixture.publish(add('a', `e${id}`, { amount: 1_000 }));
+  await eventually('the group knows the position', async () => {
+    const committed = await fixture.admin.groupOffsets(fixture.names.physical('counter'));
+    return committed.some(({ topic, offset }) => topic.endsWith('.adds') && offset === handled);
+  });
+  return { kafka, fixture, run, journal: fixture.names.physical('counter.journal') };
+}
+
+async function madeAnew(fixture: EngineFixture, journal: string): Promise<void> {
+  await fixture.admin.deleteTopics([journal]);
+  await fixture.createTopic('counter.journal');
+}
+
+it('J4 a journal deleted and made again is refused, with its partition and the remedy', async () => {
+  const { fixture, run, journal } = await fixtureWithHistory();
+  await run.stop();
+  await madeAnew(fixture, journal);
+  const again = fixture.run();
+  await eventually('it has stopped by name', () => again.failures.length > 0);
+  const partition = fixture.partitionOf('a');
+  expect(again.failures).toEqual([
+    expect.stringContaining(`Journal ${journal}/${partition} says that adds was read up to 0`),
+  ]);
+  expect(again.failures[0]).toContain('Restore the journal topic from a backup, or reset');
+  expect(again.counts.handled).toBe(0);
+  await fixture.end();
+});
+
+it('J4 a journal without its acknowledged end is refused', async () => {
+  const { kafka, fixture, run, journal } = await fixtureWithHistory();
+  await run.stop();
+  const log = kafka.log(journal, fixture.partitionOf('a'));
+  log.lose(log.end - 1);
+  const again = fixture.run();
+  await eventually('it has stopped by name', () => again.failures.length > 0);
+  expect(again.failures[0]).toContain('acknowledged records are gone');
+  expect(again.counts.handled).toBe(0);
+  await fixture.end();
+});
+
+it('J3 a journal made again under its owner is refused', async () => {
+  const { fixture, run, journal } = await fixtureWithHistory();
+  await madeAnew(fixture, journal);
+  await fixture.publish(add('a', 'next', { amount: 1_000 }));
+  await eventually('it has stopped by name', () => run.failures.length > 0);
+  expect(run.failures[0]).toContain('acknowledged records are gone');
+  await fixture.end();
+});
