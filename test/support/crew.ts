@@ -127,7 +127,7 @@ export class Crew {
     await Promise.all(this.#members.map((member) => member.end()));
     await this.#loading.catch(() => {});
     await this.counter.end();
-    await this.#tally.end();
+    await this.#tally.close();
     await rm(this.#folder, { recursive: true, force: true });
   }
 

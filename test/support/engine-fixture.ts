@@ -222,7 +222,12 @@ export class EngineFixture {
     const own = (await this.admin.listTopics()).filter((name) =>
       name.startsWith(this.names.prefix),
     );
-    if (own.length > 0) await this.admin.deleteTopics(own);
+    await this.admin.deleteTopics(own);
+    await this.close();
+  }
+
+  /** Leaves the topics to the fixture that they are of too. */
+  async close(): Promise<void> {
     await Promise.all([this.producer.close(), this.#reader.close(), this.admin.close()]);
   }
 
