@@ -1,5 +1,4 @@
 import { EngineError } from '../engine/errors.ts';
-import type { Position } from '../engine/journal.ts';
 import type { TaskState } from '../engine/task-state.ts';
 import type { Topology } from '../engine/topology.ts';
 import type { KafkaAdmin } from './client.ts';
@@ -10,8 +9,6 @@ export interface JournalEvidenceOptions {
   readonly admin: KafkaAdmin;
   readonly names: TopicNames;
   readonly partition: number;
-  /** Positions that earlier terms of this process saw confirmed. */
-  readonly known: readonly Pick<Position, 'topic' | 'offset'>[];
 }
 
 /**
@@ -24,16 +21,11 @@ export async function refuseLostJournal(
   options: JournalEvidenceOptions,
   state: TaskState,
 ): Promise<void> {
-  const { topology, admin, names, partition, known } = options;
+  const { topology, admin, names, partition } = options;
   const committed = await admin.groupOffsets(names.physical(topology.application));
-  const seen = [
-    ...known,
-    ...committed
-      .filter((each) => each.partition === partition)
-      .map(({ topic, offset }) => ({ topic: names.logical(topic), offset })),
-  ];
-  for (const { topic, offset } of seen) {
-    if (!topology.sources.includes(topic)) continue;
+  for (const { topic: physical, partition: of, offset } of committed) {
+    const topic = names.logical(physical);
+    if (of !== partition || !topology.sources.includes(topic)) continue;
     const journaled = state.positions.get(topic)?.offset ?? 0;
     if (offset <= journaled) continue;
     throw new EngineError(

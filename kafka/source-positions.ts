@@ -2,6 +2,7 @@ import { EngineError } from '../engine/errors.ts';
 import { outputOf, type Watermark } from '../engine/journal.ts';
 import type { TaskState } from '../engine/task-state.ts';
 import { deadLetterTopics, reachesAllPartitions } from '../engine/topology.ts';
+import { refuseLostJournal } from './journal-evidence.ts';
 import type { TaskSurroundings } from './task-runner.ts';
 
 export interface OpenedSources {
@@ -18,7 +19,7 @@ export interface OpenedSources {
  * position is read from its start.
  *
  * Throws: EngineError DATA_LOSS (stop) when the topic was made anew or no longer holds the position (J4);
- * TOPIC_MISSING (retake) when a topic of the task is not there (J3d).
+ * JOURNAL_LOST_RECORDS (stop) when the group has seen more confirmed than the journal holds; TOPIC_MISSING (retake) when a topic of the task is not there (J3d).
  */
 export async function openSources(
   surroundings: TaskSurroundings,
@@ -27,6 +28,7 @@ export async function openSources(
 ): Promise<OpenedSources> {
   const { admin, names, topology } = surroundings;
   await refuseMissing(surroundings);
+  await refuseLostJournal({ topology, admin, names, partition }, state);
   const described = await admin.describeTopics(
     topology.sources.map((topic) => names.physical(topic)),
   );

@@ -132,14 +132,7 @@ export class TaskRunner {
     while (!this.#ended.signal.aborted) {
       this.#status = 'running';
       const startedAt = performance.now();
-      const known = this.confirmedPositions;
-      const term = new Term(
-        this.#surroundings,
-        this.partition,
-        this.#newFence(),
-        this.#mode,
-        known,
-      );
+      const term = new Term(this.#surroundings, this.partition, this.#newFence(), this.#mode);
       this.#term = term;
       const error = await this.#outcome(term);
       if (this.#ended.signal.aborted) break;

@@ -8,7 +8,6 @@ import { effectKey, type OpenEffect } from '../engine/task-state.ts';
 import { isRekeyed } from '../engine/topology.ts';
 import type { FetchedRecord } from './client.ts';
 import { EffectRunner } from './effect-runner.ts';
-import { refuseLostJournal } from './journal-evidence.ts';
 import { JournalLog } from './journal-log.ts';
 import { learnSchema } from './learn-schema.ts';
 import { SHELL_LIMITS } from './limits.ts';
@@ -43,8 +42,6 @@ export class Term implements SourceSubscriber {
   readonly #partition: number;
   readonly #fence: Fence;
   readonly #mode: TermMode;
-  /** Positions that the term before this one saw confirmed. */
-  readonly #known: readonly Position[];
   readonly #ended = new AbortController();
   readonly #drainEnds = new DrainEnds();
   readonly #wake = new Wake();
@@ -69,14 +66,7 @@ export class Term implements SourceSubscriber {
   #restored = 0;
   status: TaskStatus = 'starting';
 
-  constructor(
-    surroundings: TaskSurroundings,
-    partition: number,
-    fence: Fence,
-    mode: TermMode,
-    known: readonly Position[] = [],
-  ) {
-    this.#known = known;
+  constructor(surroundings: TaskSurroundings, partition: number, fence: Fence, mode: TermMode) {
     this.#mode = mode;
     this.#in = surroundings;
     this.#partition = partition;
@@ -231,10 +221,6 @@ export class Term implements SourceSubscriber {
     const restore = this.#restoreOptions();
     const journal = await restoreTask(restore, fence, this.#fence);
     this.#checkDeployment(journal);
-    await refuseLostJournal(
-      { ...this.#in, partition: this.#partition, known: this.#known },
-      journal.state,
-    );
     if (journal.voidBatches > 0) observer.voidBatches(journal.voidBatches);
     const republish = await emitsToRepublish(restore, journal);
     this.#task = this.#newTask(journal);
