@@ -41,7 +41,10 @@ it(
     const faults = ['--kill', 'worker', '--pause', 'broker', '--rst', '5%', '--for', '15s'];
     const { code, out, err } = await millrace.run(['chaos', 'run', ...faults, '--json']);
     const result = JSON.parse(out || '{}') as Partial<ChaosResult>;
-    expect(result.reports?.flatMap(({ anomalies }) => anomalies), err).toEqual([]);
+    expect(
+      result.reports?.flatMap(({ anomalies }) => anomalies),
+      err,
+    ).toEqual([]);
     expect(result.demo?.mismatches).toEqual([]);
     expect(result.reports?.map(({ application }) => application)).toContain('orchestrator.workers');
     expect(result.done?.kills).toBeGreaterThan(0);
