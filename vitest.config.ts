@@ -1,6 +1,9 @@
 import { defineConfig } from 'vitest/config';
 
-/** `fast` needs no servers; `servers` gets real ones from its global set-up, and runs one file at a time on them. */
+/**
+ * `fast` needs no servers; `servers` gets real ones from its global set-up, and runs one file at a time on them; `attacks`
+ * likewise, and takes so long that it has a command of its own (npm run test:attacks).
+ */
 export default defineConfig({
   test: {
     teardownTimeout: 30_000,
@@ -16,6 +19,16 @@ export default defineConfig({
         test: {
           name: 'servers',
           include: ['test/{contract,integration,fault,e2e}/**/*.test.ts'],
+          globalSetup: ['test/set-up/stack.ts'],
+          fileParallelism: false,
+          testTimeout: 60_000,
+          hookTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'attacks',
+          include: ['test/attack/**/*.test.ts'],
           globalSetup: ['test/set-up/stack.ts'],
           fileParallelism: false,
           testTimeout: 60_000,
