@@ -1,4 +1,5 @@
 import { hostname } from 'node:os';
+import { openStores } from './open-stores.ts';
 import type { Topology } from '../engine/topology.ts';
 import {
   type ApplicationOptions,
@@ -65,6 +66,7 @@ export async function startApplication(
     host: hostname(),
     instanceId: `${topology.application}.${config.service.instanceId}`,
     sessionTimeoutMs: config.kafka.sessionTimeoutMs,
+    ...openStores(context, topology),
     observer: engineObserver(topology, metrics, log),
     log,
     onFenced: die,

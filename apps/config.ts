@@ -62,6 +62,8 @@ export interface Config {
   };
   readonly local: {
     readonly dataFolder: string;
+    /** Where task states stand besides the journal: a folder below `dataFolder`, or memory alone. */
+    readonly stateStore: 'lmdb' | 'memory';
     readonly installAllowed: boolean;
   };
   readonly risk: {
@@ -270,6 +272,7 @@ function stores(reader: ConfigReader): Config['stores'] {
 function local(reader: ConfigReader): Config['local'] {
   return {
     dataFolder: reader.raw('MILLRACE_DATA') ?? '.data',
+    stateStore: reader.choice('STATE_STORE', 'lmdb', ['lmdb', 'memory']),
     installAllowed: !reader.flag('MILLRACE_NO_INSTALL', false),
   };
 }

@@ -40,6 +40,10 @@ export function engineObserver(topology: Topology, metrics: Metrics, log: Log): 
       metrics.restoreRatio.set({ application, partition }, ratio);
       if (ratio === 1) metrics.fencesTotal.inc();
     },
+    storeDiscarded(partition, reason) {
+      metrics.storesDiscardedTotal.inc({ application, partition });
+      log.warn({ application, partition, reason }, 'the local store is made anew');
+    },
     lag: (topic, partition, records) =>
       metrics.taskLagRecords.set({ application, topic, partition }, records),
     stalled: (partition) => metrics.watchdogTotal.inc({ application, partition }),

@@ -138,6 +138,12 @@ function journalMetrics(registers: Registry[]) {
       labelNames: ['application', 'partition'] as const,
       registers,
     }),
+    storesDiscardedTotal: new Counter({
+      name: 'millrace_stores_discarded_total',
+      help: 'Local stores that were of no use, and were filled again from the journal.',
+      labelNames: ['application', 'partition'] as const,
+      registers,
+    }),
     fencesTotal: new Counter({
       name: 'millrace_fences_total',
       help: 'Fences written: terms begun by this process.',

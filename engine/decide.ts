@@ -125,6 +125,8 @@ function unknownReference(actor: string, name: string, application: string): Eng
 }
 
 function asParkingError(actor: string, error: unknown): EngineError {
+  // What is no fault of the handler's ends the term and parks nothing.
+  if (error instanceof EngineError && error.reaction === 'retake') throw error;
   if (error instanceof EngineError) return error;
   const code = error instanceof CodecError ? 'EMIT_INVALID' : 'HANDLER_THREW';
   const reason = error instanceof Error ? error.message : String(error);

@@ -22,7 +22,10 @@ export type EngineErrorCode =
   | 'APPEND_REFUSED'
   | 'PUBLISH_REFUSED'
   | 'JOURNAL_LOST_RECORDS'
-  | 'JOURNAL_UNREADABLE';
+  | 'JOURNAL_UNREADABLE'
+  | 'STORE_FAILED'
+  | 'STORE_FOREIGN'
+  | 'STORE_LOCKED';
 
 export class EngineError extends Error {
   override readonly name = 'EngineError';

@@ -6,7 +6,12 @@ import {
   type JournalEntry,
   outputOf,
 } from './journal.ts';
+import { EmitFloor } from './emit-floor.ts';
+import type { Checkpoint } from './state-store.ts';
+import { isAfter } from './origin.ts';
 import { TaskState } from './task-state.ts';
+
+export { isAfter } from './origin.ts';
 
 /** An emit that the journal holds and whose acknowledgement it does not. */
 export interface UnpublishedEmit {
@@ -21,34 +26,107 @@ export interface UnpublishedEmit {
  * names and its n is one more than that of the last valid batch (J2): a zombie's batch, a copy, swapped
  * batches and what follows a lost batch are void by themselves.
  *
- * Order: `read` is called with every record of the partition, from its start, in offset order.
+ * Order: `read` is called with every record of the partition from `start` on, in offset order.
  */
 export class JournalReader {
-  readonly state = new TaskState();
+  readonly state: TaskState;
   /** Output partition (`outputOf`) → emits after its watermark, oldest first. */
   readonly unpublished = new Map<string, UnpublishedEmit[]>();
+  /** From where the emits without a journaled watermark can be read again. */
+  readonly emitFloor: EmitFloor;
   lastFence: { readonly offset: number; readonly fence: Fence } | null = null;
   /** The fence under which the last valid batch was written: it says by which graph (J6). */
   lastWorkedFence: Fence | null = null;
   voidBatches = 0;
   #started = false;
+  /** While records below the checkpoint are read: for their emits, the state has them. */
+  #behind: { readonly checkpoint: Checkpoint; fence: number; n: number } | null = null;
 
-  read(offset: number, entry: JournalEntry): void {
+  /** `state` that was taken from a store at `checkpoint`; absent: empty, read from the log's start. */
+  constructor(state: TaskState = new TaskState(), checkpoint: Checkpoint | null = null) {
+    this.state = state;
+    this.emitFloor = new EmitFloor(state.watermarks.values());
+    if (checkpoint === null) return;
+    const { fence, n } = checkpoint.emitsFrom;
+    this.#behind = { checkpoint, fence, n };
+    this.#started = true;
+  }
+
+  /**
+   * True when the entry was a valid batch or anchor that changed the state.
+   *
+   * Throws: EngineError STORE_FOREIGN (retake) when the journal does not hold what the checkpoint says (J9a).
+   */
+  read(offset: number, entry: JournalEntry): boolean {
+    if (this.#behind !== null) {
+      this.#readBehind(this.#behind, offset, entry);
+      return false;
+    }
     if (entry.kind === 'fence') {
       this.lastFence = { offset, fence: entry.fence };
       this.#started = true;
-    } else if (entry.kind === 'anchor') {
-      this.#readAnchor(offset, entry);
-    } else if (this.#isValid(entry.batch)) {
-      this.state.applyBatch(entry.batch);
-      this.lastWorkedFence = this.lastFence?.fence ?? null;
-      this.#keepUnpublished(entry.batch);
-    } else {
-      this.voidBatches += 1;
+      return false;
     }
+    if (entry.kind === 'anchor') return this.#readAnchor(offset, entry);
+    if (!this.#isValid(entry.batch)) {
+      this.voidBatches += 1;
+      return false;
+    }
+    this.#keepEmits(offset, entry.batch);
+    this.state.applyBatch(entry.batch);
+    this.lastWorkedFence = this.lastFence?.fence ?? null;
+    return true;
   }
 
-  #readAnchor(offset: number, entry: Extract<JournalEntry, { kind: 'anchor' }>): void {
+  /** Of a store that has everything up to and with the record at `offset`; null before any batch. */
+  checkpointAfter(offset: number, topicId: string): Checkpoint | null {
+    if (this.lastFence === null) return null;
+    const { n, time } = this.state;
+    const place = { offset: offset + 1, fence: this.lastFence.offset, n };
+    return {
+      ...place,
+      topicId,
+      time,
+      fenceRecord: this.lastFence.fence,
+      emitsFrom: this.emitFloor.place ?? { offset, fence: place.fence, n: n - 1 },
+    };
+  }
+
+  #readBehind(
+    behind: { readonly checkpoint: Checkpoint; fence: number; n: number },
+    offset: number,
+    entry: JournalEntry,
+  ): void {
+    const { checkpoint } = behind;
+    if (entry.kind === 'fence') behind.fence = offset;
+    else {
+      const body = entry.kind === 'batch' ? entry.batch : entry.anchor;
+      if (body.fence === behind.fence && body.n === behind.n + 1) {
+        if (entry.kind === 'batch') this.#keepEmits(offset, entry.batch);
+        behind.n = body.n;
+      }
+    }
+    if (offset < checkpoint.offset - 1) return;
+    const { fence, n } = behind;
+    const isSame = offset === checkpoint.offset - 1 && entry.kind !== 'fence';
+    if (!isSame || fence !== checkpoint.fence || n !== checkpoint.n)
+      throw new EngineError(
+        'STORE_FOREIGN',
+        'retake',
+        `The store stands at ${checkpoint.offset} of another journal: batch ${n} under fence ${fence} is ` +
+          `there, and not ${checkpoint.n} under ${checkpoint.fence}. It is made anew from the journal.`,
+      );
+    this.lastFence = { offset: fence, fence: checkpoint.fenceRecord };
+    this.lastWorkedFence = checkpoint.fenceRecord;
+    this.#behind = null;
+  }
+
+  #keepEmits(offset: number, batch: Batch): void {
+    this.emitFloor.add({ offset, fence: batch.fence, n: batch.n - 1 }, batch);
+    this.#keepUnpublished(batch);
+  }
+
+  #readAnchor(offset: number, entry: Extract<JournalEntry, { kind: 'anchor' }>): boolean {
     if (!this.#started) {
       // A cleaned log begins with an anchor, which names the fence it was written under (J9).
       this.state.applyAnchor(entry.anchor);
@@ -62,7 +140,9 @@ export class JournalReader {
       this.state.n = entry.anchor.n;
     } else {
       this.voidBatches += 1;
+      return false;
     }
+    return true;
   }
 
   #isValid(batch: Batch): boolean {
@@ -85,11 +165,6 @@ export class JournalReader {
       else waiting.splice(0, first);
     }
   }
-}
-
-/** Whether (n, index) comes after (otherN, otherIndex). */
-export function isAfter(n: number, index: number, otherN: number, otherIndex: number): boolean {
-  return n > otherN || (n === otherN && index > otherIndex);
 }
 
 function fenceOfAnchor(entry: Extract<JournalEntry, { kind: 'anchor' }>, offset: number): Fence {

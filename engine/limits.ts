@@ -24,4 +24,8 @@ export const LIMITS = {
   batchInputs: 500,
   /** Skipped records after which their positions are journaled even though nothing was handled. */
   skippedBeforeBatch: 10_000,
+  /** Memory for the states used last, per task with a store; the others are read from it. */
+  cachedStateBytes: 4 * 1024 * 1024,
+  /** Memory for the seen ids used last, per task with a store; 100 bytes are counted per id. */
+  cachedSeenBytes: 2 * 1024 * 1024,
 } as const;

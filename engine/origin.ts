@@ -22,3 +22,8 @@ export function originOf(headers: Headers): Origin | null {
     return null;
   return { application, task: Number(task), n: Number(n), index: Number(index) };
 }
+
+/** Whether (n, index) comes after (otherN, otherIndex). */
+export function isAfter(n: number, index: number, otherN: number, otherIndex: number): boolean {
+  return n > otherN || (n === otherN && index > otherIndex);
+}

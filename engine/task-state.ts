@@ -15,6 +15,12 @@ import {
   type Watermark,
 } from './journal.ts';
 import { LIMITS } from './limits.ts';
+import { MemorySeenSets, SeenTable, type SeenSets } from './seen-table.ts';
+import type { StateStore, StoreChange } from './state-store.ts';
+import { type ActorStates, StateTable } from './state-table.ts';
+import { type Kept, Table } from './table.ts';
+
+export type { StoredState } from './state-table.ts';
 
 /** What an effect's later emits descend from. */
 export interface Cause {
@@ -31,12 +37,6 @@ export interface OpenEffect {
   readonly key: string;
   readonly request: EffectRequest;
   readonly cause: Cause;
-}
-
-export interface StoredState {
-  readonly version: number;
-  /** JSON text. Kept as text so that a live state and a restored one are the same bytes. */
-  readonly json: string;
 }
 
 export interface ParkedQueue {
@@ -59,17 +59,59 @@ export class TaskState {
   /** Number of the last valid batch; 0: none. Runs on across owners (J2). */
   n = 0;
   time: Micros = 0;
-  readonly positions = new Map<string, Position>();
-  readonly marks = new Map<string, Mark>();
+  readonly positions: Table<Position>;
+  readonly marks: Table<Mark>;
   /** The one not heard of for longest first. */
-  readonly producers = new Map<string, ProducerMark>();
+  readonly producers: Table<ProducerMark>;
   /** By output partition (`outputOf`). */
-  readonly watermarks = new Map<string, Watermark>();
-  readonly states = new Map<string, Map<string, StoredState>>();
-  readonly seen = new Map<string, Set<string>>();
+  readonly watermarks: Table<Watermark>;
+  /** Actor → the newest version of its state's shape in the journal. */
+  readonly versions: Table<number>;
+  readonly states: Map<string, ActorStates>;
+  readonly seen: SeenSets;
   readonly references = new Map<string, Map<string, ReferenceValue>>();
-  readonly effects = new Map<string, OpenEffect>();
-  readonly parked = new Map<string, ParkedQueue>();
+  readonly effects: Table<OpenEffect>;
+  readonly parked: Table<ParkedQueue>;
+  readonly #references: Table<ReferenceValue>;
+  readonly #kept: Kept[] = [];
+  #generation = 0;
+
+  /**
+   * `store`: where it is kept besides what has changed since; absent: all of it stands in memory. The store must
+   * hold what its checkpoint says, and is written by whoever confirms changes (J9a).
+   */
+  constructor(store: StateStore | null = null) {
+    const table = <Value>(name: string): Table<Value> => this.#keep(new Table<Value>(name, store));
+    this.positions = table('positions');
+    this.marks = table('marks');
+    this.producers = table('producers');
+    this.watermarks = table('watermarks');
+    this.versions = table('versions');
+    this.effects = table('effects');
+    this.parked = table('parked');
+    this.#references = table('references');
+    this.states = store === null ? new Map() : this.#keep(new StateTable(store));
+    this.seen = store === null ? new MemorySeenSets() : this.#keep(new SeenTable(store));
+    this.n = store?.checkpoint?.n ?? 0;
+    this.time = store?.checkpoint?.time ?? 0;
+    for (const [place, value] of this.#references) {
+      const [name, id] = JSON.parse(place) as [string, string];
+      this.#referencesOf(name).set(id, value);
+    }
+  }
+
+  /** What has changed since the last call, for the store, once the journal holds it; then call `settle`. */
+  takeChanges(): TakenChanges {
+    const changes: StoreChange[] = [];
+    this.#generation += 1;
+    for (const each of this.#kept) each.takeChanges(changes, this.#generation);
+    return { generation: this.#generation, changes };
+  }
+
+  /** The store holds what was taken up to this generation. */
+  settle(generation: number): void {
+    for (const each of this.#kept) each.settle(generation);
+  }
 
   applyBatch(batch: Batch): void {
     this.n = batch.n;
@@ -120,21 +162,27 @@ export class TaskState {
     if (byKey === undefined) this.states.set(change.actor, (byKey = new Map()));
     if (change.value === null) byKey.delete(change.key);
     else byKey.set(change.key, { version: change.version, json: change.value });
+    if ((this.versions.get(change.actor) ?? -1) < change.version)
+      this.versions.set(change.actor, change.version);
   }
 
   /** True when the key's oldest event id was forgotten for it. */
   applySeen(seen: Seen): boolean {
-    let ids = this.seen.get(seen.key);
-    if (ids === undefined) this.seen.set(seen.key, (ids = new Set()));
-    ids.add(seen.event_id);
-    return ids.size > LIMITS.seenIdsPerKey && forgetOldest(ids);
+    return this.seen.add(seen.key, seen.event_id);
   }
 
   applyReference(change: ReferenceChange): void {
-    let byId = this.references.get(change.name);
-    if (byId === undefined) this.references.set(change.name, (byId = new Map()));
-    if (change.value === null) byId.delete(change.id);
-    else byId.set(change.id, { version: change.version, value: JSON.parse(change.value) });
+    const byId = this.#referencesOf(change.name);
+    const place = JSON.stringify([change.name, change.id]);
+    if (change.value === null) {
+      byId.delete(change.id);
+      if (byId.size === 0) this.references.delete(change.name);
+      this.#references.delete(place);
+      return;
+    }
+    const value = { version: change.version, value: JSON.parse(change.value) as unknown };
+    byId.set(change.id, value);
+    this.#references.set(place, value);
   }
 
   applyEffect(change: EffectChange): void {
@@ -174,13 +222,33 @@ export class TaskState {
       marks: sorted(this.marks),
       producers: [...this.producers],
       watermarks: sorted(this.watermarks),
-      states: sorted(this.states).map(([actor, byKey]) => [actor, sorted(byKey)]),
+      versions: sorted(this.versions),
+      states: sorted(this.states)
+        .map(([actor, byKey]) => [actor, sorted(byKey)] as const)
+        .filter(([, states]) => states.length > 0),
       seen: sorted(this.seen).map(([key, ids]) => [key, [...ids]]),
       references: sorted(this.references).map(([name, byId]) => [name, sorted(byId)]),
       effects: sorted(this.effects),
       parked: sorted(this.parked),
     });
   }
+
+  #referencesOf(name: string): Map<string, ReferenceValue> {
+    let byId = this.references.get(name);
+    if (byId === undefined) this.references.set(name, (byId = new Map()));
+    return byId;
+  }
+
+  #keep<Part extends Kept>(part: Part): Part {
+    this.#kept.push(part);
+    return part;
+  }
+}
+
+/** Changes of a task's state on their way into its store. */
+export interface TakenChanges {
+  readonly generation: number;
+  readonly changes: readonly StoreChange[];
 }
 
 export function markKey(topic: string, application: string, task: number): string {
@@ -207,6 +275,6 @@ function forgetOldest(known: Map<string, unknown> | Set<string>): true {
   return true;
 }
 
-function sorted<Value>(map: ReadonlyMap<string, Value>): [string, Value][] {
+function sorted<Value>(map: Iterable<[string, Value]>): [string, Value][] {
   return [...map].sort(([left], [right]) => (left < right ? -1 : left > right ? 1 : 0));
 }

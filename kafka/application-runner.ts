@@ -9,6 +9,7 @@ import { SHELL_LIMITS } from './limits.ts';
 import type { Log } from './log.ts';
 import { SourceFetcher } from './source-fetcher.ts';
 import {
+  type OpenStore,
   type RunnerObserver,
   type TaskStatus,
   TaskRunner,
@@ -36,6 +37,7 @@ export interface ApplicationOptions {
   readonly commitEveryMs?: number;
   /** How long a task may have work and not move before it is taken again. Default: SHELL_LIMITS.stallMs. */
   readonly stallMs?: number;
+  readonly openStore?: OpenStore;
   readonly observer: RunnerObserver;
   readonly log: Log;
   /** Tasks that this process owns now; for sinks that follow the ownership. Awaited before the next change. */

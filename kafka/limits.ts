@@ -27,6 +27,14 @@ export const SHELL_LIMITS = {
   watermarkRefreshMs: 60_000,
   /** Records of a tail read on takeover; past it the whole tail is published again, and counted (J5). */
   tailRecords: 10_000,
+  /** Confirmed batches that may wait for the local store before a task takes no more input. */
+  storeBatches: 32,
+  /** Changes of one write to it, a larger batch apart: bounds the time the event loop is held (J5a). */
+  storeWriteChanges: 2_000,
+  /** How often a restore begins anew because what it reads was deleted meanwhile, or its store was another's. */
+  restoreAttempts: 5,
+  /** Milliseconds of a read of a log between two looks at the event loop (J5a). */
+  breathEveryMs: 20,
   /** Milliseconds of a tail read. */
   tailMs: 2_000,
 } as const;

@@ -1,4 +1,5 @@
 import { type FetchedRecord, KafkaError, type PartitionReader } from './client.ts';
+import { SHELL_LIMITS } from './limits.ts';
 import { Backoff, breathe, pause } from './wait.ts';
 
 export interface Range {
@@ -13,9 +14,6 @@ export interface Range {
   readonly onProgress?: (position: number) => void;
 }
 
-/** Records handled between two looks at the event loop: bounds how long heartbeats wait (J5a). */
-const RECORDS_PER_BREATH = 200;
-
 /**
  * Reads [from, until) of one partition in order. Ends by position, never by idleness and never by waiting for
  * the last offset. An unreachable broker is waited for; an offset out of range is an error, not a jump.
@@ -29,7 +27,7 @@ export async function readRange(
   const { topic, partition, until, signal } = range;
   const backoff = new Backoff(100, 2_000);
   let next = range.from;
-  let sinceBreath = 0;
+  let breathedAt = performance.now();
   while (next < until) {
     if (signal.aborted)
       throw new KafkaError('ABORTED', true, `Reading ${topic}/${partition} was ended.`);
@@ -42,7 +40,9 @@ export async function readRange(
     for (const record of fetched.records) {
       if (record.offset >= until) break;
       await take(record);
-      if (++sinceBreath % RECORDS_PER_BREATH === 0) await breathe();
+      if (performance.now() - breathedAt < SHELL_LIMITS.breathEveryMs) continue;
+      await breathe();
+      breathedAt = performance.now();
     }
     next = Math.max(next, fetched.nextOffset);
     range.onProgress?.(Math.min(next, until));

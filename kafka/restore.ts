@@ -1,10 +1,13 @@
 import { EngineError } from '../engine/errors.ts';
-import { type Fence, type JournaledEmit, outputOf } from '../engine/journal.ts';
+import { type Batch, type Fence, type JournaledEmit, outputOf } from '../engine/journal.ts';
 import { isAfter, JournalReader, type UnpublishedEmit } from '../engine/journal-reader.ts';
 import { originOf } from '../engine/origin.ts';
-import type { KafkaAdmin, PartitionReader } from './client.ts';
+import type { Checkpoint, StateStore } from '../engine/state-store.ts';
+import { type TakenChanges, TaskState } from '../engine/task-state.ts';
+import { type KafkaAdmin, KafkaError, type PartitionReader } from './client.ts';
 import type { JournalLog } from './journal-log.ts';
 import { SHELL_LIMITS } from './limits.ts';
+import { StoreKeeper } from './store-keeper.ts';
 import { readRange } from './read-range.ts';
 import type { TopicNames } from './topic-names.ts';
 
@@ -17,31 +20,90 @@ export interface RestoreOptions {
   readonly admin: KafkaAdmin;
   readonly names: TopicNames;
   readonly signal: AbortSignal;
+  /** Null: everything is held in memory, and read from the journal. */
+  readonly store: StateStore | null;
+  onStoreDiscarded(reason: string): void;
+  onStoreFailed(error: EngineError): void;
   /** From 0 to 1. */
   onProgress(ratio: number): void;
 }
 
 /**
- * Rebuilds a task from its journal: from the log's start to the own fence, which must be read at the
- * offset its acknowledgement named. Finished when that record is read, never by idleness.
+ * Rebuilds a task from its store and its journal, up to the own fence, which must be read at the offset its
+ * acknowledgement named. Finished when that record is read, never by idleness. A store that does not belong to
+ * what the journal holds is emptied, and what is read is written to it on the way (J9a).
  *
- * Throws: EngineError FENCED (retake) when another record stands where the own fence should.
+ * Throws: EngineError FENCED (retake) when another record stands where the own fence should; STORE_FAILED (retake).
  */
 export async function restoreTask(
   options: RestoreOptions,
   fenceOffset: number,
   own: Fence,
-): Promise<JournalReader> {
-  const { reader, journalTopic: topic, partition, signal } = options;
+): Promise<RestoredTask> {
+  for (let attempt = 1; ; attempt++) {
+    try {
+      return await restoreOnce(options, fenceOffset, own);
+    } catch (error) {
+      if (attempt === SHELL_LIMITS.restoreAttempts || !isWorthAnother(error)) throw error;
+      await discard(options, (error as Error).message);
+    }
+  }
+}
+
+export interface RestoredTask {
+  readonly journal: JournalReader;
+  /** Takes what is confirmed from now on; null without a store. */
+  readonly keeper: StoreKeeper | null;
+  readonly topicId: string;
+}
+
+/** Hands what a confirmed batch changed to the store. */
+export function keepConfirmed(
+  { journal, keeper, topicId }: RestoredTask,
+  fenceRecord: Fence,
+  done: { readonly batch: Batch; readonly offset: number; readonly taken: TakenChanges },
+): void {
+  if (keeper === null) return;
+  const { batch, offset, taken } = done;
+  const { fence, n, time } = batch;
+  const before = { offset, fence, n: n - 1 };
+  journal.emitFloor.add(before, batch);
+  const emitsFrom = journal.emitFloor.place ?? before;
+  keeper.confirmed(taken, { offset: offset + 1, fence, n, topicId, time, fenceRecord, emitsFrom });
+}
+
+async function restoreOnce(
+  options: RestoreOptions,
+  fenceOffset: number,
+  own: Fence,
+): Promise<RestoredTask> {
+  const { reader, journalTopic: topic, partition, signal, store } = options;
+  const [described] = await options.admin.describeTopics([topic]);
+  const topicId = described?.id ?? '';
   const start = (await options.admin.offsets(topic))[partition]?.start ?? 0;
-  const journal = new JournalReader();
+  const bounds = { start, fenceOffset };
+  const unfit = unfitness(store?.checkpoint ?? null, own, topicId, bounds);
+  if (unfit !== null) await discard(options, unfit);
+  const checkpoint = store?.checkpoint ?? null;
+  const state = new TaskState(store);
+  const journal = new JournalReader(state, checkpoint);
+  const keeper = store && new StoreKeeper(store, state, options.onStoreFailed);
+  const from = checkpoint?.emitsFrom.offset ?? start;
   const until = fenceOffset + 1;
   const onProgress = (position: number): void =>
-    options.onProgress((position - start) / Math.max(1, until - start));
-  await readRange(
-    { reader, topic, partition, from: start, until, signal, onProgress },
-    async (record) => journal.read(record.offset, await options.journal.decode(record)),
-  );
+    options.onProgress((position - from) / Math.max(1, until - from));
+  try {
+    const range = { reader, topic, partition, from, until, signal, onProgress };
+    await readRange(range, async (record) => {
+      const isNews = journal.read(record.offset, await options.journal.decode(record));
+      if (keeper === null || !isNews) return;
+      const reached = journal.checkpointAfter(record.offset, topicId);
+      if (reached !== null) keeper.confirmed(state.takeChanges(), reached);
+      await keeper.room(signal);
+    });
+  } finally {
+    await keeper?.idle();
+  }
   const last = journal.lastFence;
   const isOwn =
     last?.offset === fenceOffset &&
@@ -54,7 +116,37 @@ export async function restoreTask(
       `The fence of ${own.member} does not stand at offset ${fenceOffset} of ${topic}/${partition}.`,
     );
   options.onProgress(1);
-  return journal;
+  return { journal, keeper, topicId };
+}
+
+/** Why a checkpoint cannot be of use for what the journal topic holds now; null: nothing says so yet. */
+function unfitness(
+  checkpoint: Checkpoint | null,
+  own: Fence,
+  topicId: string,
+  { start, fenceOffset }: { readonly start: number; readonly fenceOffset: number },
+): string | null {
+  if (checkpoint === null) return null;
+  const { application, task } = checkpoint.fenceRecord;
+  if (application !== own.application || task !== own.task)
+    return `it is that of ${application}/${task}`;
+  if (checkpoint.topicId !== topicId) return 'the journal topic was made anew since';
+  if (checkpoint.emitsFrom.offset < start)
+    return `it stands at ${checkpoint.offset}, and the journal begins at ${start}`;
+  if (checkpoint.offset > fenceOffset)
+    return `it stands at ${checkpoint.offset}, past the journal's end at ${fenceOffset}`;
+  return null;
+}
+
+async function discard({ store, onStoreDiscarded }: RestoreOptions, reason: string): Promise<void> {
+  if (store === null || store.checkpoint === null) return;
+  await store.clear();
+  onStoreDiscarded(reason);
+}
+
+function isWorthAnother(error: unknown): boolean {
+  if (error instanceof KafkaError) return error.code === 'OFFSET_OUT_OF_RANGE';
+  return error instanceof EngineError && error.code === 'STORE_FOREIGN';
 }
 
 /**

@@ -4,12 +4,14 @@ import { EngineError } from '../engine/errors.ts';
 import type { Micros } from '../engine/event.ts';
 import { type Batch, DRAINING, type Fence, type Position } from '../engine/journal.ts';
 import type { TaskObserver } from '../engine/task.ts';
+import type { StateStore } from '../engine/state-store.ts';
 import type { Topology } from '../engine/topology.ts';
 import { type KafkaAdmin, KafkaError, type PartitionReader, type PlainProducer } from './client.ts';
 import type { EffectPerformer } from './effect-runner.ts';
 import type { Log } from './log.ts';
 import type { SourceFetcher } from './source-fetcher.ts';
-import { Term, type TermMode } from './term.ts';
+import { Term } from './term.ts';
+import type { TermMode } from './term-options.ts';
 import type { TopicNames } from './topic-names.ts';
 import { Backoff, pause } from './wait.ts';
 import type { TaskProgress } from './watchdog.ts';
@@ -23,11 +25,19 @@ export interface RunnerObserver extends Omit<TaskObserver, 'handled'> {
   fenced(): void;
   voidBatches(count: number): void;
   restored(partition: number, ratio: number): void;
+  /** The local store was of no use, and is filled again from the journal. */
+  storeDiscarded?(partition: number, reason: string): void;
   lag(topic: string, partition: number, records: number): void;
   parkedKeys(partition: number, count: number): void;
   /** The watchdog ended a term that did not move. */
   stalled?(partition: number): void;
 }
+
+/**
+ * The local store of a partition; `empty`: what it held is removed first.
+ * Throws: EngineError STORE_LOCKED, STORE_FAILED; the task then goes on without.
+ */
+export type OpenStore = (partition: number, how: 'kept' | 'empty') => StateStore;
 
 /** What all tasks of one application in one process share. */
 export interface TaskSurroundings {
@@ -45,6 +55,8 @@ export interface TaskSurroundings {
   readonly fetcher: SourceFetcher;
   readonly performers: Readonly<Record<string, EffectPerformer>>;
   readonly effectConcurrency: number;
+  /** Absent: task states stand in memory, and a restart reads the whole journal. */
+  readonly openStore?: OpenStore;
   readonly observer: RunnerObserver;
   readonly log: Log;
   /** Refuses what another deployment has written; once per run of the application (J6). */
@@ -81,6 +93,8 @@ export class TaskRunner {
   #term: Term | null = null;
   #status: TaskStatus = 'starting';
   #failure: Error | null = null;
+  #store: StateStore | null = null;
+  #storeFailures = 0;
 
   constructor(surroundings: TaskSurroundings, partition: number, membership: Membership) {
     this.#surroundings = surroundings;
@@ -127,15 +141,47 @@ export class TaskRunner {
   }
 
   async #live(): Promise<void> {
+    this.#openStore();
+    await this.#liveOn();
+    await this.#store?.close();
+  }
+
+  #openStore(): void {
+    const { openStore, log, topology } = this.#surroundings;
+    try {
+      this.#store = openStore?.(this.partition, this.#storeFailures > 0 ? 'empty' : 'kept') ?? null;
+    } catch (error) {
+      const fields = { application: topology.application, partition: this.partition, error };
+      log.warn(fields, 'no local store; the task is kept in memory and read from its journal');
+    }
+  }
+
+  /** A store that failed is made anew once; one that fails again is not used any more. */
+  async #replaceStore(error: unknown): Promise<void> {
+    if (!(error instanceof EngineError) || error.code !== 'STORE_FAILED') return;
+    const store = this.#store;
+    this.#store = null;
+    await store?.close().catch(() => {});
+    this.#surroundings.observer.storeDiscarded?.(this.partition, error.message);
+    if (++this.#storeFailures === 1) this.#openStore();
+  }
+
+  async #liveOn(): Promise<void> {
     const { log, topology } = this.#surroundings;
     const backoff = new Backoff(100, 2_000);
     while (!this.#ended.signal.aborted) {
       this.#status = 'running';
       const startedAt = performance.now();
-      const term = new Term(this.#surroundings, this.partition, this.#newFence(), this.#mode);
+      const term = new Term(this.#surroundings, {
+        partition: this.partition,
+        fence: this.#newFence(),
+        mode: this.#mode,
+        store: this.#store,
+      });
       this.#term = term;
       const error = await this.#outcome(term);
       if (this.#ended.signal.aborted) break;
+      await this.#replaceStore(error);
       if (this.#followGraph(term, error)) continue;
       const fields = { application: topology.application, partition: this.partition, error };
       if (error instanceof EngineError && error.reaction === 'stop') {

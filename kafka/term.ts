@@ -1,9 +1,11 @@
 import type { EffectResult } from '../engine/actor.ts';
-import { EngineError } from '../engine/errors.ts';
+import type { EngineError } from '../engine/errors.ts';
 import type { Batch, Fence, Position, Watermark } from '../engine/journal.ts';
 import type { JournalReader } from '../engine/journal-reader.ts';
 import { type SourceRecord, Task } from '../engine/task.ts';
 import { SourceQueue } from '../engine/source-queue.ts';
+import type { StateStore } from '../engine/state-store.ts';
+import { checkJournal } from './check-journal.ts';
 import { effectKey, type OpenEffect } from '../engine/task-state.ts';
 import { isRekeyed } from '../engine/topology.ts';
 import type { FetchedRecord } from './client.ts';
@@ -12,19 +14,20 @@ import { JournalLog } from './journal-log.ts';
 import { learnSchema } from './learn-schema.ts';
 import { SHELL_LIMITS } from './limits.ts';
 import { Publisher } from './publisher.ts';
-import { emitsToRepublish, type RestoreOptions, restoreTask } from './restore.ts';
+import {
+  emitsToRepublish,
+  keepConfirmed,
+  type RestoredTask,
+  type RestoreOptions,
+  restoreTask,
+} from './restore.ts';
 import type { SourceSubscriber } from './source-fetcher.ts';
 import { lookAgain, openSources } from './source-positions.ts';
 import type { TaskStatus, TaskSurroundings } from './task-runner.ts';
 import type { TaskProgress } from './watchdog.ts';
+import type { TermMode, TermOptions } from './term-options.ts';
 import { DrainEnds } from './drain-ends.ts';
 import { pause, Wake } from './wait.ts';
-
-/**
- * normal: a changed graph is reported; drain: every emit is handled when it comes back, and the term ends when
- * none is on its way; drained: the change has been taken care of (J6).
- */
-export type TermMode = 'normal' | 'drain' | 'drained';
 
 interface Settled {
   readonly effect: OpenEffect;
@@ -42,6 +45,7 @@ export class Term implements SourceSubscriber {
   readonly #partition: number;
   readonly #fence: Fence;
   readonly #mode: TermMode;
+  readonly #store: StateStore | null;
   readonly #ended = new AbortController();
   readonly #drainEnds = new DrainEnds();
   readonly #wake = new Wake();
@@ -61,13 +65,16 @@ export class Term implements SourceSubscriber {
   #draining = false;
   #idle = false;
   #task: Task | null = null;
+  #own: RestoredTask | null = null;
   #fenceOffset = -1;
   #refreshedAt = performance.now();
   #restored = 0;
   status: TaskStatus = 'starting';
 
-  constructor(surroundings: TaskSurroundings, partition: number, fence: Fence, mode: TermMode) {
+  /** `store` holds what this task's journal held some time ago, or nothing; null: everything stands in memory. */
+  constructor(surroundings: TaskSurroundings, { partition, fence, mode, store }: TermOptions) {
     this.#mode = mode;
+    this.#store = store;
     this.#in = surroundings;
     this.#partition = partition;
     this.#fence = fence;
@@ -166,6 +173,7 @@ export class Term implements SourceSubscriber {
         this.#in.fetcher.close(this.#in.names.physical(topic), this.#partition, this);
       // A request still under way could land behind what the next term publishes again.
       await this.#publisher.ended();
+      await this.#own?.keeper?.idle();
       this.status = 'stopped';
     }
     return this.#failure;
@@ -219,8 +227,9 @@ export class Term implements SourceSubscriber {
     const fence = await this.#journal.appendFence(this.#fence);
     this.#fenceOffset = fence;
     const restore = this.#restoreOptions();
-    const journal = await restoreTask(restore, fence, this.#fence);
-    this.#checkDeployment(journal);
+    this.#own = await restoreTask(restore, fence, this.#fence);
+    const { journal } = this.#own;
+    checkJournal(journal, this.#in.topology, this.#fence, this.#mode);
     if (journal.voidBatches > 0) observer.voidBatches(journal.voidBatches);
     const republish = await emitsToRepublish(restore, journal);
     this.#task = this.#newTask(journal);
@@ -310,6 +319,7 @@ export class Term implements SourceSubscriber {
       if (this.#ended.signal.aborted) return;
     }
     await this.#publisher.room();
+    await this.#own?.keeper?.room(this.#ended.signal);
     while (this.#results.length > 0 && !task.isFull) {
       const { effect, result } = this.#results.shift() as Settled;
       task.takeEffectResult(effect, result);
@@ -339,7 +349,9 @@ export class Term implements SourceSubscriber {
 
   async #append(task: Task, batch: Batch): Promise<void> {
     const startedAt = performance.now();
-    await this.#journal.append(batch);
+    const taken = task.state.takeChanges();
+    const offset = await this.#journal.append(batch);
+    keepConfirmed(this.#own as RestoredTask, this.#fence, { batch, offset, taken });
     this.#in.observer.appended(batch, (performance.now() - startedAt) / 1000);
     for (const position of batch.positions) this.#confirmed.set(position.topic, position);
     this.#publisher.enqueue(batch.n, batch.emits);
@@ -361,29 +373,14 @@ export class Term implements SourceSubscriber {
       admin,
       names,
       signal: this.#ended.signal,
+      store: this.#store,
+      onStoreDiscarded: (reason) => observer.storeDiscarded?.(this.#partition, reason),
+      onStoreFailed: (error) => this.#end(error),
       onProgress: (ratio) => {
         this.#restored = ratio;
         observer.restored(this.#partition, ratio);
       },
     };
-  }
-
-  #checkDeployment(journal: JournalReader): void {
-    const worked = journal.lastWorkedFence;
-    if (worked === null) return;
-    if (worked.deployment !== this.#fence.deployment)
-      throw new EngineError(
-        'DEPLOYMENT_CHANGED',
-        'stop',
-        `The journal of ${this.#fence.application} was written ${worked.deployment}, this process runs it ` +
-          `${this.#fence.deployment}. Set the deployment back; it is fixed for the life of an application.`,
-      );
-    if (this.#mode === 'normal' && worked.edges_hash !== this.#fence.edges_hash)
-      throw new EngineError(
-        'EDGES_CHANGED',
-        'retake',
-        `The journal of ${this.#fence.application} was written by another graph; it is drained first.`,
-      );
   }
 
   #onParked(actor: string, key: string, code: string, reason: string): void {

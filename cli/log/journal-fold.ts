@@ -52,7 +52,7 @@ export async function foldJournal(
       { ...range, signal: stall.signal, onProgress: () => stall.progress() },
       async (record) => {
         const entry = await decodeEntry(session.codec, record);
-        if (entry.kind !== 'batch') return journal.read(record.offset, entry);
+        if (entry.kind !== 'batch') return void journal.read(record.offset, entry);
         const { batch } = entry;
         await visitor.before?.(batch, journal.state);
         const voids = journal.voidBatches;

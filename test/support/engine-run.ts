@@ -19,6 +19,7 @@ export interface RunOptions extends Partial<
     | 'clock'
     | 'codec'
     | 'commitEveryMs'
+    | 'openStore'
   >
 > {
   readonly definition?: Partial<TopologyDefinition>;
@@ -44,6 +45,8 @@ export interface Counts {
   republished: number;
   stalled: number;
   voidBatches: number;
+  /** Why local stores were discarded. */
+  readonly discarded: string[];
   readonly skipped: string[];
   readonly parked: string[];
   readonly deadLettered: string[];
@@ -64,6 +67,7 @@ export class EngineRun {
     republished: 0,
     stalled: 0,
     voidBatches: 0,
+    discarded: [],
     skipped: [],
     parked: [],
     deadLettered: [],
@@ -153,6 +157,7 @@ export class EngineRun {
       fenced: () => (counts.fenced += 1),
       voidBatches: (count) => (counts.voidBatches += count),
       restored: () => {},
+      storeDiscarded: (_partition, reason) => counts.discarded.push(reason),
       lag: onLag,
       parkedKeys: () => {},
       stalled: () => (counts.stalled += 1),

@@ -7,13 +7,13 @@ import { makeMutant, mutate, type Mutation } from '../support/mutant.ts';
 
 const COMPARISON: Mutation = {
   rule: 'J2',
-  file: 'engine/journal-reader.ts',
+  file: 'engine/origin.ts',
   find: 'return n > otherN ||',
   replace: 'return n < otherN ||',
 };
 
 const PROGRAM = `
-  const { isAfter } = await import(process.argv[1] + '/engine/journal-reader.ts');
+  const { isAfter } = await import(process.argv[1] + '/engine/origin.ts');
   const { restoreTask } = await import(process.argv[1] + '/kafka/restore.ts');
   console.log(isAfter(2, 0, 1, 0), typeof restoreTask);
 `;
@@ -43,7 +43,7 @@ it.each([
   (_how, source, times) => {
     const mutation = { ...COMPARISON, find: 'a text' };
     expect(() => mutate(source, mutation)).toThrow(
-      `The canary of J2 looks for a text that occurs ${times} times in engine/journal-reader.ts`,
+      `The canary of J2 looks for a text that occurs ${times} times in engine/origin.ts`,
     );
   },
 );

@@ -1,0 +1,121 @@
+import { LIMITS } from './limits.ts';
+import type { StateStore, StoreChange } from './state-store.ts';
+import { merged, StoredValues } from './stored-values.ts';
+import type { Kept } from './table.ts';
+
+/** The event ids of one key, oldest first. */
+interface SeenIds {
+  /** How many there ever were. */
+  readonly count: number;
+  readonly ids: Set<string>;
+}
+
+/** The part of a Map that the seen ids have, wherever they are kept. */
+export interface SeenSets extends Iterable<[string, Set<string>]> {
+  get(key: string): Set<string> | undefined;
+  /** True when the key's oldest event id was forgotten for it. */
+  add(key: string, eventId: string): boolean;
+}
+
+const TABLE = 'seen';
+const FULL = 'seen-full';
+/** Ids of one row that is full: an id more rewrites at most this many, and not all of a busy key's. */
+const ROW = 64;
+
+/** Seen ids in memory. */
+export class MemorySeenSets extends Map<string, Set<string>> implements SeenSets {
+  add(key: string, eventId: string): boolean {
+    let ids = this.get(key);
+    if (ids === undefined) this.set(key, (ids = new Set()));
+    return added(ids, eventId);
+  }
+}
+
+/**
+ * Seen ids in a task's store. Shape: `seen` has, per key, how many ids there ever were and the newest of them;
+ * `seen-full` has the others, ROW to a row.
+ */
+export class SeenTable implements SeenSets, Kept {
+  readonly #store: StateStore;
+  readonly #values: StoredValues<SeenIds>;
+  readonly #before = new Map<string, number>();
+
+  constructor(store: StateStore) {
+    this.#store = store;
+    this.#values = new StoredValues<SeenIds>({
+      read: (key) => this.#read(key),
+      sizeOf: ({ count }) => 200 + 100 * Math.min(count, LIMITS.seenIdsPerKey),
+      mostBytes: LIMITS.cachedSeenBytes,
+    });
+  }
+
+  get(key: string): Set<string> | undefined {
+    return this.#values.get(key)?.ids;
+  }
+
+  add(key: string, eventId: string): boolean {
+    const known = this.#values.get(key) ?? { count: 0, ids: new Set<string>() };
+    if (known.ids.has(eventId)) return false;
+    if (!this.#before.has(key)) this.#before.set(key, known.count);
+    const forgot = added(known.ids, eventId);
+    this.#values.set(key, { count: known.count + 1, ids: known.ids });
+    return forgot;
+  }
+
+  *[Symbol.iterator](): Iterator<[string, Set<string>]> {
+    for (const [key, { ids }] of merged(this.#store, TABLE, this.#values)) yield [key, ids];
+  }
+
+  takeChanges(into: StoreChange[], generation: number): void {
+    for (const [key, known] of this.#values.take(generation)) {
+      if (known === undefined) continue;
+      this.#put(into, key, known, this.#before.get(key) ?? 0);
+    }
+    this.#before.clear();
+  }
+
+  settle(generation: number): void {
+    this.#values.settle(generation);
+  }
+
+  #put(into: StoreChange[], key: string, { count, ids }: SeenIds, before: number): void {
+    const all = [...ids];
+    const first = count - all.length;
+    const fullRows = Math.floor(count / ROW);
+    for (let row = Math.floor(before / ROW); row < fullRows; row++) {
+      const from = Math.max(0, row * ROW - first);
+      const value = JSON.stringify(all.slice(from, (row + 1) * ROW - first));
+      into.push({ table: FULL, key: rowKey(key, row), value });
+    }
+    const oldFirst = Math.max(0, before - LIMITS.seenIdsPerKey);
+    for (let row = Math.floor(oldFirst / ROW); row < Math.floor(first / ROW); row++)
+      into.push({ table: FULL, key: rowKey(key, row), value: null });
+    const rest = all.slice(Math.max(0, fullRows * ROW - first));
+    into.push({ table: TABLE, key, value: JSON.stringify([count, rest]) });
+  }
+
+  #read(key: string): SeenIds | undefined {
+    const text = this.#store.get(TABLE, key);
+    if (text === undefined) return undefined;
+    const [count, rest] = JSON.parse(text) as [number, string[]];
+    const all: string[] = [];
+    const first = Math.max(0, count - LIMITS.seenIdsPerKey);
+    for (let row = Math.floor(first / ROW); row < Math.floor(count / ROW); row++)
+      all.push(...(JSON.parse(this.#store.get(FULL, rowKey(key, row)) ?? '[]') as string[]));
+    return { count, ids: new Set([...all, ...rest].slice(-LIMITS.seenIdsPerKey)) };
+  }
+}
+
+function rowKey(key: string, row: number): string {
+  return `${row}|${key}`;
+}
+
+function added(ids: Set<string>, eventId: string): boolean {
+  ids.add(eventId);
+  if (ids.size <= LIMITS.seenIdsPerKey) return false;
+  for (const oldest of ids) {
+    ids.delete(oldest);
+    break;
+  }
+  return true;
+}
