@@ -48,7 +48,7 @@ async function millrace(...args: readonly string[]) {
 }
 
 describe('millrace why', () => {
-  it('B-106 explains an event from the first cause to the last effect', async () => {
+  it('explains an event from the first cause to the last effect', async () => {
     const created = events.find(({ topic }) => topic === 'plan.created');
     const { code, out } = await millrace('why', created?.eventId ?? '', '--json');
     expect(code).toBe(0);
@@ -137,7 +137,7 @@ describe('millrace replay', () => {
 });
 
 describe('millrace dlq and park', () => {
-  it('E-58 lists, shows and tries a dead letter without removing it', async () => {
+  it('lists, shows and tries a dead letter without removing it', async () => {
     const { brokers } = system.config.kafka;
     const producer = platformaticClient({ brokers, clientId: 'operations' }).producer();
     const topic = system.names.physical('intents');

@@ -57,7 +57,7 @@ async function letters() {
   );
 }
 
-it('E-58 lists depths and shows letters with why they are there', async () => {
+it('lists depths and shows letters with why they are there', async () => {
   const found = await letters();
   expect(found).toMatchObject([
     { key: 'a', event_id: 'a2', error: 'UNWANTED', application: 'counter', redriven: false },
@@ -69,7 +69,7 @@ it('E-58 lists depths and shows letters with why they are there', async () => {
   ]);
 });
 
-it('E-58 shows the state and emits to come of a redrive, by the code of today', async () => {
+it('shows the state and emits to come of a redrive, by the code of today', async () => {
   const found = await letters();
   const again = await planRedrive(session(), found);
   expect(again.map(({ outcome }) => outcome)).toEqual(['dead letter again', 'dead letter again']);
@@ -89,7 +89,7 @@ it('E-58 shows the state and emits to come of a redrive, by the code of today', 
   expect(await fixture.read('dlq.count.add')).toHaveLength(2);
 });
 
-it('E-58 J8a redrives with key, bytes and event id, and leaves what its key moved past', async () => {
+it('J8a redrives with key, bytes and event id, and leaves what its key moved past', async () => {
   await fixture.createTopic('counter.redrive');
   const plans = await planRedrive(session(), await letters());
   const report = await redrive(session(), plans, { outOfOrder: false });
@@ -115,7 +115,7 @@ it('E-58 J8a redrives with key, bytes and event id, and leaves what its key move
   expect(depthsOf(['dlq.count.add'], await letters())).toMatchObject([{ letters: 0, redriven: 2 }]);
 });
 
-it('E-58 refuses to redrive to an application that reads no redriven records', async () => {
+it('refuses to redrive to an application that reads no redriven records', async () => {
   const plans = await planRedrive(session(), await letters());
   await expect(redrive(session(), plans, { outOfOrder: true })).rejects.toThrow('counter.redrive');
 });
