@@ -54,7 +54,7 @@ it('J10 finds nothing wrong with what works, and says what one node gives up', a
   expect(tasks.map(({ partition }) => partition)).toEqual([0, 1, 2, 3]);
 });
 
-it('E-59 J8a J2 finds parked keys, dead letters and void batches', async () => {
+it('J8a J2 finds parked keys, dead letters and void batches', async () => {
   const dead = Array.from({ length: 11 }, (_, at) =>
     add('e', `e${at}`, { amount: 1, fail: 'dead' }),
   );

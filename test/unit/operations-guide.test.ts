@@ -11,14 +11,14 @@ const GUIDE = read('docs/guides/operations.md');
 /** First cells of the guide's tables, those with several names split. */
 const ROWS = [...GUIDE.matchAll(/^\| ([\w, ]+) \|/gm)].flatMap(([, cell = '']) => cell.split(', '));
 
-it('E-59 the guide has a row for every finding of doctor', () => {
+it('the guide has a row for every finding of doctor', () => {
   const [, list = ''] = /readonly code:([^;]*);/.exec(read('cli/doctor/finding.ts')) ?? [];
   const codes = [...list.matchAll(/'(\w+)'/g)].map(([, code = '']) => code);
   expect(codes.length).toBeGreaterThan(10);
   expect(codes.filter((code) => !ROWS.includes(code))).toEqual([]);
 });
 
-it('E-59 the guide has a row for every alert', () => {
+it('the guide has a row for every alert', () => {
   const { groups } = parse(read('deploy/prometheus/alerts.yml')) as {
     readonly groups: readonly { readonly rules: readonly { readonly alert: string }[] }[];
   };
