@@ -1,5 +1,6 @@
 import type { EventDefinition, ReadModelDefinition } from '../engine/event.ts';
 import { JOURNAL_RECORD } from '../engine/journal.ts';
+import type { Compatibility } from './registry.ts';
 
 /** A record that may stand on a topic: what the registry knows as one subject. */
 export interface TopicRecord {
@@ -7,6 +8,8 @@ export interface TopicRecord {
   readonly topic: string;
   /** Full name of the Avro record. */
   readonly record: string;
+  /** What a new version of its subject has to keep. Default BACKWARD. */
+  readonly compatibility?: Compatibility;
 }
 
 function trading(type: string, topic: string, name: string): EventDefinition {
@@ -39,13 +42,27 @@ export const MARKET_EVENTS: readonly EventDefinition[] = [
   },
 ];
 
+function bot(type: string, name: string): EventDefinition {
+  return { type, family: 'BOT', version: 1, topic: 'orders', record: `millrace.bots.v1.${name}` };
+}
+
+/** What trading bots say. Source: S-02. */
+export const BOT_EVENTS: readonly EventDefinition[] = [
+  bot('order_created', 'OrderCreated'),
+  bot('order_cancelled', 'OrderCancelled'),
+  bot('order_failed', 'OrderFailed'),
+  bot('order_filled', 'OrderFilled'),
+  bot('risk_decision', 'RiskDecision'),
+  bot('state_snapshot', 'StateSnapshot'),
+];
+
 /** The compacted topics that Redis is filled from. */
 export const READ_MODELS: readonly ReadModelDefinition[] = [
   { topic: 'rm.intent', record: 'millrace.readmodel.v1.Intent' },
   { topic: 'rm.plan', record: 'millrace.readmodel.v1.Plan' },
 ];
 
-/** Logical topics that events stand on, in a fixed order: positions of the stream are written in it. */
+/** Logical topics of the stream of events, in a fixed order: its positions are written in it. Bots are no part of it. */
 export function eventTopics(): readonly string[] {
   return [...new Set([...TRADING_EVENTS, ...MARKET_EVENTS].map(({ topic }) => topic))];
 }
@@ -56,7 +73,7 @@ export class CatalogueError extends Error {
 }
 
 const BY_TYPE: ReadonlyMap<string, EventDefinition> = new Map(
-  [...TRADING_EVENTS, ...MARKET_EVENTS].map((definition) => [definition.type, definition]),
+  [...TRADING_EVENTS, ...MARKET_EVENTS, ...BOT_EVENTS].map((each) => [each.type, each]),
 );
 
 /**
@@ -74,12 +91,24 @@ export function eventDefinition(type: string): EventDefinition {
   );
 }
 
+/**
+ * What bots put on topics. Producers and readers are deployed apart, so that each version has to read what every
+ * other wrote: no required field may go (S-44).
+ */
+export const BOT_RECORDS: readonly TopicRecord[] = BOT_EVENTS.map(({ topic, record }) => ({
+  topic,
+  record,
+  compatibility: 'FULL_TRANSITIVE',
+}));
+
 /** Everything that events and read models put on topics. */
 export const CATALOGUE_RECORDS: readonly TopicRecord[] = [
-  ...TRADING_EVENTS,
-  ...MARKET_EVENTS,
-  ...READ_MODELS,
-].map(({ topic, record }) => ({ topic, record }));
+  ...[...TRADING_EVENTS, ...MARKET_EVENTS, ...READ_MODELS].map(({ topic, record }) => ({
+    topic,
+    record,
+  })),
+  ...BOT_RECORDS,
+];
 
 /** What an application writes to `<application>.journal`. */
 export function journalRecords(application: string): readonly TopicRecord[] {

@@ -61,7 +61,7 @@ export class AvroCodec implements Codec {
   }
 
   /**
-   * Registers every schema (BACKWARD) and learns its id.
+   * Registers every schema (BACKWARD, unless its subject says otherwise) and learns its id.
    *
    * Throws: CodecError REGISTRY_AWAY; RegistryError INCOMPATIBLE and others. Both: do not start (K-07).
    */
@@ -74,7 +74,9 @@ export class AvroCodec implements Codec {
       for (const subject of options.subjects) {
         const schema = schemas.get(subject.record);
         const name = subjectOf(subject, topicPrefix);
-        codec.#add(subject, schema, await registerSubject(registry, name, JSON.stringify(schema)));
+        const rule = subject.compatibility;
+        const id = await registerSubject(registry, name, JSON.stringify(schema), rule);
+        codec.#add(subject, schema, id);
       }
     } catch (error) {
       throw asCodecError(error);

@@ -1,4 +1,6 @@
 export {
+  BOT_EVENTS,
+  BOT_RECORDS,
   CATALOGUE_RECORDS,
   CatalogueError,
   eventDefinition,
@@ -30,12 +32,13 @@ export type { SubjectState } from './register.ts';
 export { RegistryError, SchemaRegistry } from './registry.ts';
 export type { Compatibility, RegistryErrorCode, RegistryOptions } from './registry.ts';
 export { eventSchema, extendSchemas, loadSchemas } from './schemas.ts';
-export type { NamedSchema, Schema, Schemas } from './schemas.ts';
+export type { NamedSchema, Schema, SchemaField, Schemas } from './schemas.ts';
 export { joinPayload, splitPayload } from './payload.ts';
 export type { SplitPayload } from './payload.ts';
 export { fromWire, toWire } from './wire.ts';
 export type { WireEvent } from './wire.ts';
 export type { EventEnvelope } from './generated/envelope.ts';
+export type { BotsPayloads } from './generated/bots.ts';
 export type { MarketPayloads, PoolSnapshotPayload } from './generated/market.ts';
 export type {
   ExecCompletedPayload,

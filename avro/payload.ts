@@ -1,10 +1,12 @@
 import { eventDefinition } from './catalogue.ts';
+import { BOTS_PAYLOAD_FIELDS } from './generated/bots.ts';
 import { MARKET_PAYLOAD_FIELDS } from './generated/market.ts';
 import { TRADING_PAYLOAD_FIELDS } from './generated/trading.ts';
 
 const FIELDS: Readonly<Record<string, readonly string[]>> = {
   ...TRADING_PAYLOAD_FIELDS,
   ...MARKET_PAYLOAD_FIELDS,
+  ...BOTS_PAYLOAD_FIELDS,
 };
 
 /** Payload fields that hold JSON as text in the record and as a value outside. */

@@ -1,11 +1,11 @@
 import { parseType } from './avsc-type.ts';
 import { RegistryError } from './registry.ts';
-import type { SchemaRegistry } from './registry.ts';
+import type { Compatibility, SchemaRegistry } from './registry.ts';
 import type { Schema } from './schemas.ts';
 
 /**
- * Makes a schema stand under a subject whose new versions must be able to read the old ones (BACKWARD,
- * unless the subject has a rule of its own). Several processes may do so at once. Returns the schema's id.
+ * Makes a schema stand under a subject whose new versions must keep to `rule` (default: be able to read the old
+ * ones), unless the subject has a rule of its own. Several processes may do so at once. Returns the schema's id.
  *
  * Throws: RegistryError INCOMPATIBLE with the subject and the reason.
  */
@@ -13,13 +13,14 @@ export async function registerSubject(
   registry: SchemaRegistry,
   subject: string,
   schema: string,
+  rule: Compatibility = 'BACKWARD',
 ): Promise<number> {
   const known = await registry.find(subject, schema);
   if (known !== null) return known;
   // A rule can only be given to a subject that is there; one left without by a crash gets it here.
-  if ((await registry.latest(subject)) !== null) await holdBackward(registry, subject);
+  if ((await registry.latest(subject)) !== null) await hold(registry, subject, rule);
   const id = await added(registry, subject, schema);
-  await holdBackward(registry, subject);
+  await hold(registry, subject, rule);
   return id;
 }
 
@@ -56,10 +57,10 @@ function misfits(older: string, newer: string): readonly string[] {
   }
 }
 
-async function holdBackward(registry: SchemaRegistry, subject: string): Promise<void> {
+async function hold(registry: SchemaRegistry, subject: string, rule: Compatibility): Promise<void> {
   if ((await registry.compatibility(subject)) !== null) return;
   try {
-    await registry.setCompatibility('BACKWARD', subject);
+    await registry.setCompatibility(rule, subject);
   } catch (error) {
     if (!(error instanceof RegistryError) || error.code !== 'CONFLICT') throw error;
     if ((await registry.compatibility(subject)) === null) throw error;

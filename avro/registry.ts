@@ -31,7 +31,8 @@ export interface RegistryOptions {
   readonly attempts?: number;
 }
 
-export type Compatibility = 'NONE' | 'BACKWARD' | 'BACKWARD_TRANSITIVE' | 'FORWARD' | 'FULL';
+export type Compatibility =
+  'NONE' | 'BACKWARD' | 'BACKWARD_TRANSITIVE' | 'FORWARD' | 'FULL' | 'FULL_TRANSITIVE';
 
 const MEDIA_TYPE = 'application/vnd.schemaregistry.v1+json';
 const RETRY_STEP_MS = 200;

@@ -9,7 +9,7 @@ import {
   SchemaRegistry,
   subjectOf,
 } from '../../avro/index.ts';
-import type { SubjectState } from '../../avro/index.ts';
+import type { SubjectState, TopicRecord } from '../../avro/index.ts';
 import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
 
 interface Row {
@@ -20,7 +20,12 @@ interface Row {
   readonly reasons: readonly string[];
 }
 
-type Act = (registry: SchemaRegistry, subject: string, schema: string) => Promise<Row>;
+type Act = (
+  registry: SchemaRegistry,
+  subject: string,
+  schema: string,
+  rule?: TopicRecord['compatibility'],
+) => Promise<Row>;
 
 const ACTS: Readonly<Record<string, Act>> = { check, register };
 
@@ -31,7 +36,7 @@ export const command: Command = {
 Usage: millrace schema check|register [--json]
 
   check      say for each subject: registered, new, compatible (a new version) or incompatible
-  register   register what is missing, each subject with the rule BACKWARD
+  register   register what is missing, each subject with its rule (BACKWARD; bots FULL_TRANSITIVE)
 
 Takes SCHEMA_REGISTRY_URL and TOPIC_PREFIX from the environment.
 Exit code 1: a subject refuses its schema. 2: wrong use, or no registry answers.`,
@@ -62,7 +67,9 @@ async function rows(act: Act, io: Io): Promise<readonly Row[]> {
   const found: Row[] = [];
   for (const record of ALL_RECORDS) {
     const schema = JSON.stringify(schemas.get(record.record));
-    found.push(await act(registry, subjectOf(record, kafka.topicPrefix), schema));
+    found.push(
+      await act(registry, subjectOf(record, kafka.topicPrefix), schema, record.compatibility),
+    );
   }
   return found;
 }
@@ -71,9 +78,9 @@ async function check(registry: SchemaRegistry, subject: string, schema: string):
   return { subject, ...(await checkSubject(registry, subject, schema)) };
 }
 
-async function register(registry: SchemaRegistry, subject: string, schema: string): Promise<Row> {
+async function register(...[registry, subject, schema, rule]: Parameters<Act>): Promise<Row> {
   try {
-    const id = await registerSubject(registry, subject, schema);
+    const id = await registerSubject(registry, subject, schema, rule);
     return { subject, state: 'registered', id, reasons: [] };
   } catch (error) {
     if (!(error instanceof RegistryError) || error.code !== 'INCOMPATIBLE') throw error;

@@ -2,11 +2,15 @@ import { randomUUID } from 'node:crypto';
 import { beforeAll, describe, expect, it } from 'vitest';
 import {
   AvroCodec,
+  BOT_RECORDS,
   CATALOGUE_RECORDS,
   checkSubject,
   envelope,
   journalRecords,
+  loadSchemas,
+  type NamedSchema,
   registerSubject,
+  type SchemaField,
   SchemaRegistry,
   subjectOf,
 } from '../../avro/index.ts';
@@ -130,6 +134,30 @@ describe('schemas in the registry', () => {
     await registerSubject(registry, subject, recordOf(A, B_DEFAULT));
     expect(await registry.compatibility(subject)).toBe('BACKWARD');
   });
+
+  it.each(BOT_RECORDS)(
+    'S-44 of bots take a new optional field and let no required one go: $record',
+    async ({ topic, record, compatibility }) => {
+      const subject = subjectOf({ topic, record }, freshPrefix());
+      const schema = loadSchemas().get(record);
+      const withPayload = (change: (fields: readonly SchemaField[]) => readonly SchemaField[]) =>
+        JSON.stringify(schema, (_key, part: unknown) => {
+          const named = part as NamedSchema | null;
+          if (!named?.name?.endsWith('Payload') || named.fields === undefined) return part;
+          return { ...named, fields: change(named.fields) };
+        });
+      const optional = { name: 'venue', type: ['null', 'string'], default: null } as const;
+      const more = withPayload((fields) => [...fields, optional]);
+      const less = withPayload((fields) => fields.filter((field) => 'default' in field));
+      await registerSubject(registry, subject, JSON.stringify(schema), compatibility);
+      expect(await registry.compatibility(subject)).toBe('FULL_TRANSITIVE');
+      await registerSubject(registry, subject, more, compatibility);
+      await expect(registerSubject(registry, subject, less, compatibility)).rejects.toMatchObject({
+        code: 'INCOMPATIBLE',
+      });
+      expect(await registry.latest(subject)).toMatchObject({ schema: more });
+    },
+  );
 
   it('know no id that was never given', async () => {
     const codec = await AvroCodec.start({ registryUrl: url, subjects: [] });

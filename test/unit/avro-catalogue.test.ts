@@ -7,6 +7,7 @@ import type { Anchor, Batch, Fence } from '../../avro/generated/journal.ts';
 import type * as journal from '../../engine/journal.ts';
 import type { EventEnvelope } from '../../avro/index.ts';
 import {
+  BOT_EVENTS,
   CATALOGUE_RECORDS,
   CatalogueError,
   eventDefinition,
@@ -47,6 +48,18 @@ describe('the catalogue', () => {
       'exec exec.completed',
       'exec exec.failed',
     ]);
+  });
+
+  it('S-02 has exactly the six events of bots, on one topic', () => {
+    expect(BOT_EVENTS.map(({ type, topic, family }) => `${family} ${topic} ${type}`)).toEqual([
+      'BOT orders order_created',
+      'BOT orders order_cancelled',
+      'BOT orders order_failed',
+      'BOT orders order_filled',
+      'BOT orders risk_decision',
+      'BOT orders state_snapshot',
+    ]);
+    expect(() => eventDefinition('order_updated')).toThrow(CatalogueError);
   });
 
   it('B-34 refuses an unknown event type and names the known ones', () => {
@@ -111,6 +124,7 @@ describe('the schemas', () => {
 
   it('has amounts as text only', () => {
     expect([...generate().keys()]).toEqual([
+      'bots',
       'envelope',
       'journal',
       'market',
