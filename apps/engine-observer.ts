@@ -40,6 +40,13 @@ export function engineObserver(topology: Topology, metrics: Metrics, log: Log): 
       metrics.restoreRatio.set({ application, partition }, ratio);
       if (ratio === 1) metrics.fencesTotal.inc();
     },
+    effectPerformed: (effect, outcome, seconds) =>
+      metrics.effectSeconds.observe({ effect, outcome }, seconds),
+    circuit(target, state) {
+      metrics.circuitOpen.set({ application, target }, state === 'closed' ? 0 : 1);
+      if (state === 'open') log.warn({ application, target }, 'target fails, and is left alone');
+      else log.info({ application, target, state }, 'target is tried again');
+    },
     storeDiscarded(partition, reason) {
       metrics.storesDiscardedTotal.inc({ application, partition });
       log.warn({ application, partition, reason }, 'the local store is made anew');

@@ -72,7 +72,25 @@ function streamMetrics(registers: Registry[]) {
 }
 
 function engineMetrics(registers: Registry[]) {
-  return { ...flowMetrics(registers), ...journalMetrics(registers) };
+  return { ...flowMetrics(registers), ...effectMetrics(registers), ...journalMetrics(registers) };
+}
+
+function effectMetrics(registers: Registry[]) {
+  return {
+    effectSeconds: new Histogram({
+      name: 'millrace_effect_seconds',
+      help: 'Seconds of one attempt of an effect, by its outcome: ok, or the code of its failure.',
+      labelNames: ['effect', 'outcome'] as const,
+      buckets: STEP_BUCKETS,
+      registers,
+    }),
+    circuitOpen: new Gauge({
+      name: 'millrace_circuit_open',
+      help: 'Whether a target of effects is left alone because it failed several times in a row.',
+      labelNames: ['application', 'target'] as const,
+      registers,
+    }),
+  };
 }
 
 function flowMetrics(registers: Registry[]) {

@@ -1,3 +1,4 @@
+import type { FailureKind } from './effect-failure.ts';
 import type { Envelope, Micros } from './event.ts';
 
 /** One event in front of an actor. `payload` is frozen by convention: handlers never change it. */
@@ -84,18 +85,37 @@ export interface EffectRequest {
   readonly name: string;
   /** JSON-safe. */
   readonly args: unknown;
-  /** Not performed before this logical time; absent: at once. */
+  /** Not performed before this logical time; absent: at once. It has no place among the key's before that. */
   readonly notBefore?: Micros;
+  /**
+   * Pauses in ms between the attempts of an effect that fails: three pauses are four attempts at most, and only
+   * what the last one says is told to the actor. The key's later effects wait behind it. Default: one attempt.
+   */
+  readonly ladderMs?: readonly number[];
+  /** What its circuit breaker stands for: a host, a chain. Default: the effect's name. */
+  readonly target?: string;
+  /** After which one attempt is cancelled, with EFFECT_TIMEOUT. Default: `SHELL_LIMITS.effectMs`. */
+  readonly timeoutMs?: number;
 }
 
 export type EffectResult =
-  | { readonly ok: true; readonly id: string; readonly name: string; readonly value: unknown }
+  | {
+      readonly ok: true;
+      readonly id: string;
+      readonly name: string;
+      readonly value: unknown;
+      /** How often it was performed; the engine counts. */
+      readonly attempts?: number;
+    }
   | {
       readonly ok: false;
       readonly id: string;
       readonly name: string;
+      readonly attempts?: number;
       readonly code: string;
       readonly reason: string;
+      /** Absent: retry. */
+      readonly kind?: FailureKind;
     };
 
 /** What a handler decides. Absent state: unchanged; null: deleted. */

@@ -62,6 +62,11 @@ export class BatchBuilder {
     return this.#emits.length;
   }
 
+  /** The place of the next effect that is asked for. */
+  get nextAsked(): { n: number; index: number } {
+    return { n: this.number, index: this.#effects.length };
+  }
+
   position(position: Position): void {
     this.#state.applyPosition(position);
     this.#positions.set(position.topic, position);

@@ -37,7 +37,18 @@ export interface OpenEffect {
   readonly key: string;
   readonly request: EffectRequest;
   readonly cause: Cause;
+  /** The batch that asked for it and its place there: the order in which a key's effects are performed. */
+  readonly asked: { readonly n: number; readonly index: number };
+  /** Which attempt comes next, from 1. */
+  readonly attempt: number;
+  /** How often it was performed, attempts that do not count included. */
+  readonly tries: number;
+  /** When it may be performed; null: at once. */
+  readonly dueAt: Micros | null;
 }
+
+/** What the journal says of it besides whose it is. */
+export type AskedEffect = Omit<OpenEffect, 'actor' | 'key'>;
 
 export interface ParkedQueue {
   readonly code: string;
@@ -191,8 +202,8 @@ export class TaskState {
       this.effects.delete(id);
       return;
     }
-    const { request, cause } = JSON.parse(change.request) as Pick<OpenEffect, 'request' | 'cause'>;
-    this.effects.set(id, { actor: change.actor, key: change.key, request, cause });
+    const asked = JSON.parse(change.request) as AskedEffect;
+    this.effects.set(id, { actor: change.actor, key: change.key, ...asked });
   }
 
   applyParked(change: ParkedChange): void {

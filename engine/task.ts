@@ -2,7 +2,7 @@ import type { Actor, EffectResult, Message } from './actor.ts';
 import { BatchBuilder } from './batch-builder.ts';
 import { type Codec, CodecError } from './codec.ts';
 import { Dedupe, type DedupeLimit } from './dedupe.ts';
-import { derivedUuid, hashOf } from './derived-id.ts';
+import { askedEffect, nextAttempt, resultId } from './effect-attempt.ts';
 import { EmitEncoder, type EncodedEmit } from './emit-encoder.ts';
 import { type DecidedStep, DecisionMaker } from './decide.ts';
 import { EngineError } from './errors.ts';
@@ -133,15 +133,21 @@ export class Task {
   }
 
   /** Feeds an effect's result to the actor that asked for it. Unknown or settled ids are ignored. */
-  takeEffectResult(effect: OpenEffect, result: EffectResult): void {
-    const id = effectKey(effect.actor, effect.key, result.id);
-    if (!this.#state.effects.has(id)) return;
+  takeEffectResult(effect: OpenEffect, performed: EffectResult): void {
+    const id = effectKey(effect.actor, effect.key, performed.id);
+    if (this.#state.effects.get(id)?.tries !== effect.tries) return;
+    const result = { ...performed, attempts: effect.tries + 1 };
     const actor = this.#options.topology.actors.find((each) => each.name === effect.actor);
     const handler = actor?.effects?.[result.name];
-    this.#batch.effect({ actor: effect.actor, key: effect.key, id: result.id, request: null });
     this.#stampTime();
-    const eventId = derivedUuid(hashOf(effect.cause.eventId, effect.actor, result.id));
+    const eventId = resultId(effect);
     const input = this.#input('effect', effect.key, eventId, JSON.stringify(result));
+    const again = nextAttempt(effect, result, this.#state.time);
+    this.#batch.effect({ actor: effect.actor, key: effect.key, id: result.id, request: again });
+    if (again !== null) {
+      this.#batch.input({ ...input, actor: effect.actor, references: [] });
+      return;
+    }
     if (actor === undefined || handler === undefined) {
       // Nobody waits for it any more; it is journaled, so that it is not performed again.
       this.#batch.input({ ...input, actor: effect.actor, references: [] });
@@ -321,13 +327,10 @@ export class Task {
       newest === undefined
         ? cause
         : { ...cause, eventId: newest.event_id, sequence: newest.sequence };
-    for (const request of step.effects)
-      this.#batch.effect({
-        actor: actor.name,
-        key,
-        id: request.id,
-        request: JSON.stringify({ request, cause: next }),
-      });
+    for (const request of step.effects) {
+      const asked = askedEffect(request, next, this.#batch.nextAsked);
+      this.#batch.effect({ actor: actor.name, key, id: request.id, request: asked });
+    }
   }
 
   /** Puts a message behind its key, which `error`, if there is one, blocks. Nothing follows from it. */

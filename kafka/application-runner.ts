@@ -4,6 +4,7 @@ import type { Topology } from '../engine/topology.ts';
 import type { MemberDescription } from './assigner.ts';
 import type { GroupAssignment, GroupMembership, KafkaClient } from './client.ts';
 import { checkDeployment } from './deployment-check.ts';
+import { CIRCUIT_DEFAULTS, type CircuitOptions, Circuits } from './circuit.ts';
 import type { EffectPerformer } from './effect-runner.ts';
 import { SHELL_LIMITS } from './limits.ts';
 import type { Log } from './log.ts';
@@ -33,6 +34,8 @@ export interface ApplicationOptions {
   readonly performers?: Readonly<Record<string, EffectPerformer>>;
   /** Effects in flight at once, per task. Default: 100. */
   readonly effectConcurrency?: number;
+  /** When a target of effects is left alone, and how long. Default: CIRCUIT_DEFAULTS. */
+  readonly circuit?: Omit<CircuitOptions, 'onState'>;
   /** How often group offsets are committed; they may lag, they are for lag displays only (J4). Default: 5 s. */
   readonly commitEveryMs?: number;
   /** How long a task may have work and not move before it is taken again. Default: SHELL_LIMITS.stallMs. */
@@ -88,6 +91,10 @@ export class ApplicationRunner {
       stallMs,
       performers: options.performers ?? {},
       effectConcurrency: options.effectConcurrency ?? 100,
+      circuits: new Circuits({
+        ...(options.circuit ?? CIRCUIT_DEFAULTS),
+        onState: (target, state) => options.observer.circuit?.(target, state),
+      }),
       journalProducer: client.producer(),
       publishProducer: client.producer(),
       reader,

@@ -21,6 +21,10 @@ export const SHELL_LIMITS = {
   requestBytes: 1000 * 1000,
   /** Effects that may be open in a task before it takes no more input: each is held in memory until its result. */
   openEffects: 5_000,
+  /** Milliseconds of one attempt of an effect that names no `timeoutMs`. */
+  effectMs: 600_000,
+  /** How long what is cancelled may take to settle: by then the key's next effect, or owner, goes on. */
+  effectGraceMs: 5_000,
   /** How long a task may have work and not move before its term is ended: beyond every time-out of a request. */
   stallMs: 30_000,
   /** How often watermarks that no batch has taken along are journaled by themselves (J5). */

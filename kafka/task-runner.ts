@@ -7,6 +7,7 @@ import type { TaskObserver } from '../engine/task.ts';
 import type { StateStore } from '../engine/state-store.ts';
 import type { Topology } from '../engine/topology.ts';
 import { type KafkaAdmin, KafkaError, type PartitionReader, type PlainProducer } from './client.ts';
+import type { Circuits, CircuitState } from './circuit.ts';
 import type { EffectPerformer } from './effect-runner.ts';
 import type { Log } from './log.ts';
 import type { SourceFetcher } from './source-fetcher.ts';
@@ -26,6 +27,10 @@ export interface RunnerObserver extends Omit<TaskObserver, 'handled'> {
   voidBatches(count: number): void;
   restored(partition: number, ratio: number): void;
   /** The local store was of no use, and is filled again from the journal. */
+  /** `outcome`: ok, or the code of the failure. */
+  effectPerformed?(name: string, outcome: string, seconds: number): void;
+  /** The circuit breaker of a target of effects changed. */
+  circuit?(target: string, state: CircuitState): void;
   storeDiscarded?(partition: number, reason: string): void;
   lag(topic: string, partition: number, records: number): void;
   parkedKeys(partition: number, count: number): void;
@@ -55,6 +60,8 @@ export interface TaskSurroundings {
   readonly fetcher: SourceFetcher;
   readonly performers: Readonly<Record<string, EffectPerformer>>;
   readonly effectConcurrency: number;
+  /** Of the process, shared by its tasks. */
+  readonly circuits: Circuits;
   /** Absent: task states stand in memory, and a restart reads the whole journal. */
   readonly openStore?: OpenStore;
   readonly observer: RunnerObserver;

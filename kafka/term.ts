@@ -6,7 +6,7 @@ import { type SourceRecord, Task } from '../engine/task.ts';
 import { SourceQueue } from '../engine/source-queue.ts';
 import type { StateStore } from '../engine/state-store.ts';
 import { checkJournal } from './check-journal.ts';
-import { effectKey, type OpenEffect } from '../engine/task-state.ts';
+import type { OpenEffect } from '../engine/task-state.ts';
 import { isRekeyed } from '../engine/topology.ts';
 import type { FetchedRecord } from './client.ts';
 import { EffectRunner } from './effect-runner.ts';
@@ -111,8 +111,11 @@ export class Term implements SourceSubscriber {
     this.#effects = new EffectRunner({
       performers: surroundings.performers,
       concurrency: surroundings.effectConcurrency,
+      circuits: surroundings.circuits,
       signal,
       clock: surroundings.clock,
+      onPerformed: ({ request }, outcome, seconds) =>
+        observer.effectPerformed?.(request.name, outcome, seconds),
       onResult: (effect, result) => {
         this.#results.push({ effect, result });
         this.#wake.signal();
@@ -173,6 +176,8 @@ export class Term implements SourceSubscriber {
         this.#in.fetcher.close(this.#in.names.physical(topic), this.#partition, this);
       // A request still under way could land behind what the next term publishes again.
       await this.#publisher.ended();
+      // The next owner's effects of a key must not run beside ours.
+      await this.#effects.ended();
       await this.#own?.keeper?.idle();
       this.status = 'stopped';
     }
@@ -239,8 +244,7 @@ export class Term implements SourceSubscriber {
     }
     for (const position of journal.state.positions.values())
       this.#confirmed.set(position.topic, position);
-    if (this.#mode !== 'drain')
-      for (const effect of journal.state.effects.values()) this.#effects.start(effect);
+    if (this.#mode !== 'drain') this.#effects.start(journal.state.effects.values());
     // What is published again has to come back too, so it must stand before the ends are looked up.
     else await this.#publisher.drained();
     await this.#openSources(journal);
@@ -355,11 +359,7 @@ export class Term implements SourceSubscriber {
     this.#in.observer.appended(batch, (performance.now() - startedAt) / 1000);
     for (const position of batch.positions) this.#confirmed.set(position.topic, position);
     this.#publisher.enqueue(batch.n, batch.emits);
-    for (const change of batch.effects) {
-      if (change.request === null) continue;
-      const effect = task.state.effects.get(effectKey(change.actor, change.key, change.id));
-      if (effect !== undefined && this.#mode !== 'drain') this.#effects.start(effect);
-    }
+    if (this.#mode !== 'drain') this.#effects.confirmed(batch.effects, task.state.effects);
   }
 
   #restoreOptions(): RestoreOptions {

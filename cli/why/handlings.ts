@@ -1,5 +1,6 @@
 import { isoMicros } from '../../avro/index.ts';
-import { derivedUuid, hashOf } from '../../engine/derived-id.ts';
+import type { EffectResult } from '../../engine/actor.ts';
+import { resultIdOf } from '../../engine/effect-attempt.ts';
 import { HEADER, type Headers } from '../../engine/event.ts';
 import type { Batch, Input } from '../../engine/journal.ts';
 import { parkedKey, type TaskState } from '../../engine/task-state.ts';
@@ -80,9 +81,9 @@ function inputsOf(eventIds: ReadonlySet<string>): (input: Input) => string | nul
   return (input) => {
     if (eventIds.has(input.event_id)) return input.event_id;
     if (input.kind !== 'effect' || input.data === null) return null;
-    const { id } = JSON.parse(input.data) as { readonly id: string };
+    const result = JSON.parse(input.data) as EffectResult;
     for (const cause of eventIds)
-      if (derivedUuid(hashOf(cause, input.actor ?? '', id)) === input.event_id) return cause;
+      if (resultIdOf(cause, input.actor ?? '', result) === input.event_id) return cause;
     return null;
   };
 }

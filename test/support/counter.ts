@@ -13,6 +13,9 @@ import type { TestApplication } from './test-application.ts';
 /** How long after `fail: 'later'` its effect is due. */
 export const LATER_MICROS = 3_000_000;
 
+/** The ladder of the effects that `fail: 'ladder…'` asks for; what follows is their target. */
+export const LADDER_MS = [100, 200, 400];
+
 interface AddPayload {
   readonly amount: number;
   readonly fail?: string;
@@ -46,6 +49,18 @@ export const adder = actor<{ total: number }>({
         };
       if (fail === 'effect')
         return { effects: [{ id: 'double', name: 'count.double', args: { amount } }] };
+      if (fail?.startsWith('ladder') === true)
+        return {
+          effects: [
+            {
+              id: message.eventId,
+              name: 'count.double',
+              args: { amount, id: message.eventId },
+              ladderMs: LADDER_MS,
+              target: fail,
+            },
+          ],
+        };
       const factor =
         (context.reference('factor').get('all') as AddPayload | undefined)?.amount ?? 1;
       const total = state.total + amount * factor;

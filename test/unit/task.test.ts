@@ -1,7 +1,10 @@
 import { describe, expect, it } from 'vitest';
+import type { EffectResult } from '../../engine/actor.ts';
+import type { FailureKind } from '../../engine/effect-failure.ts';
 import { HEADER } from '../../engine/event.ts';
 import { originOf } from '../../engine/origin.ts';
-import { add, countEvent, counterDriver, withoutHeaders } from '../support/counter.ts';
+import type { OpenEffect } from '../../engine/task-state.ts';
+import { add, countEvent, counterDriver, LADDER_MS, withoutHeaders } from '../support/counter.ts';
 
 const totals = (driver: ReturnType<typeof counterDriver>): unknown[] =>
   driver
@@ -188,5 +191,53 @@ describe('effects', () => {
     expect(driver.openEffects).toEqual([]);
     const envelope = (driver.on('totals')[0]?.value as { envelope: unknown }).envelope;
     expect(envelope).toMatchObject({ causation_id: 'e1', sequence: 2 });
+  });
+
+  const failed = (id: string, kind: FailureKind = 'retry'): EffectResult => {
+    return { ok: false, id, name: 'count.double', code: 'AWAY', reason: 'it was', kind };
+  };
+
+  it('go down their ladder by the journal, and tell the actor the last result only', () => {
+    const driver = counterDriver();
+    driver.publish(add('a', 'e1', { amount: 4, fail: 'ladder' }));
+    const waits: number[] = [];
+    for (let attempt = 1; attempt <= LADDER_MS.length; attempt++) {
+      const [effect] = driver.openEffects;
+      if (effect === undefined) throw new Error('no effect is open');
+      expect(effect).toMatchObject({ attempt, asked: { n: 1, index: 0 } });
+      driver.settle(effect, failed('e1'));
+      driver.restart();
+      // Somebody else performed the same attempt: it is told twice, and counts once.
+      driver.settle(effect, failed('e1'));
+      waits.push(((driver.openEffects[0]?.dueAt ?? 0) - driver.state.time) / 1000);
+    }
+    expect(waits).toEqual(LADDER_MS);
+    expect(totals(driver)).toEqual([]);
+    const [last] = driver.openEffects;
+    driver.settle(last as OpenEffect, failed('e1'));
+    expect(driver.openEffects).toEqual([]);
+    expect(totals(driver)).toEqual([0]);
+  });
+
+  it('leave the ladder when an attempt goes well, or says that none will', () => {
+    const driver = counterDriver();
+    const attemptsOf = (): OpenEffect => driver.openEffects[0] as OpenEffect;
+    driver.publish(add('a', 'e1', { amount: 4, fail: 'ladder' }));
+    driver.settle(attemptsOf(), failed('e1'));
+    driver.settle(attemptsOf(), { ok: true, id: 'e1', name: 'count.double', value: 8 });
+    driver.publish(add('a', 'e2', { amount: 4, fail: 'ladder' }));
+    driver.settle(attemptsOf(), failed('e2', 'final'));
+    expect([totals(driver), driver.openEffects]).toEqual([[8, 8], []]);
+  });
+
+  it('spend no attempt on a target that is down, however long', () => {
+    const driver = counterDriver();
+    driver.publish(add('a', 'e1', { amount: 4, fail: 'ladder' }));
+    for (let times = 0; times < 20; times++)
+      driver.settle(driver.openEffects[0] as OpenEffect, failed('e1', 'target-down'));
+    expect(driver.openEffects[0]).toMatchObject({ attempt: 1, tries: 20 });
+    const [effect] = driver.openEffects;
+    driver.settle(effect as OpenEffect, { ok: true, id: 'e1', name: 'count.double', value: 8 });
+    expect(totals(driver)).toEqual([8]);
   });
 });
