@@ -24,7 +24,7 @@ export interface EffectRunnerOptions {
   /** Of the process; absent: the runner's own. */
   readonly circuits?: Circuits;
   readonly signal: AbortSignal;
-  /** What `notBefore` is compared with. */
+  /** What due times are compared with: the task's logical time, or the clock where that is ahead. */
   readonly clock: () => Micros;
   onResult(effect: OpenEffect, result: EffectResult): void;
   /** `outcome`: ok, or the code of its failure. */
@@ -119,9 +119,12 @@ export class EffectRunner {
 
   async #afterDelay(effect: OpenEffect, then: () => void): Promise<void> {
     const { signal } = this.#options;
-    for (let left = this.#delayMs(effect); left > 0 && !signal.aborted;) {
+    let left = this.#delayMs(effect);
+    // By the monotonic clock: whatever the other one does meanwhile, the pause is as long as it was meant.
+    const dueAt = performance.now() + left;
+    while (left > 0 && !signal.aborted) {
       await pause(Math.min(left, LONGEST_PAUSE_MS), signal);
-      left = this.#delayMs(effect);
+      left = dueAt - performance.now();
     }
     if (signal.aborted) return;
     then();

@@ -113,7 +113,7 @@ export class Term implements SourceSubscriber {
       concurrency: surroundings.effectConcurrency,
       circuits: surroundings.circuits,
       signal,
-      clock: surroundings.clock,
+      clock: () => Math.max(this.#task?.state.time ?? 0, surroundings.clock()),
       onPerformed: ({ request }, outcome, seconds) =>
         observer.effectPerformed?.(request.name, outcome, seconds),
       onResult: (effect, result) => {

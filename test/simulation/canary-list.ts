@@ -13,6 +13,8 @@ const READER = 'engine/journal-reader.ts';
 const TASK = 'engine/task.ts';
 const STATE = 'engine/task-state.ts';
 const DEDUPE = 'engine/dedupe.ts';
+const LANES = 'kafka/effect-lanes.ts';
+const RUNNER = 'kafka/effect-runner.ts';
 
 /** What follows it happens before the append. */
 const APPEND = `  async #append(task: Task, batch: Batch): Promise<void> {\n`;
@@ -184,11 +186,21 @@ export const CANARIES: readonly Canary[] = [
     what: 'an effect is performed before its wish is confirmed',
     file: TERM,
     find: APPEND,
-    replace:
-      `${APPEND}    for (const { actor, key, id, request } of batch.effects) {\n` +
-      `      const wish = task.state.effects.get(effectKey(actor, key, id));\n` +
-      `      if (request !== null && wish !== undefined) this.#effects.start(wish);\n` +
-      `    }\n`,
+    replace: `${APPEND}    this.#effects.confirmed(batch.effects, task.state.effects);\n`,
+  },
+  {
+    rule: 'K-01',
+    what: 'effects of one key are performed at once',
+    file: LANES,
+    find: 'return at === 0 || lane.length === 1;',
+    replace: 'return true;',
+  },
+  {
+    rule: 'K-01',
+    what: 'an effect begins before the result of the one before it is journaled',
+    file: RUNNER,
+    find: 'this.#told.add(name);',
+    replace: 'this.#settle(effect.actor, effect.key, name);',
   },
   {
     rule: 'J8a',

@@ -28,6 +28,9 @@ interface Account {
   readonly thanks: readonly number[];
 }
 
+/** Pauses between the attempts of its effects. */
+const LADDER_MS = [100, 1_000];
+
 const account = actor<Account>({
   name: 'account',
   state: { version: 1, initial: () => ({ total: 0, thanks: [] }) },
@@ -42,7 +45,12 @@ const account = actor<Account>({
       if (wish === 'effect')
         return {
           effects: [
-            { id: message.eventId, name: 'ledger.double', args: { amount, id: message.eventId } },
+            {
+              id: message.eventId,
+              name: 'ledger.double',
+              args: { amount, id: message.eventId },
+              ladderMs: LADDER_MS,
+            },
           ],
         };
       const factor = (context.reference('factor').get('all') as Addition | undefined)?.amount ?? 1;

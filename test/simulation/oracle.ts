@@ -76,6 +76,12 @@ export class Oracle {
   /** An effect is performed only when a valid batch has asked for it (J1, F24). */
   performed(id: string): void {
     if (!this.#asked.has(id)) this.#violation(`effect ${id} is performed before it is confirmed`);
+    const effects = this.models.map((model) => model.effects).find((open) => open.has(id));
+    const own = effects?.get(id)?.key;
+    for (const [other, { key }] of effects ?? []) {
+      if (other === id) return;
+      if (key === own) this.#violation(`effect ${id} is performed before ${other} of its key`);
+    }
   }
 
   /** What is still to be done; empty: all of it is done, once. */

@@ -1,4 +1,5 @@
 import type { Codec } from '../../engine/codec.ts';
+import { EffectFailure, type FailureKind } from '../../engine/effect-failure.ts';
 import type { EngineError } from '../../engine/errors.ts';
 import type { Topology } from '../../engine/topology.ts';
 import { ApplicationRunner } from '../../kafka/application-runner.ts';
@@ -11,6 +12,9 @@ import type { FaultSchedule } from '../../testing/simulation/fault.ts';
 import { SimulatedProcess } from '../../testing/simulation/process.ts';
 import type { World } from '../../testing/simulation/world.ts';
 import { double } from './ledger.ts';
+
+/** How an effect may fail; mostly in a way that passes. */
+const FAILURES: readonly FailureKind[] = ['retry', 'retry', 'target-down', 'final'];
 
 export const SESSION_TIMEOUT_MS = 1_500;
 const REQUEST_TIMEOUT_MS = 2_500;
@@ -162,6 +166,8 @@ export class Slot {
     const { world, onPerformed } = this.#in;
     if (process.isAlive) onPerformed((args as { readonly id: string }).id);
     await new Promise((resolve) => setTimeout(resolve, world.random.between(1, 300)));
+    if (world.random.chance(0.3))
+      throw new EffectFailure('AWAY', 'told to fail', world.random.pick(FAILURES));
     return double(args);
   }
 

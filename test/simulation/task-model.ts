@@ -36,8 +36,11 @@ interface Work {
 }
 
 interface OpenEffect {
+  readonly key: string;
   readonly request: EffectRequest;
   readonly cause: Cause;
+  /** Attempts that count. */
+  readonly failed: number;
 }
 
 /**
@@ -153,6 +156,14 @@ export class TaskModel {
     const result = JSON.parse(input.data ?? '{}') as EffectResult;
     const open = this.effects.get(result.id);
     if (open === undefined) throw new Error(`effect ${result.id} is not open`);
+    if (!result.ok && result.kind !== 'final') {
+      const failed = result.kind === 'target-down' ? open.failed : open.failed + 1;
+      if (failed <= (open.request.ladderMs?.length ?? 0)) {
+        this.effects.set(result.id, { ...open, failed });
+        this.#effectChanges.push([result.id, true]);
+        return;
+      }
+    }
     this.effects.delete(result.id);
     this.#effectChanges.push([result.id, false]);
     const actor = this.#in.topology.actors.find((each) => each.name === input.actor);
@@ -192,7 +203,7 @@ export class TaskModel {
     let newest = cause;
     for (const emit of decision.emit ?? []) newest = this.#emit(emit, cause) ?? newest;
     for (const request of decision.effects ?? []) {
-      this.effects.set(request.id, { request, cause: newest });
+      this.effects.set(request.id, { key, request, cause: newest, failed: 0 });
       this.#effectChanges.push([request.id, true]);
     }
   }

@@ -1,8 +1,10 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { platformaticClient } from '../../kafka/platformatic.ts';
 import { COUNTER_APPLICATION } from './counter.ts';
 import { CREDIT } from './credit.ts';
 import { brokers, EngineFixture } from './engine-fixture.ts';
 import { DOUBLER } from './engine-run.ts';
+import { trace } from './effect-trace.ts';
 import { type Faults, faultyClient } from './faulty-client.ts';
 
 /*
@@ -17,8 +19,12 @@ export interface EngineAppSettings {
   readonly prefix: string;
   readonly instanceId: string;
   readonly sessionTimeoutMs?: number;
+  /** Ready when it owns so many. Default: ENGINE_APP_TASKS, or all. */
+  readonly tasks?: number;
   /** Outputs are journaled, and never sent. */
   readonly swallowsOutputs?: boolean;
+  /** Effects take their time, fail once, and are noted in this file. */
+  readonly traceFile?: string;
   /** Effects are begun, and never end. */
   readonly hangsInEffects?: boolean;
 }
@@ -28,6 +34,22 @@ export type EngineAppLine =
   | { readonly appended: number }
   | { readonly performing: unknown }
   | { readonly fenced: true };
+
+const EFFECT_MS = 150;
+const failed = new Set<string>();
+
+async function slowly(file: string, args: unknown, signal: AbortSignal): Promise<unknown> {
+  const { id } = args as { readonly id: string };
+  const note = (what: 'start' | 'failed' | 'done'): void =>
+    trace(file, { pid: process.pid, what, key: id.split('/')[0] ?? '', id });
+  note('start');
+  const isCancelled = await pause(EFFECT_MS, false, { signal }).catch(() => true);
+  const fails = isCancelled || !failed.has(id);
+  failed.add(id);
+  note(fails ? 'failed' : 'done');
+  if (fails) throw new Error('away');
+  return DOUBLER['count.double'](args);
+}
 
 const say = (line: EngineAppLine): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
 
@@ -55,7 +77,8 @@ const run = fixture.run({
     process.exit(3);
   },
   performers: {
-    'count.double': (args) => {
+    'count.double': (args, signal) => {
+      if (settings.traceFile !== undefined) return slowly(settings.traceFile, args, signal);
       say({ performing: args });
       return settings.hangsInEffects === true
         ? new Promise(() => {})
@@ -63,5 +86,5 @@ const run = fixture.run({
     },
   },
 });
-await run.ready(Number(process.env['ENGINE_APP_TASKS'] ?? 4));
+await run.ready(settings.tasks ?? Number(process.env['ENGINE_APP_TASKS'] ?? 4));
 say({ ready: true });

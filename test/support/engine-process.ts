@@ -42,6 +42,10 @@ export class EngineProcess {
     if (this.isEnded) throw new Error(`The process ended: ${this.#errors.join('')}`);
   }
 
+  get pid(): number {
+    return this.#child.pid ?? -1;
+  }
+
   signal(signal: NodeJS.Signals): void {
     this.#child.kill(signal);
   }
