@@ -58,6 +58,7 @@ export default defineConfig(
       'test-results/',
       'avro/generated/',
       'sdk/python/',
+      'sdk/typescript/dist/',
     ],
   },
   { linterOptions: { reportUnusedDisableDirectives: 'error' } },

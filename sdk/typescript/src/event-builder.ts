@@ -1,0 +1,58 @@
+import { envelopeProblem, invalid, payloadProblem, tooLarge } from './check.ts';
+import { RULES } from './contract.ts';
+import type { BotEvent, BotEventType, EmitOptions, Upstream } from './event.ts';
+import { keptPayload } from './record.ts';
+import type { SpooledEvent } from './spool-frame.ts';
+
+/** Who emits: what all events of a producer say of it. Source: S-07…S-11. */
+export interface BotIdentity {
+  /** Name of the service or controller. */
+  readonly producer: string;
+  readonly instance_name: string;
+  readonly controller_id: string;
+  /** `bitget`, `bitget_paper_trade`, … */
+  readonly connector_name: string;
+  readonly trading_pair: string;
+}
+
+/** What one emit says. */
+export interface EmitCall {
+  readonly type: BotEventType;
+  readonly payload: Readonly<Record<string, unknown>>;
+  readonly options: EmitOptions;
+  /** What it follows; null: it begins a chain. */
+  readonly upstream: Upstream | null;
+}
+
+const VERSION = 'v1';
+
+/** The event of a call. Throws: BotError INVALID_EVENT. Source: S-15, S-16. */
+export function eventOf(identity: BotIdentity, call: EmitCall): BotEvent {
+  const { type, payload, options, upstream } = call;
+  const event_id = options.event_id ?? crypto.randomUUID();
+  const correlation_id = upstream?.correlation_id ?? event_id;
+  const event: BotEvent = {
+    event_id,
+    event_type: type,
+    event_version: VERSION,
+    ts_utc: options.ts_utc ?? new Date().toISOString(),
+    producer: identity.producer,
+    instance_name: identity.instance_name,
+    controller_id: identity.controller_id,
+    connector_name: options.connector_name ?? identity.connector_name,
+    trading_pair: options.trading_pair ?? identity.trading_pair,
+    correlation_id,
+    ...(upstream === null ? {} : { causation_id: upstream.event_id }),
+    payload,
+  };
+  const found = envelopeProblem(event as never) ?? payloadProblem(type, payload);
+  if (found !== null) throw invalid(found);
+  return { ...event, payload: keptPayload(type, payload) };
+}
+
+/** What of an event is kept until the broker has it. Throws: BotError INVALID_EVENT: too large. */
+export function spooledOf(event: BotEvent, traceparent: string | undefined): SpooledEvent {
+  const json = Buffer.from(JSON.stringify(event));
+  if (json.length > RULES.limits.eventBytes) throw tooLarge(json.length);
+  return { meta: traceparent === undefined ? {} : { traceparent }, json };
+}
