@@ -1,3 +1,5 @@
+export { BOT_RULES } from './bot-rules.ts';
+export type { BotFieldKind, BotFieldRule, BotRuleCode, BotRules } from './bot-rules.ts';
 export {
   BOT_EVENTS,
   BOT_RECORDS,
