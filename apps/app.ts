@@ -7,6 +7,7 @@ import {
   type ApplicationStatus,
 } from '../kafka/application-runner.ts';
 import { partitionOf } from '../kafka/partitioner.ts';
+import { clockMicros } from './clock.ts';
 import type { Config } from './config.ts';
 import type { CoreComponents } from './core-components.ts';
 import { engineObserver } from './engine-observer.ts';
@@ -37,11 +38,6 @@ export interface RunningApp {
 
 /** Starts one app; resolves when it serves HTTP. */
 export type StartApp = (context: AppContext) => Promise<RunningApp>;
-
-/** Time as the engine wants it: microseconds, from a clock that is finer than a millisecond. */
-export function clockMicros(): number {
-  return Math.round((performance.timeOrigin + performance.now()) * 1000);
-}
 
 /**
  * An application of the engine in this process.

@@ -6,6 +6,7 @@ import { platformaticClient } from '../kafka/platformatic.ts';
 import { applyTopics, planTopics, type TopicPlan, type TopicSettings } from '../kafka/topics.ts';
 import { TopicNames } from '../kafka/topic-names.ts';
 import { topicsOf } from '../topologies/topics.ts';
+import { BOT_SINK_TOPICS } from './bot-sink.ts';
 import type { Config } from './config.ts';
 import { ALL_RECORDS, APPLICATIONS } from './records.ts';
 import { allTopologies } from './topologies.ts';
@@ -65,7 +66,9 @@ function withTopics(config: Config, run: typeof planTopics): Promise<TopicPlan> 
   const { topicPrefix, partitions, replicationFactor } = config.kafka;
   const names = new TopicNames(topicPrefix);
   const settings: TopicSettings = { partitions, replicationFactor, names };
-  return withAdmin(config, (admin) => run(admin, topicsOf(allTopologies(config)), settings));
+  return withAdmin(config, (admin) =>
+    run(admin, [...topicsOf(allTopologies(config)), ...BOT_SINK_TOPICS], settings),
+  );
 }
 
 async function withAdmin<Result>(

@@ -88,6 +88,8 @@ export interface Config {
   };
   readonly coordinator: {
     readonly reorderWaitMs: number;
+    /** Older days are taken out of bot_events; 0: none. */
+    readonly botRetentionDays: number;
   };
   readonly gateway: {
     /** Event names, or a family with a star: `exec.*`. */
@@ -122,6 +124,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     chain: chain(reader),
     coordinator: {
       reorderWaitMs: reader.integer('REORDER_WAIT_MS', 30_000, { min: 1, max: DAY_MS }),
+      botRetentionDays: reader.integer('BOT_RETENTION_DAYS', 400, { min: 0, max: 36_500 }),
     },
     gateway: gateway(reader),
   };

@@ -1,20 +1,30 @@
 import { Sink, type SinkTarget } from '../kafka/sink.ts';
 import { coordinatorTopology } from '../topologies/coordinator.ts';
 import { type AppContext, type StartApp, startApplication, taskCheck } from './app.ts';
+import { BotKeeper } from './bot-keeper.ts';
+import { clockMicros } from './clock.ts';
 import { completionObserver } from './completion-observer.ts';
 import { engineObserver } from './engine-observer.ts';
 import { healthChecks } from './service-connector.ts';
 import { serve } from './service-server.ts';
 
 /**
- * state-coordinator: the actor that puts events in order and writes rm.*, and the two sinks that are the only
- * writers of the event store and of Redis. A sink carries the partitions whose tasks this process owns.
+ * state-coordinator: the actor that puts events in order and writes rm.*, and the sinks that are the only writers of
+ * the event store, of bot_events and of Redis. A sink carries the partitions whose tasks this process owns.
  *
  * Source: B-13, B-71.
  */
 export const startCoordinator: StartApp = async (context) => {
   const { config, components, services, metrics, log } = context;
-  const sinks = new SinkSet(context, components.stateCoordinator.sinks);
+  const { sinks: targets, bots } = components.stateCoordinator;
+  const sinks = new SinkSet(context, targets);
+  const keeper = new BotKeeper({
+    store: bots,
+    retentionDays: config.coordinator.botRetentionDays,
+    unexplained: metrics.botUnexplained,
+    nowMicros: clockMicros,
+    log,
+  });
   const topology = coordinatorTopology();
   const observer = completionObserver(engineObserver(topology, metrics, log), metrics);
   const runner = await startApplication(context, topology, {
@@ -31,6 +41,7 @@ export const startCoordinator: StartApp = async (context) => {
     port: server.port,
     stop: async () => {
       await runner.stop('stay');
+      await keeper.stop();
       await server.close();
     },
   };

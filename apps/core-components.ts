@@ -1,3 +1,7 @@
+import { botObserver } from './bot-metrics.ts';
+import { botSink } from './bot-sink.ts';
+import { clockMicros } from './clock.ts';
+import { BotStore } from '../connectors/postgres/index.ts';
 import { createMockVenue, swapPerformers, type VenueAdapter } from '../connectors/chain/index.ts';
 import { type BatchingPublisher, createBatchingPublisher, intentRules } from '../gateway/index.ts';
 import { partitionOf } from '../kafka/partitioner.ts';
@@ -91,16 +95,22 @@ export class CoreComponents {
     });
   }
 
-  /** The sinks that only the coordinator runs. */
+  /** What only the coordinator runs: the writers of the stores. */
   get stateCoordinator() {
     return this.#once('stateCoordinator', () => {
-      const { pg: store, redisWriter, codec } = this.#services;
+      const { pg: store, redisWriter, codec, kafka, names } = this.#services;
       if (redisWriter === null) throw new Error('only the coordinator may write the stores');
+      const bots = new BotStore(store.database);
+      const producer = kafka.producer();
+      const observer = botObserver(this.#metrics, clockMicros);
       return {
+        bots,
         sinks: [
           eventStoreSink({ store, seen: redisWriter, codec, log: this.#log }),
           readModelProjector(redisWriter, codec),
+          botSink({ store: bots, codec, producer, names, observer, log: this.#log }),
         ],
+        close: () => producer.close(),
       };
     });
   }
@@ -108,6 +118,7 @@ export class CoreComponents {
   /** Ends what the components opened themselves. */
   async close(): Promise<void> {
     if (this.#made.has('eventStream')) await this.eventStream.close();
+    if (this.#made.has('stateCoordinator')) await this.stateCoordinator.close();
   }
 
   get #assets() {

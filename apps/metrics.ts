@@ -1,5 +1,6 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
+import { botMetrics } from './bot-metrics.ts';
 
 /**
  * The metrics of one process, by their names in docs/reference/interfaces.md. Each process has all of them,
@@ -27,6 +28,7 @@ export function createMetrics() {
     ...tradingMetrics(registers),
     ...streamMetrics(registers),
     ...engineMetrics(registers),
+    ...botMetrics(registers),
   };
 }
 

@@ -13,13 +13,15 @@ export interface SinkMove {
   readonly partition: number;
   readonly from: number;
   readonly to: number;
+  /** The records in between were gone from the log; only where a target may start late. */
+  readonly skipped?: true;
 }
 
 /** An outside store that keeps its own positions. Topics are logical here. */
 export interface SinkTarget {
   readonly name: string;
   readonly topics: readonly string[];
-  /** Whether records that are gone from the log may be passed over: true where the newest value is enough. */
+  /** Whether records that are gone from the log may be passed over: where the newest is enough, or the gap is noted. */
   readonly mayStartLate: boolean;
   positions(partitions: readonly number[]): Promise<readonly FetchPosition[]>;
   /**
@@ -102,7 +104,8 @@ export class Sink {
         if (at === undefined) continue;
         const to = error === null ? nextOffset : this.#afterGap(error, at, logStartOffset);
         const logical = names.logical(topic);
-        if (to > at.offset) moves.push({ topic: logical, partition, from: at.offset, to });
+        const move = { topic: logical, partition, from: at.offset, to };
+        if (to > at.offset) moves.push(error === null ? move : { ...move, skipped: true });
         for (const record of rest.records) records.push({ ...record, topic: logical });
       }
       if (moves.length > 0) await target.write(records, moves);

@@ -75,6 +75,8 @@ export function botEventWith(type: string, payload: Json): Record<string, unknow
   return botEvent(type, { payload: kept });
 }
 
+/** Text and bytes as they are, anything else as JSON. */
 export function jsonBytes(value: unknown): Buffer {
+  if (Buffer.isBuffer(value)) return value;
   return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value));
 }
