@@ -32,7 +32,8 @@ export const BOT_SINK_TOPICS: readonly DesiredTopic[] = [
   ...BOT_DEAD_LETTERS.map((name) => ({ name, kind: 'dead-letter' }) as const),
 ];
 
-const SINK = 'bot-store';
+/** The name its positions stand under. */
+export const BOT_SINK = 'bot-store';
 /** Partitions of one statement: a topic has no more. */
 const MAX_PARTITIONS = 10_000;
 
@@ -68,7 +69,7 @@ class LettersNotTakenError extends Error {
 export function botSink(options: BotSinkOptions): SinkTarget {
   const { store } = options;
   return {
-    name: SINK,
+    name: BOT_SINK,
     topics: BOT_TOPICS,
     // What is gone from the log is noted and reported; the rest is not held up by it.
     mayStartLate: true,
@@ -76,9 +77,9 @@ export function botSink(options: BotSinkOptions): SinkTarget {
       const wanted = BOT_TOPICS.flatMap((topic) =>
         partitions.map((partition) => ({ topic, partition })),
       );
-      await store.ensurePositions(SINK, wanted);
+      await store.ensurePositions(BOT_SINK, wanted);
       const own = new Set(partitions);
-      const stored = await store.positions(SINK);
+      const stored = await store.positions(BOT_SINK);
       return stored
         .filter(({ topic, partition }) => BOT_TOPICS.includes(topic) && own.has(partition))
         .map(({ topic, partition, next }) => ({ topic, partition, offset: next }));
@@ -225,7 +226,7 @@ async function append(
   const { store, names, log } = options;
   const gaps = moves.filter(({ skipped }) => skipped === true);
   for (const gap of gaps) log.error({ ...gap }, 'records were gone from the log before they came');
-  const batch = { sink: SINK, moves, gaps, statements };
+  const batch = { sink: BOT_SINK, moves, gaps, statements };
   try {
     return { report: await store.append({ ...batch, events, rejects }), rejects };
   } catch (error) {

@@ -1,9 +1,17 @@
+import { BotReports } from './bot-reports.ts';
 import { botObserver } from './bot-metrics.ts';
 import { botSink } from './bot-sink.ts';
 import { clockMicros } from './clock.ts';
 import { BotStore } from '../connectors/postgres/index.ts';
 import { createMockVenue, swapPerformers, type VenueAdapter } from '../connectors/chain/index.ts';
-import { type BatchingPublisher, createBatchingPublisher, intentRules } from '../gateway/index.ts';
+import {
+  type BatchingPublisher,
+  BotIntake,
+  type BotQuery,
+  createBatchingPublisher,
+  intentRules,
+  MarkedPublisher,
+} from '../gateway/index.ts';
 import { partitionOf } from '../kafka/partitioner.ts';
 import { evaluateRisk, type PlannerOptions, type RiskLimits } from '../processors/trading/index.ts';
 import type { Config } from './config.ts';
@@ -45,6 +53,32 @@ export class CoreComponents {
         observeSeconds: (seconds) => this.#metrics.publishSeconds.observe(seconds),
       }),
     );
+  }
+
+  /** What the gateway needs for bots: their events in, and reports on them out. */
+  get botGateway() {
+    return this.#once('botGateway', () => {
+      const { pg, admin, names, codec, edgeKafka } = this.#services;
+      const { partitions } = this.#config.kafka;
+      const store = new BotStore(pg.database);
+      const reports = new BotReports({ database: pg.database, store, admin, names });
+      const producer = edgeKafka.producer();
+      const producerId = `http-${this.#config.service.instanceId}`;
+      const publisher = new MarkedPublisher({ producer, names, producerId, nowMs: Date.now });
+      return {
+        intake: new BotIntake({ codec, names, partitions, partitionOf, source: 'http' }),
+        publisher,
+        reads: {
+          report: (query: BotQuery) => reports.report(query),
+          known: (eventIds: readonly string[]) => store.known(eventIds),
+          chain: (correlationId: string) => store.chain(correlationId),
+        },
+        close: async () => {
+          await publisher.close();
+          await producer.close();
+        },
+      };
+    });
   }
 
   /** What the gateway needs to know of intents: rules of their shape, and where to read them. */
@@ -118,6 +152,7 @@ export class CoreComponents {
   /** Ends what the components opened themselves. */
   async close(): Promise<void> {
     if (this.#made.has('eventStream')) await this.eventStream.close();
+    if (this.#made.has('botGateway')) await this.botGateway.close();
     if (this.#made.has('stateCoordinator')) await this.stateCoordinator.close();
   }
 

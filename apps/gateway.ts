@@ -30,6 +30,7 @@ export const startGateway: StartApp = async ({ config, components, services, met
     publisher: eventStream,
     readModels: intentManager.reads,
     store: intentManager.histories,
+    bots: components.botGateway,
     serviceRoutes: (routes) => registerServiceRoutes(routes, { checks, metrics, log }),
   });
   const { host, ports } = config.service;

@@ -1,6 +1,6 @@
 /** Who asks for what, as far as the gateway knows. */
 export interface AccessRequest {
-  readonly action: 'intent.submit' | 'stream.read';
+  readonly action: 'intent.submit' | 'stream.read' | 'bots.write';
   readonly apiKey: string | null;
 }
 

@@ -1,4 +1,4 @@
-import type { FastifyError, FastifyInstance } from 'fastify';
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem, type ProblemCode, sendProblem } from './problem.ts';
 
 /** Largest body that is read. Source: docs/reference/interfaces.md, REST. */
@@ -32,15 +32,22 @@ function asProblem(error: FastifyError): Problem | null {
 
 const FAILED = 'Something broke in the gateway; its log has the cause under this request_id';
 
+/** The answer to an error, as a problem. */
+export async function answerError(
+  error: Error,
+  request: FastifyRequest,
+  reply: FastifyReply,
+): Promise<FastifyReply> {
+  const problem = asProblem(error as FastifyError);
+  if (problem === null || problem.cause !== undefined) {
+    request.log[problem === null ? 'error' : 'warn']({ err: error }, 'request failed');
+  }
+  return await sendProblem(reply, problem ?? new Problem('INTERNAL_ERROR', FAILED), request.id);
+}
+
 /** Makes every error answer of a server a problem, routes that do not exist included. */
 export function registerErrors(server: FastifyInstance): void {
-  server.setErrorHandler<FastifyError>(async (error, request, reply) => {
-    const problem = asProblem(error);
-    if (problem === null || problem.cause !== undefined) {
-      request.log[problem === null ? 'error' : 'warn']({ err: error }, 'request failed');
-    }
-    return await sendProblem(reply, problem ?? new Problem('INTERNAL_ERROR', FAILED), request.id);
-  });
+  server.setErrorHandler<FastifyError>(answerError);
   server.setNotFoundHandler(async (request, reply) => {
     const detail = `Nothing is served at ${request.method} ${request.url}; /openapi.json lists what is`;
     return await sendProblem(reply, new Problem('NOT_FOUND', detail), request.id);

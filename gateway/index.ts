@@ -4,6 +4,15 @@ export {
   type BatchingPublisherOptions,
   createBatchingPublisher,
 } from './batching-publisher.ts';
+export {
+  BotIntake,
+  type BotIntakeOptions,
+  type BotQuery,
+  type BotReads,
+  type BotRouteOptions,
+  MarkedPublisher,
+  type MarkedPublisherOptions,
+} from './bots/index.ts';
 export { DeadlineError, within } from './deadline.ts';
 export { intentRules, type IntentRulesOptions } from './intent-rules.ts';
 export { openApiDocument } from './openapi.ts';

@@ -57,7 +57,8 @@ function admission({ authorize, rateLimit }: SubmitRouteOptions) {
   };
 }
 
-function apiKeyOf(request: FastifyRequest): string | null {
+/** Who asks, as far as the gateway knows. */
+export function apiKeyOf(request: FastifyRequest): string | null {
   const given = request.headers['x-api-key'];
   return typeof given === 'string' && given !== '' ? given.slice(0, MAX_API_KEY_LENGTH) : null;
 }

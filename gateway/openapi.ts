@@ -1,49 +1,6 @@
-import { type JsonSchema, SCHEMAS, ref } from './openapi-schemas.ts';
-import { PROBLEMS, type ProblemCode } from './problem.ts';
-
-type Responses = Record<string, object>;
-
-const REQUEST_ID = {
-  name: 'X-Request-Id',
-  in: 'header',
-  description: '1 to 128 printable characters; taken over, or made when there is none.',
-  schema: { type: 'string', minLength: 1, maxLength: 128 },
-};
-const REQUEST_ID_HEADER = {
-  'X-Request-Id': { description: 'That of the request.', schema: { type: 'string' } },
-};
-const RETRY_AFTER_HEADER = {
-  'Retry-After': { description: 'Seconds.', schema: { type: 'integer' } },
-};
-
-function answer(description: string, content: object, headers: object = {}): object {
-  return { description, headers: { ...REQUEST_ID_HEADER, ...headers }, content };
-}
-
-function json(description: string, schema: JsonSchema, headers: object = {}): object {
-  return answer(description, { 'application/json': { schema } }, headers);
-}
-
-/** One response per status, with the codes that it may carry; the rest is under `default`. */
-function problems(...codes: readonly ProblemCode[]): Responses {
-  const responses: Responses = {};
-  for (const code of codes) {
-    const { status } = PROBLEMS[code];
-    const together = codes.filter((each) => PROBLEMS[each].status === status);
-    responses[status] = problem(together, status === 429 || status === 503);
-  }
-  responses['default'] = problem(['BAD_REQUEST', 'INTERNAL_ERROR']);
-  return responses;
-}
-
-function problem(codes: readonly ProblemCode[], waits = false): object {
-  const schema = { allOf: [ref('Problem'), { properties: { code: { enum: codes } } }] };
-  return answer(
-    codes.map((code) => `${code}: ${PROBLEMS[code].title}.`).join(' '),
-    { 'application/problem+json': { schema } },
-    waits ? RETRY_AFTER_HEADER : {},
-  );
-}
+import { BOT_PATHS, BOT_SCHEMAS } from './bots/openapi.ts';
+import { answer, json, problems, REQUEST_ID } from './openapi-answers.ts';
+import { SCHEMAS, ref } from './openapi-schemas.ts';
 
 function pathId(description: string): object {
   return { name: 'id', in: 'path', required: true, description, schema: { type: 'string' } };
@@ -184,7 +141,8 @@ export function openApiDocument(version: string): {
       '/livez': { get: GET_LIVENESS },
       '/metrics': { get: GET_METRICS },
       '/openapi.json': { get: GET_DOCUMENT },
+      ...BOT_PATHS,
     },
-    components: { schemas: SCHEMAS },
+    components: { schemas: { ...SCHEMAS, ...BOT_SCHEMAS } },
   };
 }

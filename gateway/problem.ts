@@ -11,19 +11,23 @@ export interface FieldError {
 
 /** Every error that the gateway answers with: its status and its title. The API document lists the same. */
 export const PROBLEMS = {
-  VALIDATION_FAILED: { status: 422, title: 'The intent has fields that cannot be used' },
+  VALIDATION_FAILED: { status: 422, title: 'There are fields that cannot be used' },
   MALFORMED_JSON: { status: 422, title: 'The body is not JSON' },
   BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },
-  UNSUPPORTED_MEDIA_TYPE: { status: 415, title: 'The body has to be application/json' },
+  UNSUPPORTED_MEDIA_TYPE: {
+    status: 415,
+    title: 'The body has another type than the resource takes',
+  },
   BAD_REQUEST: { status: 400, title: 'The request cannot be read' },
   FORBIDDEN: { status: 403, title: 'The request is not allowed' },
   NOT_FOUND: { status: 404, title: 'There is no such resource' },
   UNKNOWN_INTENT: { status: 404, title: 'There is no such intent' },
   UNKNOWN_PLAN: { status: 404, title: 'There is no such plan' },
+  UNKNOWN_CORRELATION: { status: 404, title: 'There is no such correlation' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'The resource does not take this method' },
   UPGRADE_REQUIRED: { status: 426, title: 'The resource is a WebSocket' },
   RATE_LIMITED: { status: 429, title: 'Too many intents' },
-  BROKER_AWAY: { status: 503, title: 'The broker did not take the intent' },
+  BROKER_AWAY: { status: 503, title: 'The broker did not acknowledge what was sent' },
   READ_MODEL_AWAY: { status: 503, title: 'The read models cannot be reached' },
   STORE_AWAY: { status: 503, title: 'The event store cannot be reached' },
   INTERNAL_ERROR: { status: 500, title: 'The gateway failed' },

@@ -1,5 +1,6 @@
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
 import { type Authorize, fixedAuthorization } from './authorize.ts';
+import { type BotRouteOptions, registerBots } from './bots/index.ts';
 import { MAX_BODY_BYTES, methodGuard, registerErrors } from './errors.ts';
 import { registerSubmit } from './intents.ts';
 import { registerJsonBody } from './json-body.ts';
@@ -32,6 +33,7 @@ export interface GatewayOptions {
   readonly publisher: IntentPublisher;
   readonly readModels: IntentReads;
   readonly store: HistoryReads;
+  readonly bots: BotRouteOptions;
   /** Adds `/health`, `/livez` and `/metrics`, the same as in every app. */
   readonly serviceRoutes: (server: FastifyInstance) => void;
   /** Default: what `config.authorization` says, to everybody. */
@@ -61,6 +63,7 @@ export function createGateway(options: GatewayOptions): FastifyInstance {
   options.serviceRoutes(server);
   registerSubmit(server, { ...options, authorize, rateLimit, nowMs });
   registerReads(server, options);
+  registerBots(server, { ...options.bots, authorize });
   registerDocument(server, options.version);
   registerStream(server);
   methods.close();

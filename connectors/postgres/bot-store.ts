@@ -29,6 +29,7 @@ const DAY_MICROS = 86_400_000_000;
 export interface ChainEvent {
   readonly event_id: string;
   readonly event_type: string;
+  readonly event_version: string;
   /** ISO 8601, UTC, six decimals. */
   readonly ts_utc: string;
   readonly producer: string;
@@ -104,6 +105,16 @@ export class BotStore {
       correlationId.toLowerCase(),
       MAX_CHAIN,
     ]);
+  }
+
+  /** Those of the events that are stored. */
+  async known(eventIds: readonly string[]): Promise<readonly string[]> {
+    const rows = await this.#database.query<{ event_id: string }>(
+      `looking for ${eventIds.length} events of bots`,
+      'SELECT event_id FROM event_dedup WHERE event_id = ANY($1)',
+      [eventIds],
+    );
+    return rows.map(({ event_id }) => event_id);
   }
 
   /** Those of the events whose payload is no jsonb. */
@@ -184,7 +195,7 @@ const MAX_CHAIN = 10_000;
 
 // The times of a correlation stand in `events`, by an index; they say which partitions to look at.
 const CHAIN = `
-  SELECT event_id, event_type,
+  SELECT event_id, event_type, 'v' || event_version AS event_version,
     to_char(ts_utc AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS ts_utc, producer,
     instance_name, controller_id, connector_name, trading_pair, correlation_id, causation_id, payload
   FROM bot_events WHERE correlation_id = $1::text::uuid

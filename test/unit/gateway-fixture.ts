@@ -4,7 +4,12 @@ import { createLog, type Log } from '../../apps/log.ts';
 import { createMetrics, type Metrics } from '../../apps/metrics.ts';
 import { type HealthChecks, registerServiceRoutes } from '../../apps/service-server.ts';
 import type { EventRecord } from '../../engine/event.ts';
+import { AvroCodec, BOT_RECORDS } from '../../avro/index.ts';
+import type { RecordToSend } from '../../kafka/client.ts';
+import { partitionOf } from '../../kafka/partitioner.ts';
+import { TopicNames } from '../../kafka/topic-names.ts';
 import {
+  BotIntake,
   createGateway,
   type FieldError,
   type GatewayOptions,
@@ -72,6 +77,7 @@ export function testGateway(
     },
     readModels: { intent: async () => null, plan: async () => null },
     store: { history: async () => [] },
+    bots: testBots(),
     serviceRoutes: (target) => {
       target.addHook('onRoute', ({ method, url, config }) => {
         if (config !== undefined && 'refuses' in config) return;
@@ -87,6 +93,17 @@ export function testGateway(
     return response;
   };
   return { server, metrics, published, lines, routes, call };
+}
+
+/** Routes of bots on an offline codec, and nothing behind them. */
+export function testBots(sent: RecordToSend[] = []): GatewayOptions['bots'] {
+  const codec = AvroCodec.offline({ subjects: BOT_RECORDS });
+  const names = new TopicNames('');
+  return {
+    intake: new BotIntake({ codec, names, partitions: 4, partitionOf, source: 'http' }),
+    publisher: { send: async (records) => void sent.push(...records) },
+    reads: { report: async () => ({}), known: async () => [], chain: async () => [] },
+  };
 }
 
 export function post(body: unknown, headers: Record<string, string> = {}): InjectOptions {

@@ -56,7 +56,7 @@ describe('POST /intents', () => {
     expect(response.headers['content-type']).toBe(PROBLEM_TYPE);
     expect(response.json()).toEqual({
       type: 'urn:millrace:problem:validation-failed',
-      title: 'The intent has fields that cannot be used',
+      title: 'There are fields that cannot be used',
       status: 422,
       detail: 'Nothing was submitted. Correct: /base, /amount_in',
       code: 'VALIDATION_FAILED',
