@@ -1,7 +1,8 @@
-import { mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { linkSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { BotError } from './bot-error.ts';
 
+const ATTEMPTS = 5;
 /** Folders that this process holds: its own identity would not tell two producers in it apart. */
 const held = new Set<string>();
 
@@ -37,19 +38,10 @@ export function lockSpool(folder: string): () => void {
   const file = join(folder, 'lock');
   const own = JSON.stringify({ pid: process.pid, start: startOf(process.pid), boot: bootId() });
   if (held.has(folder)) throw inUse(folder, process.pid);
-  for (let attempt = 1; ; attempt++) {
-    try {
-      writeFileSync(file, own, { flag: 'wx' });
-      break;
-    } catch (error) {
-      if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
-      const holder = holderOf(file);
-      if (holder !== null || attempt > 3) throw inUse(folder, holder ?? 0);
-      // Whoever moves it away first is alone to do so.
-      const stale = `${file}.${process.pid}`;
-      renameSync(file, stale);
-      rmSync(stale);
-    }
+  for (let attempt = 1; !placed(file, own); attempt++) {
+    const { text, pid } = holderOf(file);
+    if (pid !== null || attempt > ATTEMPTS) throw inUse(folder, pid ?? 0);
+    removeStale(file, text);
   }
   held.add(folder);
   return () => {
@@ -58,19 +50,46 @@ export function lockSpool(folder: string): () => void {
   };
 }
 
-/** The process that holds the lock; null when it has ended. */
-function holderOf(file: string): number | null {
+/** Puts the lock there whole. False: there is one. */
+function placed(file: string, own: string): boolean {
+  const beside = `${file}.${process.pid}`;
+  writeFileSync(beside, own);
   try {
-    const holder = JSON.parse(readFileSync(file, 'utf8')) as {
+    linkSync(beside, file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'EEXIST') return false;
+    throw error;
+  } finally {
+    rmSync(beside, { force: true });
+  }
+}
+
+/** Takes away the lock of a process that has ended, if it is that one still: another process may be about to do the same. */
+function removeStale(file: string, text: string): void {
+  const stale = `${file}.stale.${process.pid}`;
+  try {
+    renameSync(file, stale);
+    if (readFileSync(stale, 'utf8') !== text) linkSync(stale, file);
+    rmSync(stale);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'ENOENT' && code !== 'EEXIST') throw error;
+  }
+}
+
+/** What the lock says, and the process that holds it; null when it has ended. */
+function holderOf(file: string): { readonly text: string; readonly pid: number | null } {
+  let text = '';
+  try {
+    text = readFileSync(file, 'utf8');
+    const { pid, start, boot } = JSON.parse(text) as Readonly<Record<string, string>> & {
       readonly pid: number;
-      readonly start: string;
-      readonly boot: string;
     };
-    if (holder.boot !== bootId()) return null;
-    const start = startOf(holder.pid);
-    return start !== null && start === holder.start ? holder.pid : null;
+    const lives = boot === bootId() && pid > 0 && startOf(pid) === start;
+    return { text, pid: lives ? pid : null };
   } catch {
-    return null;
+    return { text, pid: null };
   }
 }
 

@@ -1,0 +1,113 @@
+"""Building an event from what one emit says."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Mapping
+from typing import Any
+
+from ._check import envelope_problem, invalid, payload_problem, too_large
+from ._contract import LIMITS
+from ._record import kept_payload, to_json
+from .events import Emitted, Identity
+
+_ID_BYTES = 16
+_IDS_AT_ONCE = 256
+_VARIANT = "89ab" * 4
+
+_ids: list[str] = []
+_second: tuple[int, str] = (-1, "")
+
+# A child process must not give out the ids of its parent.
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_ids.clear)
+
+
+def new_id() -> str:
+    """A UUID of version 4. They are made many at a time: asking for random bytes lets another thread in."""
+    try:
+        return _ids.pop()
+    except IndexError:
+        random = os.urandom(_ID_BYTES * _IDS_AT_ONCE)
+        ids = [_id_of(random[at : at + _ID_BYTES].hex()) for at in range(0, len(random), _ID_BYTES)]
+        own = ids.pop()
+        _ids.extend(ids)
+        return own
+
+
+def _id_of(digits: str) -> str:
+    variant = _VARIANT[int(digits[16], 16)]
+    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
+
+
+def now_text() -> str:
+    """The time in UTC, with microseconds."""
+    global _second
+    second, nanos = divmod(time.time_ns(), 1_000_000_000)
+    known, text = _second
+    if second != known:
+        text = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
+        _second = (second, text)
+    return f"{text}.{nanos // 1000:06d}Z"
+
+
+def event_of(
+    identity: Identity,
+    event_type: str,
+    payload: Mapping[str, Any],
+    upstream: tuple[str, str] | None,
+    event_id: str | None = None,
+    ts_utc: str | None = None,
+    connector_name: str | None = None,
+    trading_pair: str | None = None,
+) -> dict[str, Any]:
+    """The event of one emit; ``upstream`` is the event_id and the correlation_id that it follows.
+
+    Raises: BotError INVALID_EVENT. Source: S-15, S-16.
+    """
+    is_usual = event_id is None and ts_utc is None and connector_name is None and trading_pair is None
+    own_id = new_id() if event_id is None else event_id
+    event: dict[str, Any] = {
+        "event_id": own_id,
+        "event_type": event_type,
+        "event_version": "v1",
+        "ts_utc": now_text() if ts_utc is None else ts_utc,
+        "producer": identity.producer,
+        "instance_name": identity.instance_name,
+        "controller_id": identity.controller_id,
+        "connector_name": identity.connector_name if connector_name is None else connector_name,
+        "trading_pair": identity.trading_pair if trading_pair is None else trading_pair,
+    }
+    if upstream is None:
+        event["correlation_id"] = own_id
+    else:
+        event["correlation_id"] = upstream[1]
+        event["causation_id"] = upstream[0]
+    event["payload"] = payload
+    # What every event of this producer says was checked when it was opened.
+    found = None if is_usual and upstream is None else envelope_problem(event)
+    found = found or payload_problem(event_type, payload)
+    if found is not None:
+        raise invalid(found)
+    event["payload"] = kept_payload(event_type, payload)
+    return event
+
+
+def json_of(event: Mapping[str, Any]) -> bytes:
+    """The event as it is kept. Raises: BotError INVALID_EVENT when it is too large."""
+    text = to_json(event).encode()
+    if len(text) > LIMITS["eventBytes"]:
+        raise too_large(len(text))
+    return text
+
+
+def emitted_of(event: Mapping[str, Any]) -> Emitted:
+    """What the caller gets back."""
+    return Emitted(
+        event["event_id"],
+        event["event_type"],
+        event["correlation_id"],
+        event.get("causation_id"),
+        event["ts_utc"],
+    )

@@ -1,0 +1,258 @@
+"""Events between ``emit`` and the broker's acknowledgement, in order: in the spool, and in memory as far as there is room.
+
+1. An event is buffered once the spool has it; only then it may be sent.
+2. Numbers follow the order of the calls.
+3. ``pending_bytes`` never exceeds the limit, but for one event alone.
+"""
+
+from __future__ import annotations
+
+import json as json_module
+import time
+from collections import deque
+from collections.abc import Callable, Iterable
+from threading import Condition
+from typing import Any, Literal
+
+from ._spool import Spool, encode_frame
+from .errors import BotError
+
+#: What an emit does when there is no room: wait at most 10 s, drop the new event and count it, or fail at once.
+WhenFull = Literal["block", "drop_new", "error"]
+#: Told when the broker has acknowledged an event, or that this will not be known.
+Settle = Callable[["BotError | None"], None]
+
+
+class Waiting:
+    """An event on its way to the broker."""
+
+    __slots__ = (
+        "number", "event", "json", "meta", "size", "settle",
+        "partition", "sequence", "key", "value", "headers", "acknowledged",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        number: int,
+        event: dict[str, Any] | None,
+        json: bytes,
+        meta: bytes,
+        size: int,
+        settle: Settle | None,
+    ) -> None:
+        self.number = number
+        #: As it was emitted; None: it was read back from the spool.
+        self.event = event
+        self.json = json
+        self.meta = meta
+        self.size = size
+        self.settle = settle
+        self.partition = -1
+        self.sequence = 0
+        self.key = b""
+        self.value = b""
+        self.headers: list[tuple[str, str | bytes | None]] = []
+        self.acknowledged = False
+
+    def parsed(self) -> dict[str, Any]:
+        """The event."""
+        event = self.event
+        if event is None:
+            event = self.event = json_module.loads(self.json)
+        return event
+
+
+class Outbox:
+    """See the head of this file. Any thread may put; one thread takes and acknowledges."""
+
+    def __init__(
+        self,
+        spool: Spool | None,
+        limit_bytes: int,
+        window_bytes: int,
+        when_full: WhenFull,
+        block_seconds: float,
+        next_number: int,
+    ) -> None:
+        self._spool = spool
+        self._limit_bytes = limit_bytes
+        self._window_bytes = window_bytes
+        self._when_full = when_full
+        self._block_seconds = block_seconds
+        self._memory: deque[Waiting] = deque()
+        self._memory_bytes = 0
+        self._settles: dict[int, Settle] = {}
+        self._end = next_number if spool is None else max(spool.end, next_number)
+        #: From this number on events are read back from the spool; None: all that wait are in memory.
+        self._spooled_from = next_number if next_number < self._end else None
+        self._passed = next_number
+        self.pending = 0
+        self.pending_bytes = 0
+        #: Events that the policy ``drop_new`` let go.
+        self.dropped = 0
+        self.is_closed = False
+        self._changed = Condition()
+        self._taker_waits = False
+        self._others_wait = 0
+        self.last_error: str | None = None
+        self._count_left(next_number)
+
+    def put(
+        self,
+        event: dict[str, Any],
+        json: bytes,
+        meta: bytes,
+        settle: Settle | None = None,
+        may_wait: bool = True,
+    ) -> bool | None:
+        """Buffers one event. False: dropped by the policy; None: there is no room, and ``may_wait`` is false.
+
+        Raises: BotError BUFFER_FULL, CLOSED, SPOOL_FAILED.
+        """
+        frame = encode_frame(meta, json)
+        size = len(frame)
+        with self._changed:
+            if self.is_closed:
+                raise closed()
+            if self.pending and self.pending_bytes + size > self._limit_bytes:
+                if self._when_full == "drop_new":
+                    self.dropped += 1
+                    return False
+                if self._when_full == "error":
+                    raise self._full("")
+                if not may_wait:
+                    return None
+                self._wait_for_room(size)
+            if self._spool is not None:
+                self._spool.append(frame)
+            number = self._end
+            self._end = number + 1
+            self.pending += 1
+            self.pending_bytes += size
+            self._keep(Waiting(number, event, json, meta, size, settle))
+            if self._taker_waits:
+                self._changed.notify_all()
+        return True
+
+    def take(self, count: int, seconds: float) -> list[Waiting]:
+        """Events to send next, in order, at most so many; waits so long for the first one."""
+        with self._changed:
+            if not self._memory and self._spooled_from is None and seconds > 0 and not self.is_closed:
+                self._taker_waits = True
+                self._changed.wait(seconds)
+                self._taker_waits = False
+            if not self._memory and self._spooled_from is not None:
+                self._read_back()
+            memory = self._memory
+            taken = [memory.popleft() for _ in range(min(count, len(memory)))]
+            for each in taken:
+                self._memory_bytes -= each.size
+            return taken
+
+    def acknowledge(self, events: Iterable[Waiting]) -> None:
+        """The broker has these: their room is free."""
+        with self._changed:
+            for each in events:
+                self.pending -= 1
+                self.pending_bytes -= each.size
+            if self._others_wait:
+                self._changed.notify_all()
+
+    def passed(self, number: int, written: int) -> None:
+        """All before ``number`` are acknowledged, and that all before ``written`` are is on disk."""
+        with self._changed:
+            self._passed = number
+            if self._spool is not None:
+                self._spool.forget(written)
+            if self._others_wait:
+                self._changed.notify_all()
+
+    def drained(self, seconds: float) -> bool:
+        """Waits until what is buffered now is acknowledged. False: it was not in time."""
+        deadline = time.monotonic() + seconds
+        with self._changed:
+            before = self._end
+            self._others_wait += 1
+            try:
+                while self._passed < before:
+                    left = deadline - time.monotonic()
+                    if left <= 0:
+                        return False
+                    self._changed.wait(left)
+                return True
+            finally:
+                self._others_wait -= 1
+
+    def close(self) -> None:
+        """Takes no more."""
+        with self._changed:
+            self.is_closed = True
+            self._changed.notify_all()
+
+    def abandon(self, given: Iterable[Waiting], error: Callable[[], BotError]) -> None:
+        """Ends all waiting for acknowledgements."""
+        with self._changed:
+            settles = [each.settle for each in (*given, *self._memory) if each.settle]
+            settles.extend(self._settles.values())
+            self._settles.clear()
+        for settle in settles:
+            settle(error())
+
+    def _keep(self, waiting: Waiting) -> None:
+        is_too_much = self._memory_bytes + waiting.size > self._window_bytes
+        if self._spool is not None and self._spooled_from is None and is_too_much:
+            self._spooled_from = waiting.number
+        if self._spooled_from is None:
+            self._memory.append(waiting)
+            self._memory_bytes += waiting.size
+        elif waiting.settle is not None:
+            self._settles[waiting.number] = waiting.settle
+
+    def _read_back(self) -> None:
+        assert self._spool is not None and self._spooled_from is not None
+        read = self._spool.read(self._spooled_from)
+        for number, meta, json, size in read:
+            settle = self._settles.pop(number, None)
+            self._memory.append(Waiting(number, None, json, meta, size, settle))
+            self._memory_bytes += size
+        is_all = not read or read[-1].number + 1 >= self._end
+        self._spooled_from = None if is_all else read[-1].number + 1
+
+    def _wait_for_room(self, size: int) -> None:
+        deadline = time.monotonic() + self._block_seconds
+        self._others_wait += 1
+        try:
+            while self.pending and self.pending_bytes + size > self._limit_bytes:
+                left = deadline - time.monotonic()
+                if left <= 0:
+                    raise self._full(f" for {self._block_seconds:g} s")
+                self._changed.wait(left)
+                if self.is_closed:
+                    raise closed()
+        finally:
+            self._others_wait -= 1
+
+    def _full(self, how_long: str) -> BotError:
+        why = "" if self.last_error is None else f": {self.last_error}"
+        return BotError(
+            "BUFFER_FULL",
+            f"the buffer was full{how_long} ({self.pending} events, {self.pending_bytes} of {self._limit_bytes} "
+            f"bytes){why}; the broker takes no events, or fewer than are emitted: see status().last_error, raise "
+            "buffer_bytes, or choose when_full drop_new",
+        )
+
+    def _count_left(self, number: int) -> None:
+        if self._spool is None:
+            return
+        while number < self._spool.end:
+            read = self._spool.read(number)
+            if not read:
+                return
+            self.pending += len(read)
+            self.pending_bytes += sum(each.size for each in read)
+            number = read[-1].number + 1
+
+
+def closed() -> BotError:
+    """Of a producer that takes no more."""
+    return BotError("CLOSED", "this producer is closed; open another one to emit")

@@ -1,0 +1,156 @@
+"""From an event to what stands on the topic: key, partition, headers, Avro value.
+
+Source: sdk/README.md, The Avro record.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import struct
+from collections.abc import Mapping
+from decimal import Decimal
+from io import BytesIO
+from typing import Any
+
+import fastavro
+
+from ._check import decimal_text, micros_of
+from ._contract import RECORDS, RULES, SCHEMAS
+
+_TRACE_ID = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-").match
+_SEED = 0x9747B28C
+_MIX = 0x5BD1E995
+_MASK = 0xFFFFFFFF
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Decimal):
+        return str(value)
+    raise TypeError(f"{value!r} is no JSON value")
+
+
+#: JSON as every SDK writes it: nothing between the parts, letters as they are.
+to_json = json.JSONEncoder(
+    separators=(",", ":"), ensure_ascii=False, allow_nan=False, default=_plain
+).encode
+
+_FIELDS: dict[str, tuple[str, ...]] = {}
+_DECIMALS: dict[str, tuple[str, ...]] = {}
+_NAMES: dict[str, frozenset[str]] = {}
+_PARSED: dict[str, Any] = {}
+for _type, _event in RULES["events"].items():
+    _rules = _event["payload"]
+    _FIELDS[_type] = tuple(rule["name"] for rule in _rules)
+    _NAMES[_type] = frozenset(_FIELDS[_type])
+    _DECIMALS[_type] = tuple(
+        rule["name"] for rule in _rules if rule["kind"] == "decimal"
+    )
+    _PARSED[_type] = fastavro.parse_schema(SCHEMAS[RECORDS[_type]])
+
+
+def kept_payload(event_type: str, payload: Mapping[str, Any]) -> dict[str, Any]:
+    """A payload as it is kept: decimals as text, keys in the order given."""
+    kept = dict(payload)
+    for name in _DECIMALS[event_type]:
+        value = kept.get(name)
+        if value is not None and type(value) is not str:
+            kept[name] = decimal_text(value)
+    return kept
+
+
+def key_of(event: Mapping[str, Any]) -> str:
+    """The record key: events of one chain stand on one partition (S-42)."""
+    key: str = event["correlation_id"]
+    return key.lower()
+
+
+def avro_value(event: Mapping[str, Any], traceparent: str | None) -> bytes:
+    """The Avro body, without the framing."""
+    event_type: str = event["event_type"]
+    given = event["payload"]
+    get = given.get
+    payload = {name: get(name) for name in _FIELDS[event_type]}
+    for name in _DECIMALS[event_type]:
+        value = payload[name]
+        if value is not None and type(value) is not str:
+            payload[name] = decimal_text(value)
+    names = _NAMES[event_type]
+    extra = (
+        {}
+        if given.keys() <= names
+        else {name: to_json(value) for name, value in given.items() if name not in names}
+    )
+    trace = _TRACE_ID(traceparent) if traceparent is not None else None
+    causation = event.get("causation_id")
+    out = BytesIO()
+    fastavro.schemaless_writer(
+        out,
+        _PARSED[event_type],
+        {
+            "envelope": {
+                "event_id": event["event_id"].lower(),
+                "family": "BOT",
+                "event_type": event_type,
+                "event_version": 1,
+                "occurred_at": micros_of(event["ts_utc"]),
+                "correlation_id": event["correlation_id"].lower(),
+                "causation_id": causation.lower() if causation else None,
+                "producer": event["producer"],
+                "bot": {
+                    "instance_name": event["instance_name"],
+                    "controller_id": event["controller_id"],
+                    "connector_name": event["connector_name"],
+                    "trading_pair": event["trading_pair"],
+                },
+                "priority": "normal",
+                "trace_id": None if trace is None else trace[1],
+            },
+            "payload": payload,
+            "payload_extra": extra,
+            "raw": None,
+        },
+    )
+    return out.getvalue()
+
+
+def headers_of(
+    event: Mapping[str, Any], producer: str, sequence: int, traceparent: str | None
+) -> list[tuple[str, str | bytes | None]]:
+    """The record's headers, in a fixed order; what is None is absent. ``producer`` is ``id/incarnation``."""
+    headers: list[tuple[str, str | bytes | None]] = [
+        ("event_id", event["event_id"].lower()),
+        ("event_type", event["event_type"]),
+        ("family", "BOT"),
+        ("correlation_id", event["correlation_id"].lower()),
+    ]
+    causation = event.get("causation_id")
+    if causation:
+        headers.append(("causation_id", causation.lower()))
+    headers.append(("priority", "normal"))
+    headers.append(("producer_id", producer))
+    headers.append(("producer_sequence", str(sequence)))
+    if traceparent is not None:
+        headers.append(("traceparent", traceparent))
+    return headers
+
+
+def murmur2(key: bytes) -> int:
+    """The hash of Kafka's Java client, as a signed 32-bit number."""
+    size = len(key)
+    h = (_SEED ^ size) & _MASK
+    words = size >> 2
+    for k in struct.unpack_from(f"<{words}I", key):
+        k = (k * _MIX) & _MASK
+        h = ((h * _MIX) & _MASK) ^ (((k ^ (k >> 24)) * _MIX) & _MASK)
+    rest = key[words * 4 :]
+    if rest:
+        h = ((h ^ int.from_bytes(rest, "little")) * _MIX) & _MASK
+    h = ((h ^ (h >> 13)) * _MIX) & _MASK
+    h ^= h >> 15
+    return h - (1 << 32) if h & 0x80000000 else h
+
+
+def partition_of(key: str, partitions: int) -> int:
+    """The partition of a key, as Java's default partitioner has it."""
+    return (murmur2(key.encode()) & 0x7FFFFFFF) % partitions

@@ -1,0 +1,250 @@
+"""A log of events in files of one folder, written to its end, read in order, and forgotten from its start.
+
+1. ``append`` has copied the bytes into the system's memory before it returns: they outlive this process, though not a loss
+   of power. Files are mapped, not written to: a system call would let another thread run first, at each event.
+2. Each event carries a checksum, and its head one of its own. What is cut off at the very end never counted; other damage
+   is put aside and told.
+3. Numbers only grow; a number that was damaged is skipped.
+
+One event: u32 length of the body, u32 CRC-32 of the body, u32 CRC-32 of these eight bytes, body; numbers big-endian. The
+body is a u16 length, that many bytes of JSON with what the event itself does not hold, and the event's own bytes.
+"""
+
+from __future__ import annotations
+
+import mmap
+import os
+from pathlib import Path
+from struct import Struct
+from typing import NamedTuple
+from zlib import crc32
+
+from ._contract import LIMITS
+from ._limits import SEGMENT_BYTES
+from .errors import BotError
+
+_SUFFIX = ".spool"
+_HEAD = Struct(">III")
+_PLACE = Struct(">II")
+_META = Struct(">H")
+_FRAME_BYTES_MAX = LIMITS["eventBytes"] + 64 * 1024
+_READ_BYTES = 256 * 1024
+
+
+class SpooledEvent(NamedTuple):
+    """An event with its number: 0 for the first that was ever put there."""
+
+    number: int
+    meta: bytes
+    json: bytes
+    #: On disk.
+    size: int
+
+
+class Damaged(Exception):
+    """A checksum is wrong."""
+
+
+def encode_frame(meta: bytes, json: bytes) -> bytes:
+    """The bytes of one event."""
+    body = b"".join((_META.pack(len(meta)), meta, json))
+    place = _PLACE.pack(len(body), crc32(body))
+    return b"".join((place, crc32(place).to_bytes(4, "big"), body))
+
+
+def read_frame(data: bytes, at: int) -> tuple[bytes, bytes, int] | None:
+    """Meta, event and size of the frame at ``at``; None when the data ends within it. Raises: Damaged."""
+    if len(data) - at < _HEAD.size:
+        return None
+    length, body_sum, head_sum = _HEAD.unpack_from(data, at)
+    if crc32(data[at : at + 8]) != head_sum or not _META.size <= length <= _FRAME_BYTES_MAX:
+        raise Damaged
+    body = data[at + _HEAD.size : at + _HEAD.size + length]
+    if len(body) < length:
+        return None
+    if crc32(body) != body_sum:
+        raise Damaged
+    split = _META.size + int(_META.unpack_from(body)[0])
+    return body[_META.size : split], body[split:], _HEAD.size + length
+
+
+class _Segment:
+    __slots__ = ("first", "count", "size")
+
+    def __init__(self, first: int, count: int, size: int) -> None:
+        self.first = first
+        self.count = count
+        self.size = size
+
+
+class Spool:
+    """See the head of this file. One thread appends, one reads."""
+
+    def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
+        """Reads through all that is there. Raises: OSError."""
+        self.folder = folder
+        self._segment_bytes = segment_bytes
+        #: Bytes put aside since they were damaged.
+        self.damaged_bytes = 0
+        self._tail: mmap.mmap | None = None
+        self._segments: list[_Segment] = []
+        folder.mkdir(parents=True, exist_ok=True)
+        firsts = sorted(int(path.name[: -len(_SUFFIX)]) for path in folder.glob(f"*{_SUFFIX}"))
+        for first in firsts:
+            self._segments.append(self._examined(first, first == firsts[-1]))
+
+    @property
+    def first(self) -> int:
+        """Number of the first event that is there."""
+        return self._segments[0].first if self._segments else 0
+
+    @property
+    def end(self) -> int:
+        """Number that the next event gets."""
+        if not self._segments:
+            return 0
+        last = self._segments[-1]
+        return last.first + last.count
+
+    def append(self, frame: bytes) -> None:
+        """Puts one event at the end. Raises: BotError SPOOL_FAILED."""
+        size = len(frame)
+        segment = self._segments[-1] if self._segments else None
+        if segment is None or self._tail is None or segment.size + size > len(self._tail):
+            segment = self._begun(size)
+        assert self._tail is not None
+        at = segment.size
+        # The head last: until it stands there, the file ends before it.
+        self._tail[at + _HEAD.size : at + size] = frame[_HEAD.size :]
+        self._tail[at : at + _HEAD.size] = frame[: _HEAD.size]
+        segment.size = at + size
+        segment.count += 1
+
+    def read(self, number: int) -> list[SpooledEvent]:
+        """Events from ``number`` on, in order, some at a time; empty at the end. Raises: BotError SPOOL_FAILED."""
+        segment = next((each for each in self._segments if each.first + each.count > number), None)
+        if segment is None:
+            return []
+        found: list[SpooledEvent] = []
+        own, at = self._place_of(segment, number)
+        with open(self._file(segment.first), "rb") as file:
+            file.seek(at)
+            data = file.read(min(segment.size - at, max(_READ_BYTES, _FRAME_BYTES_MAX + 64)))
+        at_in_data = 0
+        while own < segment.first + segment.count:
+            try:
+                frame = read_frame(data, at_in_data)
+            except Damaged:
+                raise BotError(
+                    "SPOOL_FAILED",
+                    f"event {own} of the spool {self.folder} changed on disk while in use; "
+                    "open the producer again: what is whole is kept",
+                ) from None
+            if frame is None:
+                break
+            meta, json, size = frame
+            if own >= number:
+                found.append(SpooledEvent(own, meta, json, size))
+            at_in_data += size
+            own += 1
+        self._read_on = (segment.first, own, at + at_in_data)
+        return found or self.read(number)
+
+    def forget(self, number: int) -> None:
+        """Forgets files all of whose events have numbers below this."""
+        while len(self._segments) > 1:
+            oldest = self._segments[0]
+            if oldest.first + oldest.count > number:
+                return
+            del self._segments[0]
+            self._file(oldest.first).unlink(missing_ok=True)
+
+    def close(self) -> None:
+        """Hands everything to the disk, and cuts the last file to what it holds."""
+        self._end_tail(sync=True)
+
+    _read_on: tuple[int, int, int] = (-1, 0, 0)
+
+    def _place_of(self, segment: _Segment, number: int) -> tuple[int, int]:
+        """A number not above ``number``, and where it is: where the last reading ended, or the file's start."""
+        first, own, at = self._read_on
+        if first == segment.first and own <= number:
+            return own, at
+        return segment.first, 0
+
+    def _begun(self, size: int) -> _Segment:
+        try:
+            self._end_tail(sync=False)
+            first = self.end
+            path = self._file(first)
+            length = max(self._segment_bytes, size)
+            with open(path, "w+b") as file:
+                _reserve(file.fileno(), length)
+                self._tail = mmap.mmap(file.fileno(), length)
+        except OSError as cause:
+            raise BotError(
+                "SPOOL_FAILED",
+                f"the spool {self.folder} took no event: {cause}; make room there, or give another folder",
+            ) from cause
+        segment = _Segment(first, 0, 0)
+        for empty in [each for each in self._segments if each.count == 0]:
+            self._segments.remove(empty)
+            if empty.first != first:
+                self._file(empty.first).unlink(missing_ok=True)
+        self._segments.append(segment)
+        return segment
+
+    def _end_tail(self, sync: bool) -> None:
+        if self._tail is None:
+            return
+        if sync:
+            self._tail.flush()
+        self._tail.close()
+        self._tail = None
+        segment = self._segments[-1]
+        os.truncate(self._file(segment.first), segment.size)
+
+    def _file(self, first: int) -> Path:
+        return self.folder / f"{first:016d}{_SUFFIX}"
+
+    def _examined(self, first: int, is_last: bool) -> _Segment:
+        path = self._file(first)
+        data = path.read_bytes()
+        at = count = 0
+        is_damaged = False
+        while at < len(data):
+            # Room that was reserved and not used.
+            if data[at : at + _HEAD.size] == bytes(_HEAD.size):
+                break
+            try:
+                frame = read_frame(data, at)
+            except Damaged:
+                is_damaged = True
+                break
+            if frame is None:
+                is_damaged = not is_last
+                break
+            at += frame[2]
+            count += 1
+        if at < len(data):
+            if is_damaged:
+                rest = data[at:].rstrip(b"\0")
+                self.damaged_bytes += len(rest)
+                _free_name(path).write_bytes(rest)
+            os.truncate(path, at)
+        return _Segment(first, count, at)
+
+
+def _reserve(handle: int, length: int) -> None:
+    """Room on the disk: a mapped file must not find it full later."""
+    if hasattr(os, "posix_fallocate"):
+        os.posix_fallocate(handle, 0, length)
+    else:
+        os.write(handle, bytes(length))
+
+
+def _free_name(path: Path) -> Path:
+    index = 1
+    while (name := path.with_name(f"{path.name}.damaged-{index}")).exists():
+        index += 1
+    return name

@@ -1,0 +1,76 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { join } from 'node:path';
+import { createInterface } from 'node:readline';
+import { ROOT } from '../../cli/stack/programs.ts';
+import { pythonOf } from '../../scripts/python-packages.mjs';
+import { eventually } from './eventually.ts';
+
+export type BotLanguage = 'TypeScript' | 'Python';
+export const BOT_LANGUAGES: readonly BotLanguage[] = ['TypeScript', 'Python'];
+
+/** What test/support/sdk-bot.ts and sdk/python/tests/fault_bot.py take. */
+export interface BotPlan {
+  readonly broker: string;
+  readonly registry: string;
+  readonly prefix: string;
+  readonly spool: string;
+  readonly pauseMs: number;
+}
+
+const DEADLINE_MS = 120_000;
+
+/** A bot in a process of its own, and what it said. */
+export class BotProcess {
+  readonly lines: string[] = [];
+  readonly #child: ChildProcess;
+  readonly #ended: Promise<unknown>;
+  #errors = '';
+
+  constructor(language: BotLanguage, plan: BotPlan) {
+    const [program, file] = programOf(language);
+    const env = { ...process.env, PYTHONPATH: join(ROOT, 'sdk', 'python', 'src') };
+    this.#child = spawn(program, [file, JSON.stringify(plan)], { cwd: ROOT, env });
+    this.#ended = once(this.#child, 'close');
+    createInterface({ input: this.#child.stdout as never }).on('line', (line) =>
+      this.lines.push(line),
+    );
+    this.#child.stdin?.on('error', () => undefined);
+    this.#child.stderr?.on('data', (text: Buffer) => (this.#errors += text.toString()));
+  }
+
+  /** Ids that the SDK has said to be buffered or confirmed. */
+  ids(what: 'buffered' | 'confirmed'): readonly string[] {
+    const said = this.lines.filter((line) => line.startsWith(`${what} `));
+    return said.map((line) => line.slice(what.length + 1));
+  }
+
+  /** Waits until so many were. */
+  async until(what: 'buffered' | 'confirmed', count: number): Promise<void> {
+    const isThere = (): boolean => this.ids(what).length >= count || this.#isOver();
+    await eventually(`${count} events ${what}`, isThere, DEADLINE_MS);
+    if (this.ids(what).length < count) throw new Error(`the bot ended: ${this.#errors}`);
+  }
+
+  /** Tells it that it has emitted enough, and waits for its last word. */
+  async done(): Promise<void> {
+    this.#child.stdin?.write('enough\n');
+    await eventually('the bot to end', () => this.#isOver(), DEADLINE_MS);
+    await this.#ended;
+    if (this.lines.at(-1) !== 'done') throw new Error(`the bot ended early: ${this.#errors}`);
+  }
+
+  async kill(): Promise<void> {
+    this.#child.kill('SIGKILL');
+    await this.#ended;
+  }
+
+  #isOver(): boolean {
+    return this.#child.exitCode !== null || this.#child.signalCode !== null;
+  }
+}
+
+function programOf(language: BotLanguage): readonly [string, string] {
+  if (language === 'Python') return [pythonOf(), 'sdk/python/tests/fault_bot.py'];
+  return [process.execPath, 'test/support/sdk-bot.ts'];
+}
