@@ -1,4 +1,5 @@
 import type { EventDefinition, ReadModelDefinition } from '../engine/event.ts';
+import { COMMAND_RECORD } from '../engine/command.ts';
 import { JOURNAL_RECORD } from '../engine/journal.ts';
 import type { Compatibility } from './registry.ts';
 
@@ -113,7 +114,10 @@ export const CATALOGUE_RECORDS: readonly TopicRecord[] = [
 /** What an application writes to `<application>.journal`. */
 export function journalRecords(application: string): readonly TopicRecord[] {
   const topic = `${application}.journal`;
-  return Object.values(JOURNAL_RECORD).map((record) => ({ topic, record }));
+  return [
+    ...Object.values(JOURNAL_RECORD).map((record) => ({ topic, record })),
+    { topic: `${application}.control`, record: COMMAND_RECORD },
+  ];
 }
 
 /** Name of a subject in the registry. Source: docs/reference/interfaces.md, Records. */

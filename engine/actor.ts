@@ -118,11 +118,40 @@ export type EffectResult =
       readonly kind?: FailureKind;
     };
 
+/**
+ * Sets, replaces or cancels the actor's timer of that name for this key. What stands before the first `/` names the
+ * handler: `remind/7` goes to `timers.remind`.
+ */
+export interface TimerRequest {
+  readonly name: string;
+  /** Logical time at which it fires; a time that has passed: at once. null: cancelled. */
+  readonly due: Micros | null;
+  /** Handed to the handler. JSON-safe. */
+  readonly data?: unknown;
+}
+
+/** A timer that is due. It fires once, as a message of its own: never while another message is handled. */
+export interface Firing<Data = unknown> {
+  readonly name: string;
+  readonly due: Micros;
+  readonly data: Data;
+}
+
+export interface TimerHandlers<State> {
+  readonly [name: string]: (
+    state: State,
+    // eslint-disable-next-line @typescript-eslint/no-explicit-any -- data is per timer
+    firing: Firing<any>,
+    context: Context,
+  ) => Decision<State>;
+}
+
 /** What a handler decides. Absent state: unchanged; null: deleted. */
 export interface Decision<State> {
   readonly state?: State | null;
   readonly emit?: readonly Emit[];
   readonly effects?: readonly EffectRequest[];
+  readonly timers?: readonly TimerRequest[];
 }
 
 // Payloads differ per actor, and actors of all payload types stand in one list.
@@ -167,6 +196,7 @@ export interface Actor<State = unknown> {
   /** Names of the reference data that handlers read. */
   readonly references?: readonly string[];
   readonly effects?: EffectHandlers<State>;
+  readonly timers?: TimerHandlers<State>;
 }
 
 /** Gives an actor's literal its types. */
@@ -216,6 +246,16 @@ export function reply(
       `'${type}' answers a message that was not told; answer only what came through 'tell'.`,
     );
   return { kind: 'event', type, payload, to: message.replyTo };
+}
+
+/** Fires at `due`; replaces the timer of the same name. */
+export function setTimer(name: string, due: Micros, data?: unknown): TimerRequest {
+  return { name, due, ...(data === undefined ? {} : { data }) };
+}
+
+/** A timer that does not exist, or has fired, is none to cancel: nothing happens. */
+export function cancelTimer(name: string): TimerRequest {
+  return { name, due: null };
 }
 
 export function readModel(topic: string, key: string, value: unknown): ReadModelEmit {

@@ -11,6 +11,7 @@ import {
   type ReferenceChange,
   type Seen,
   type StateChange,
+  type TimerChange,
   type Watermark,
 } from './journal.ts';
 import { producerKey, type TaskState } from './task-state.ts';
@@ -31,6 +32,7 @@ export class BatchBuilder {
   readonly #seen: Seen[] = [];
   readonly #parked: ParkedChange[] = [];
   readonly #effects: EffectChange[] = [];
+  readonly #timers: TimerChange[] = [];
   readonly #references: ReferenceChange[] = [];
   bytes = 0;
 
@@ -125,6 +127,12 @@ export class BatchBuilder {
     this.bytes += change.message?.length ?? 0;
   }
 
+  timer(change: TimerChange): void {
+    this.#state.applyTimer(change);
+    this.#timers.push(change);
+    this.bytes += change.setter.length + 100;
+  }
+
   reference(change: ReferenceChange): void {
     this.#state.applyReference(change);
     this.#references.push(change);
@@ -145,7 +153,7 @@ export class BatchBuilder {
       states: [...this.#states.values()],
       emits: this.#emits,
       seen: this.#seen,
-      timers: [],
+      timers: this.#timers,
       parked: this.#parked,
       effects: this.#effects,
       references: this.#references,

@@ -1,4 +1,4 @@
-import type { Actor, Context, Decision, EffectRequest } from './actor.ts';
+import type { Actor, Context, Decision, EffectRequest, TimerRequest } from './actor.ts';
 import { CodecError } from './codec.ts';
 import { derivedUuid, hashOf } from './derived-id.ts';
 import type { EmitEncoder, EncodedEmit } from './emit-encoder.ts';
@@ -14,6 +14,7 @@ export interface DecidedStep {
   /** undefined: unchanged; null: deleted. */
   readonly json: string | null | undefined;
   readonly effects: readonly EffectRequest[];
+  readonly timers: readonly TimerRequest[];
   readonly reads: readonly ReferenceRead[];
 }
 
@@ -53,10 +54,31 @@ export class DecisionMaker {
       const origin = { key, cause, causeId, time: this.#state.time };
       const emits = this.#encoder.encode(actor, decision.emit ?? [], origin);
       const json = decision.state === undefined ? undefined : toJson(actor.name, decision.state);
-      return { emits, json, effects: decision.effects ?? [], reads };
+      const timers = this.#checked(actor, decision.timers ?? []);
+      return { emits, json, effects: decision.effects ?? [], timers, reads };
     } catch (error) {
       return asParkingError(actor.name, error);
     }
+  }
+
+  #checked(actor: Actor<unknown>, timers: readonly TimerRequest[]): readonly TimerRequest[] {
+    for (const { name, due } of timers) {
+      const problem =
+        actor.timers?.[handlerOf(name)] === undefined
+          ? `has no handler for it; add '${handlerOf(name)}' to its 'timers'`
+          : due !== null && !Number.isSafeInteger(due)
+            ? `gives it the due time ${due}; give whole microseconds`
+            : due !== null &&
+              this.#state.timers.size >= LIMITS.timersPerTask &&
+              `has set ${this.#state.timers.size} in this task, the most that are kept; cancel some`;
+      if (problem !== false)
+        throw new EngineError(
+          'TIMER_INVALID',
+          'park',
+          `${actor.name} sets timer '${name}' and ${problem}.`,
+        );
+    }
+    return timers;
   }
 
   #stateOf<State>(actor: Actor<State>, key: string): State {
@@ -93,6 +115,11 @@ export class DecisionMaker {
       },
     };
   }
+}
+
+/** What stands before the first slash of a timer's name. */
+export function handlerOf(timer: string): string {
+  return timer.split('/', 1)[0] ?? timer;
 }
 
 function toJson(actor: string, state: unknown): string | null {

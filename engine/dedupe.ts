@@ -1,5 +1,5 @@
 import type { BatchBuilder } from './batch-builder.ts';
-import type { Headers } from './event.ts';
+import { HEADER, type Headers } from './event.ts';
 import { isAfter } from './journal-reader.ts';
 import { originOf } from './origin.ts';
 import { type ProducerPlace, producerOf, takeSequence } from './producer-marks.ts';
@@ -49,8 +49,11 @@ export class Dedupe {
   /** Notes the event id of a record that says nothing of where it comes from. False: it was taken before. */
   isNewEvent({ headers }: Arrival, key: string, eventId: string, batch: BatchBuilder): boolean {
     if (originOf(headers) !== null || producerOf(headers) !== null) return true;
-    if (this.#state.seen.get(key)?.has(eventId) === true) return false;
-    if (batch.seen({ key, event_id: eventId })) this.#onLimit('event_ids_forgotten', 1);
+    // A dead letter that comes back is no duplicate of itself; the same letter sent twice is one.
+    const from = headers[HEADER.redrivenFrom];
+    const id = from === undefined ? eventId : `${from}#${eventId}`;
+    if (this.#state.seen.get(key)?.has(id) === true) return false;
+    if (batch.seen({ key, event_id: id })) this.#onLimit('event_ids_forgotten', 1);
     return true;
   }
 

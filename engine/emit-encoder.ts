@@ -1,4 +1,12 @@
-import type { Actor, DeadLetterEmit, Emit, EventCause, EventEmit, ReadModelEmit } from './actor.ts';
+import type {
+  Actor,
+  DeadLetterEmit,
+  Emit,
+  EventCause,
+  EventEmit,
+  Message,
+  ReadModelEmit,
+} from './actor.ts';
 import type { BatchBuilder } from './batch-builder.ts';
 import type { Codec } from './codec.ts';
 import { derivedEventId } from './derived-id.ts';
@@ -15,7 +23,7 @@ import type { JournaledEmit } from './journal.ts';
 import { LIMITS } from './limits.ts';
 import { formatOrigin } from './origin.ts';
 import type { SourceRecord } from './task.ts';
-import type { Cause } from './task-state.ts';
+import type { Cause, ParkedMessage } from './task-state.ts';
 import { isRekeyed, type Topology } from './topology.ts';
 
 export type UnplacedEmit = Omit<JournaledEmit, 'index'>;
@@ -34,6 +42,15 @@ export interface EmitEncoderOptions {
   readonly fuse: boolean;
   /** murmur2 of the key modulo the number of partitions. */
   readonly partitionOf: (key: Uint8Array) => number;
+}
+
+/** Why a message is set aside or tried again, by whom, after how many calls, and where it stood. */
+export interface Failure {
+  readonly actor: string;
+  readonly code: string;
+  readonly reason: string;
+  readonly attempt: number;
+  readonly at: ParkedMessage['at'] | null;
 }
 
 /** What the events of one decision descend from. */
@@ -73,7 +90,7 @@ export class EmitEncoder {
     let bytes = 0;
     const encoded = emits.map((emit) => {
       if (emit.kind === 'read-model') return this.#readModel(actor, emit);
-      if (emit.kind === 'dead-letter') return this.#deadMessage(emit);
+      if (emit.kind === 'dead-letter') return this.#deadLetter(actor.name, emit);
       events += 1;
       return this.#event(actor, emit, origin, events);
     });
@@ -216,31 +233,66 @@ export class EmitEncoder {
     };
   }
 
-  #deadMessage(emit: DeadLetterEmit): EncodedEmit {
-    const { topology, partition, codec } = this.#options;
-    const { message } = emit;
-    const definition = topology.events.get(message.type);
-    if (definition === undefined) throw unknownEmit('dead letter', message.type);
-    const { envelope, payload } = message;
-    const record = { envelope, payload, payload_extra: {}, raw: null };
+  #deadLetter(actor: string, { message, code, reason }: DeadLetterEmit): EncodedEmit {
+    const emit = this.deadMessage(message, { actor, code, reason, attempt: 1, at: null });
+    return { emit, event: null };
+  }
+
+  /** A message that is set aside, encoded anew. Throws: EngineError UNKNOWN_EMIT when it is no event of ours. */
+  deadMessage(message: Message, { actor, code, reason, attempt, at }: Failure): UnplacedEmit {
+    const { topology } = this.#options;
+    const original = at ?? { topic: topology.events.get(message.type)?.topic ?? '' };
     return {
-      emit: {
-        topic: `dlq.${message.type}`,
-        partition,
-        key: utf8.encode(message.key),
-        value: codec.encode(definition.topic, definition.record, record),
-        headers: {
-          ...envelopeHeaders(envelope),
-          'x-application': topology.application,
-          'x-original-topic': definition.topic,
-          'x-error': emit.code,
-          'x-error-message': emit.reason.slice(0, 1_000),
-          attempt: '1',
-        },
+      ...this.#again(message, `dlq.${message.type}`),
+      headers: {
+        ...envelopeHeaders(message.envelope),
+        'x-application': topology.application,
+        [HEADER.actor]: actor,
+        ...originalPlace(original),
+        'x-error': code,
+        'x-error-message': reason.slice(0, 1_000),
+        attempt: String(attempt),
       },
-      event: null,
     };
   }
+
+  /** Tells of a message that is on its ladder. Source: E-52 … E-54. */
+  retryNotice(
+    message: Message,
+    { code, reason, attempt }: Omit<Failure, 'actor' | 'at'>,
+  ): UnplacedEmit {
+    const { topology } = this.#options;
+    return {
+      ...this.#again(message, `${topology.application}.retry.${attempt}`),
+      headers: {
+        ...envelopeHeaders(message.envelope),
+        'x-retry': `${message.type}.retry.${attempt}`,
+        'x-failure': code,
+        'x-failure-message': reason.slice(0, 1_000),
+        attempt: String(attempt),
+      },
+    };
+  }
+
+  #again(message: Message, topic: string): Omit<UnplacedEmit, 'headers'> {
+    const { topology, partition, codec } = this.#options;
+    const definition = topology.events.get(message.type);
+    if (definition === undefined) throw unknownEmit('dead letter', message.type);
+    const { envelope, payload, key } = message;
+    const record = { envelope, payload, payload_extra: {}, raw: null };
+    const value = codec.encode(definition.topic, definition.record, record);
+    return { topic, partition, key: utf8.encode(key), value };
+  }
+}
+
+function originalPlace(at: { topic: string; partition?: number; offset?: number }): Headers {
+  const { topic, partition, offset } = at;
+  if (partition === undefined || offset === undefined) return { 'x-original-topic': topic };
+  return {
+    'x-original-topic': topic,
+    'x-original-partition': String(partition),
+    'x-original-offset': String(offset),
+  };
 }
 
 /** The headers every event carries; what is null is absent. Source: docs/reference/interfaces.md. */

@@ -7,6 +7,7 @@ export type EngineErrorCode =
   | 'UNKNOWN_EMIT'
   | 'EMIT_INVALID'
   | 'EMIT_TOO_LARGE'
+  | 'TIMER_INVALID'
   | 'CHAIN_TOO_LONG'
   | 'STATE_INVALID'
   | 'STATE_TOO_NEW'

@@ -75,6 +75,10 @@ export const HEADER = {
   replyTopic: 'reply_topic',
   /** `application/task/n/index` of the journal entry a record was published from (J5). */
   origin: 'origin',
+  /** The dead letter that a redriven record was. */
+  redrivenFrom: 'x-redriven-from',
+  /** The actor that a dead letter is of, where an actor set it aside. */
+  actor: 'x-actor',
 } as const;
 
 export type Headers = Readonly<Record<string, string>>;

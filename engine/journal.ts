@@ -59,9 +59,10 @@ export interface ReferenceRead {
   readonly version: string | null;
 }
 
-export type InputKind = 'record' | 'chain' | 'timer' | 'effect' | 'command';
+/** `retry`: the head of a blocked queue; `command`: an operator's, from the control topic. */
+export type InputKind = 'record' | 'chain' | 'timer' | 'effect' | 'command' | 'retry';
 
-/** One message handled in the batch, in order. `topic` and what follows it are null unless kind is record. */
+/** One message handled in the batch, in order. `topic` and what follows it are null unless kind is record or command. */
 export interface Input {
   readonly kind: InputKind;
   readonly actor: string | null;
@@ -71,7 +72,7 @@ export interface Input {
   readonly partition: number | null;
   readonly offset: number | null;
   readonly references: readonly ReferenceRead[];
-  /** JSON of what stands on no topic: an effect's result. */
+  /** JSON of what stands on no topic: an effect's result, a timer's name. */
   readonly data: string | null;
   /** Logical time at which it was handled. */
   readonly time: Micros;
@@ -105,17 +106,26 @@ export interface TimerChange {
   readonly key: string;
   readonly name: string;
   readonly due: Micros | null;
+  /** JSON of what it was set by and for; empty when it is cancelled or has fired. */
   readonly setter: string;
 }
 
-/** A message put behind a blocked (actor, key), or (`message` null) the head of that queue taken away. */
+/** push: a message goes behind a blocked (actor, key); shift: the head is taken away; wait: when it is tried again. */
+export type ParkedAct = 'push' | 'shift' | 'wait';
+
+/** A change of the queue of a blocked (actor, key). */
 export interface ParkedChange {
   readonly actor: string;
   readonly key: string;
+  readonly act: ParkedAct;
   readonly code: string;
   readonly reason: string;
-  /** JSON of the parked message. */
+  /** JSON of the pushed message. */
   readonly message: string | null;
+  /** How often the head has been handled in vain. */
+  readonly attempt: number;
+  /** When the head is handled again; null: when an operator says so. */
+  readonly due: Micros | null;
 }
 
 /** An effect asked for (`request` JSON) or settled (null). */

@@ -1,6 +1,6 @@
 import type { EffectResult, Message } from './actor.ts';
 import { type EventRecord, HEADER, type Headers } from './event.ts';
-import type { Cause, OpenEffect } from './task-state.ts';
+import type { Cause, OpenEffect, OpenTimer } from './task-state.ts';
 
 /** An event as an actor sees it. */
 export function toMessage(event: EventRecord, key: string, headers: Headers = {}): Message {
@@ -34,9 +34,19 @@ export function causeOf(message: Message): Cause {
 
 /** An effect's result as a message, so that it can be parked like one. */
 export function resultMessage(effect: OpenEffect, result: EffectResult, eventId: string): Message {
-  const { cause, key } = effect;
+  return internal(effect, { type: `effect:${result.name}`, eventId, payload: { result, effect } });
+}
+
+/** A timer's firing as a message, likewise. */
+export function firingMessage(timer: OpenTimer, eventId: string): Message {
+  return internal(timer, { type: `timer:${timer.name}`, eventId, payload: timer });
+}
+
+function internal(
+  { actor, key, cause }: { readonly actor: string; readonly key: string; readonly cause: Cause },
+  { type, eventId, payload }: Pick<Message, 'type' | 'eventId' | 'payload'>,
+): Message {
   const { correlationId, eventId: causationId, sequence, priority, traceId } = cause;
-  const type = `effect:${result.name}`;
   return {
     type,
     eventId,
@@ -45,7 +55,7 @@ export function resultMessage(effect: OpenEffect, result: EffectResult, eventId:
     causationId,
     sequence,
     occurredAt: 0,
-    payload: { result, effect },
+    payload,
     envelope: {
       event_id: eventId,
       family: 'SYSTEM',
@@ -55,7 +65,7 @@ export function resultMessage(effect: OpenEffect, result: EffectResult, eventId:
       correlation_id: correlationId,
       causation_id: causationId,
       sequence,
-      producer: effect.actor,
+      producer: actor,
       priority,
       trace_id: traceId,
     },

@@ -1,4 +1,5 @@
 import type { EffectRequest, Message } from './actor.ts';
+import { type Due, DueIndex } from './due-index.ts';
 import type { Micros, Priority } from './event.ts';
 import {
   type Anchor,
@@ -12,6 +13,7 @@ import {
   type ReferenceChange,
   type Seen,
   type StateChange,
+  type TimerChange,
   type Watermark,
 } from './journal.ts';
 import { LIMITS } from './limits.ts';
@@ -50,11 +52,30 @@ export interface OpenEffect {
 /** What the journal says of it besides whose it is. */
 export type AskedEffect = Omit<OpenEffect, 'actor' | 'key'>;
 
+/** A timer that is set. */
+export interface OpenTimer {
+  readonly actor: string;
+  readonly key: string;
+  readonly name: string;
+  readonly due: Micros;
+  readonly cause: Cause;
+  readonly data: unknown;
+}
+
+/** A message behind a blocked key, and where it stood if it stood on a topic. */
+export interface ParkedMessage extends Message {
+  readonly at?: { readonly topic: string; readonly partition: number; readonly offset: number };
+}
+
 export interface ParkedQueue {
   readonly code: string;
   readonly reason: string;
-  readonly messages: readonly Message[];
+  readonly messages: readonly ParkedMessage[];
   readonly bytes: number;
+  /** How often the head has been handled in vain. */
+  readonly attempt: number;
+  /** When the head is handled again; null: when an operator says so. */
+  readonly due: Micros | null;
 }
 
 export interface ReferenceValue {
@@ -82,7 +103,10 @@ export class TaskState {
   readonly seen: SeenSets;
   readonly references = new Map<string, Map<string, ReferenceValue>>();
   readonly effects: Table<OpenEffect>;
+  readonly timers: Table<OpenTimer>;
   readonly parked: Table<ParkedQueue>;
+  /** What comes next of timers and of blocked queues that are tried again. */
+  readonly due: DueIndex;
   readonly #references: Table<ReferenceValue>;
   readonly #kept: Kept[] = [];
   #generation = 0;
@@ -99,7 +123,13 @@ export class TaskState {
     this.watermarks = table('watermarks');
     this.versions = table('versions');
     this.effects = table('effects');
+    this.timers = table('timers');
     this.parked = table('parked');
+    this.due = new DueIndex(({ of, id, at }) =>
+      of === 'timer' ? this.timers.get(id)?.due === at : this.parked.get(id)?.due === at,
+    );
+    for (const [id, timer] of this.timers) this.#noteDue('timer', id, timer.due);
+    for (const [id, queue] of this.parked) this.#noteDue('parked', id, queue.due);
     this.#references = table('references');
     this.states = store === null ? new Map() : this.#keep(new StateTable(store));
     this.seen = store === null ? new MemorySeenSets() : this.#keep(new SeenTable(store));
@@ -135,6 +165,7 @@ export class TaskState {
     for (const seen of batch.seen) this.applySeen(seen);
     for (const change of batch.references) this.applyReference(change);
     for (const change of batch.effects) this.applyEffect(change);
+    for (const change of batch.timers) this.applyTimer(change);
     for (const change of batch.parked) this.applyParked(change);
   }
 
@@ -206,22 +237,35 @@ export class TaskState {
     this.effects.set(id, { actor: change.actor, key: change.key, ...asked });
   }
 
-  applyParked(change: ParkedChange): void {
-    const id = parkedKey(change.actor, change.key);
-    const queue = this.parked.get(id);
-    if (change.message !== null) {
-      const message = JSON.parse(change.message) as Message;
-      this.parked.set(id, {
-        code: queue?.code ?? change.code,
-        reason: queue?.reason ?? change.reason,
-        messages: [...(queue?.messages ?? []), message],
-        bytes: (queue?.bytes ?? 0) + change.message.length,
-      });
+  applyTimer(change: TimerChange): void {
+    const { actor, key, name, due, setter } = change;
+    const id = timerKey(actor, key, name);
+    if (due === null) {
+      this.timers.delete(id);
       return;
     }
-    const rest = queue?.messages.slice(1) ?? [];
-    if (queue === undefined || rest.length === 0) this.parked.delete(id);
-    else this.parked.set(id, { ...queue, messages: rest });
+    const { cause, data } = JSON.parse(setter) as Pick<OpenTimer, 'cause' | 'data'>;
+    this.timers.set(id, { actor, key, name, due, cause, data });
+    this.#noteDue('timer', id, due);
+  }
+
+  applyParked({ actor, key, act, code, reason, message, attempt, due }: ParkedChange): void {
+    const id = parkedKey(actor, key);
+    const queue = this.parked.get(id);
+    if (act === 'push' && message !== null) {
+      const first = { code, reason, attempt, due, messages: [], bytes: 0 };
+      const { messages, bytes, ...rest } = queue ?? first;
+      const parsed = JSON.parse(message) as ParkedMessage;
+      const more = { messages: [...messages, parsed], bytes: bytes + message.length };
+      this.parked.set(id, { ...rest, ...more });
+      if (queue === undefined) this.#noteDue('parked', id, due);
+      return;
+    }
+    if (queue === undefined) return;
+    if (act === 'wait') this.parked.set(id, { ...queue, code, reason, attempt, due });
+    else if (queue.messages.length < 2) this.parked.delete(id);
+    else this.parked.set(id, { ...withoutHead(queue), attempt, due });
+    this.#noteDue('parked', id, due);
   }
 
   /** A text of everything, equal iff two states are equal; for tests and the replay check. */
@@ -240,8 +284,13 @@ export class TaskState {
       seen: sorted(this.seen).map(([key, ids]) => [key, [...ids]]),
       references: sorted(this.references).map(([name, byId]) => [name, sorted(byId)]),
       effects: sorted(this.effects),
+      timers: sorted(this.timers),
       parked: sorted(this.parked),
     });
+  }
+
+  #noteDue(of: Due['of'], id: string, at: Micros | null): void {
+    if (at !== null) this.due.add({ at, of, id }, this.timers.size + this.parked.size);
   }
 
   #referencesOf(name: string): Map<string, ReferenceValue> {
@@ -274,8 +323,17 @@ export function effectKey(actor: string, key: string, id: string): string {
   return `${actor}|${key}|${id}`;
 }
 
+export function timerKey(actor: string, key: string, name: string): string {
+  return `${actor}|${key}|${name}`;
+}
+
 export function parkedKey(actor: string, key: string): string {
   return `${actor}|${key}`;
+}
+
+function withoutHead(queue: ParkedQueue): ParkedQueue {
+  const [head, ...messages] = queue.messages;
+  return { ...queue, messages, bytes: queue.bytes - JSON.stringify(head).length };
 }
 
 function forgetOldest(known: Map<string, unknown> | Set<string>): true {

@@ -24,9 +24,22 @@ export interface TopologyDefinition {
   readonly events: readonly EventDefinition[];
   readonly readModels?: readonly ReadModelDefinition[];
   readonly references?: readonly ReferenceDefinition[];
+  /** What becomes of a message that a handler cannot take. Default: park. */
+  readonly onFailure?: FailurePolicy;
   /** Source topic → its class; a task with a backlog takes the highest first (E-11). Default: normal. */
   readonly priorities?: Readonly<Record<string, Priority>>;
 }
+
+/**
+ * park: its key waits for an operator. ladder: it is handled again after each of the pauses, in ms, its key's later
+ * messages behind it; then it goes to the dead letters and the key goes on.
+ */
+export type FailurePolicy =
+  | { readonly policy: 'park' }
+  | { readonly policy: 'ladder'; readonly delaysMs?: readonly number[] };
+
+/** Source: E-52 … E-54. */
+const LADDER_MS: readonly number[] = [10_000, 60_000, 300_000];
 
 /** A checked topology: the graph as data. */
 export interface Topology {
@@ -53,7 +66,18 @@ export interface Topology {
   /** Logical topics written, dead letters left out. */
   readonly sinks: readonly string[];
   readonly journal: string;
+  /** Topic of operators' commands, read like a source. */
+  readonly control: string;
+  /** Topic of dead letters that come back, read like a source. */
+  readonly redrive: string;
+  /** Pauses of the ladder; empty: park. */
+  readonly ladderMs: readonly number[];
   readonly edgesHash: string;
+}
+
+/** Logical names of the topics that tell of messages on their ladder, one a rung. */
+export function retryTopics(topology: Topology): readonly string[] {
+  return topology.ladderMs.map((_, index) => `${topology.application}.retry.${index + 1}`);
 }
 
 /** Logical names of all topics that dead letters of this topology can go to. */
@@ -114,13 +138,27 @@ export function buildTopology(definition: TopologyDefinition): Topology {
     references: new Map(references.map((reference) => [reference.name, reference])),
     referenceOf: new Map(references.map((reference) => [reference.type, reference])),
     consumers,
-    sources: [...new Set([...handledTopics, ...referenceTopics])],
+    sources: [
+      ...new Set([...handledTopics, ...referenceTopics]),
+      `${definition.application}.control`,
+      `${definition.application}.redrive`,
+    ],
     lossySources: new Set(referenceTopics.filter((topic) => !handledTopics.has(topic))),
-    priorityOf: (topic) => definition.priorities?.[topic] ?? 'normal',
+    priorityOf: (topic) =>
+      topic === `${definition.application}.control`
+        ? 'critical'
+        : (definition.priorities?.[topic] ?? 'normal'),
     sinks: [...new Set([...emitted].map(topicOf))],
     journal: `${definition.application}.journal`,
+    control: `${definition.application}.control`,
+    redrive: `${definition.application}.redrive`,
+    ladderMs: ladderOf(definition.onFailure),
     edgesHash: deployment === 'fused' ? hashOfEdges(definition) : hexOf(hashOf('split')),
   };
+}
+
+function ladderOf(onFailure: FailurePolicy = { policy: 'park' }): readonly number[] {
+  return onFailure.policy === 'park' ? [] : (onFailure.delaysMs ?? LADDER_MS);
 }
 
 function hashOfEdges(definition: TopologyDefinition): string {
@@ -163,6 +201,10 @@ function problemsOf(definition: TopologyDefinition): string[] {
   for (const reference of definition.references ?? [])
     if (!events.has(reference.type))
       problems.push(`reference '${reference.name}' needs '${reference.type}' in 'events'`);
+  const { onFailure } = definition;
+  const delays = onFailure?.policy === 'ladder' ? (onFailure.delaysMs ?? LADDER_MS) : [1];
+  if (delays.length === 0 || delays.some((ms) => !Number.isSafeInteger(ms) || ms < 1))
+    problems.push(`'onFailure.delaysMs' is [${delays.join()}]; list pauses in whole milliseconds`);
   const topics = new Set(definition.events.map(({ topic }) => topic));
   for (const topic of Object.keys(definition.priorities ?? {}))
     if (!topics.has(topic))

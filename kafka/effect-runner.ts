@@ -31,6 +31,12 @@ export interface EffectRunnerOptions {
   onPerformed?(effect: OpenEffect, outcome: string, seconds: number): void;
 }
 
+/** An effect, and what came of one attempt. */
+export interface Settled {
+  readonly effect: OpenEffect;
+  readonly result: EffectResult;
+}
+
 /** A timer that is set for longer fires at once. */
 const LONGEST_PAUSE_MS = 2 ** 31 - 1;
 

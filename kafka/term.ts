@@ -1,15 +1,14 @@
-import type { EffectResult } from '../engine/actor.ts';
 import type { EngineError } from '../engine/errors.ts';
+import type { Micros } from '../engine/event.ts';
 import type { Batch, Fence, Position, Watermark } from '../engine/journal.ts';
 import type { JournalReader } from '../engine/journal-reader.ts';
 import { type SourceRecord, Task } from '../engine/task.ts';
 import { SourceQueue } from '../engine/source-queue.ts';
 import type { StateStore } from '../engine/state-store.ts';
 import { checkJournal } from './check-journal.ts';
-import type { OpenEffect } from '../engine/task-state.ts';
 import { isRekeyed } from '../engine/topology.ts';
 import type { FetchedRecord } from './client.ts';
-import { EffectRunner } from './effect-runner.ts';
+import { EffectRunner, type Settled } from './effect-runner.ts';
 import { JournalLog } from './journal-log.ts';
 import { learnSchema } from './learn-schema.ts';
 import { SHELL_LIMITS } from './limits.ts';
@@ -23,16 +22,13 @@ import {
 } from './restore.ts';
 import type { SourceSubscriber } from './source-fetcher.ts';
 import { lookAgain, openSources } from './source-positions.ts';
+import { taskObserver } from './task-observer.ts';
 import type { TaskStatus, TaskSurroundings } from './task-runner.ts';
 import type { TaskProgress } from './watchdog.ts';
 import type { TermMode, TermOptions } from './term-options.ts';
+import { SteadyClock } from './steady-clock.ts';
 import { DrainEnds } from './drain-ends.ts';
 import { pause, Wake } from './wait.ts';
-
-interface Settled {
-  readonly effect: OpenEffect;
-  readonly result: EffectResult;
-}
 
 /**
  * One owner's time with a task: fence, restore, publish again, then one batch after another.
@@ -66,6 +62,7 @@ export class Term implements SourceSubscriber {
   #idle = false;
   #task: Task | null = null;
   #own: RestoredTask | null = null;
+  #steady: SteadyClock | null = null;
   #fenceOffset = -1;
   #refreshedAt = performance.now();
   #restored = 0;
@@ -113,7 +110,7 @@ export class Term implements SourceSubscriber {
       concurrency: surroundings.effectConcurrency,
       circuits: surroundings.circuits,
       signal,
-      clock: () => Math.max(this.#task?.state.time ?? 0, surroundings.clock()),
+      clock: () => this.#clock(),
       onPerformed: ({ request }, outcome, seconds) =>
         observer.effectPerformed?.(request.name, outcome, seconds),
       onResult: (effect, result) => {
@@ -272,25 +269,23 @@ export class Term implements SourceSubscriber {
     }
   }
 
+  #clock(): Micros {
+    this.#steady ??= new SteadyClock(this.#in.clock, this.#own?.journal.state.time ?? 0);
+    return this.#steady.now();
+  }
+
   #newTask(journal: JournalReader): Task {
-    const { topology, codec, clock, observer, partitions, partitionOf } = this.#in;
+    const { topology, codec, observer, partitions, partitionOf } = this.#in;
     return new Task({
       topology,
       codec,
-      clock,
+      clock: () => this.#clock(),
       partition: this.#partition,
       state: journal.state,
       partitionOf: (key) => partitionOf(key, partitions),
       fuse: topology.deployment === 'fused' && this.#mode !== 'drain',
       stopwatch: () => performance.now(),
-      observer: {
-        skipped: (by) => observer.skipped(by),
-        dedupeLimit: (limit, count) => observer.dedupeLimit?.(limit, count),
-        parked: (actor, key, code, reason) => this.#onParked(actor, key, code, reason),
-        deadLettered: (topic, code, record) => observer.deadLettered(topic, code, record),
-        handled: (actor, message, startedAt) =>
-          observer.handled(actor, message, (performance.now() - startedAt) / 1000),
-      },
+      observer: taskObserver(observer),
     });
   }
 
@@ -311,19 +306,27 @@ export class Term implements SourceSubscriber {
   }
 
   get #hasWork(): boolean {
-    return this.#results.length > 0 || (this.#queue.size > 0 && !this.#effects.isFull);
+    if (this.#results.length > 0) return true;
+    return !this.#effects.isFull && (this.#queue.size > 0 || this.#dueInMs() <= 0);
+  }
+
+  /** Milliseconds until a timer, or a blocked key that is tried again, is due. */
+  #dueInMs(): number {
+    const due = this.#mode === 'drain' || this.#draining ? null : (this.#task?.nextDue ?? null);
+    return due === null ? Number.POSITIVE_INFINITY : (due - this.#clock()) / 1000;
   }
 
   async #step(): Promise<void> {
     const task = this.#task as Task;
     if (!this.#hasWork) {
       this.#idle = true;
-      await this.#wake.wait(SHELL_LIMITS.watermarkRefreshMs);
+      await this.#wake.wait(Math.min(SHELL_LIMITS.watermarkRefreshMs, this.#dueInMs()));
       this.#idle = false;
       if (this.#ended.signal.aborted) return;
     }
     await this.#publisher.room();
     await this.#own?.keeper?.room(this.#ended.signal);
+    if (!this.#effects.isFull && this.#mode !== 'drain') this.#moves += task.takeDue();
     while (this.#results.length > 0 && !task.isFull) {
       const { effect, result } = this.#results.shift() as Settled;
       task.takeEffectResult(effect, result);
@@ -358,6 +361,8 @@ export class Term implements SourceSubscriber {
     keepConfirmed(this.#own as RestoredTask, this.#fence, { batch, offset, taken });
     this.#in.observer.appended(batch, (performance.now() - startedAt) / 1000);
     for (const position of batch.positions) this.#confirmed.set(position.topic, position);
+    if (batch.parked.length > 0)
+      this.#in.observer.parkedKeys(this.#partition, task.state.parked.size);
     this.#publisher.enqueue(batch.n, batch.emits);
     if (this.#mode !== 'drain') this.#effects.confirmed(batch.effects, task.state.effects);
   }
@@ -381,11 +386,6 @@ export class Term implements SourceSubscriber {
         observer.restored(this.#partition, ratio);
       },
     };
-  }
-
-  #onParked(actor: string, key: string, code: string, reason: string): void {
-    this.#in.observer.parked(actor, key, code, reason);
-    this.#in.observer.parkedKeys(this.#partition, this.#task?.state.parked.size ?? 0);
   }
 
   #end(error: unknown): void {

@@ -68,8 +68,10 @@ export class TopologyDriver {
     return [...this.state.effects.values()];
   }
 
+  /** Moves the clock, and handles what is due then. A clock may go back. */
   advance(micros: Micros): void {
     this.#now += micros;
+    this.#settle();
   }
 
   /** Puts an event on its topic as a foreign producer would, and handles it. `key`: of a topic that is rekeyed. */
@@ -148,6 +150,7 @@ export class TopologyDriver {
   #settle(): void {
     for (;;) {
       const before = this.batches.length;
+      while (this.#task.takeDue() > 0) this.#seal();
       for (const topic of this.#options.topology.sources) this.#takeFrom(topic);
       this.#seal();
       if (this.#impure !== null) throw this.#impure;

@@ -1,4 +1,4 @@
-import { deadLetterTopics, type Topology } from '../engine/topology.ts';
+import { deadLetterTopics, retryTopics, type Topology } from '../engine/topology.ts';
 
 export interface TopologyTopic {
   /** Logical, without TOPIC_PREFIX. */
@@ -21,6 +21,7 @@ export function topicsOf(topologies: readonly Topology[]): readonly TopologyTopi
   add('event', ({ sources, lossySources }) => sources.filter((name) => !lossySources.has(name)));
   add('read-model', ({ readModels }) => readModels.keys());
   add('dead-letter', deadLetterTopics);
+  add('dead-letter', retryTopics);
   add('journal', ({ journal }) => [journal]);
   return [...topics].map(([name, kind]) => ({ name, kind })).sort(byName);
 }

@@ -13,7 +13,7 @@ export interface Anchor {
   readonly watermarks: ReadonlyArray<Watermark>;
 }
 
-export type InputKind = 'record' | 'chain' | 'timer' | 'effect' | 'command';
+export type InputKind = 'record' | 'chain' | 'timer' | 'effect' | 'command' | 'retry';
 
 export interface ReferenceRead {
   readonly name: string;
@@ -64,12 +64,17 @@ export interface TimerChange {
   readonly setter: string;
 }
 
+export type ParkedAct = 'push' | 'shift' | 'wait';
+
 export interface ParkedChange {
   readonly actor: string;
   readonly key: string;
+  readonly act: ParkedAct;
   readonly code: string;
   readonly reason: string;
   readonly message: null | string;
+  readonly attempt: number;
+  readonly due: null | number;
 }
 
 export interface EffectChange {

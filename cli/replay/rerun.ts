@@ -2,7 +2,7 @@ import type { EffectResult } from '../../engine/actor.ts';
 import type { Codec } from '../../engine/codec.ts';
 import type { Batch, Input } from '../../engine/journal.ts';
 import { Task } from '../../engine/task.ts';
-import { effectKey, parkedKey, TaskState } from '../../engine/task-state.ts';
+import { effectKey, parkedKey, TaskState, timerKey } from '../../engine/task-state.ts';
 import type { Topology } from '../../engine/topology.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import type { RecordSource } from '../log/record-source.ts';
@@ -66,6 +66,8 @@ export class Rerun {
       }
       for (const { actor, key } of batch.parked)
         replace(state.parked, after.parked, parkedKey(actor, key));
+      for (const { actor, key, name } of batch.timers)
+        replace(state.timers, after.timers, timerKey(actor, key, name));
       for (const seen of batch.seen) {
         const stands = after.seen.get(seen.key)?.has(seen.event_id) === true;
         if (stands) state.applySeen(seen);
@@ -97,6 +99,11 @@ export class Rerun {
       if (effect !== undefined) task.takeEffectResult(effect, result);
       return effect !== undefined;
     }
+    if (input.kind === 'timer') {
+      const { name } = JSON.parse(input.data ?? '{}') as { readonly name: string };
+      return task.takeTimer(input.actor ?? '', input.key, name);
+    }
+    if (input.kind === 'retry') return task.takeRetry(input.actor ?? '', input.key);
     if (topic === null || partition === null || offset === null) return false;
     const record = await this.#options.records.at(topic, partition, offset);
     if (record === null) return false;

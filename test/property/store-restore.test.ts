@@ -44,9 +44,22 @@ const step = fc.record({
       key,
       code: fc.constant('c'),
       reason: fc.constant('r'),
-      message: fc.option(fc.integer().map(String)),
+      act: fc.constantFrom('push' as const, 'shift' as const, 'wait' as const),
+      message: fc.integer().map(String),
+      attempt: fc.integer({ min: 0, max: 4 }),
+      due: fc.option(fc.integer({ min: 0, max: 100 })),
     }),
-    { maxLength: 2 },
+    { maxLength: 3 },
+  ),
+  timers: fc.array(
+    fc.record({
+      actor,
+      key,
+      name: id,
+      due: fc.option(fc.integer({ min: 0, max: 100 })),
+      setter: fc.constant('{"cause":{},"data":1}'),
+    }),
+    { maxLength: 3 },
   ),
   references: fc.array(
     fc.record({
@@ -80,7 +93,7 @@ function journalOf(steps: readonly Step[]): JournalEntry[] {
       fence = entries.length;
       entries.push({ kind: 'fence', fence: { ...FENCE, member: `m${fence}` } });
     }
-    const { states, seen, parked, references, producers } = each;
+    const { states, seen, parked, references, producers, timers } = each;
     const covered = emitted.splice(0, each.covers);
     const emits = each.emits.map((place, index) => ({
       ...place,
@@ -96,9 +109,8 @@ function journalOf(steps: readonly Step[]): JournalEntry[] {
       inputs: [],
       positions: [{ topic: 's', topic_id: 't', partition: 0, leader_epoch: 0, offset: n }],
       marks: [],
-      timers: [],
       effects: [],
-      ...{ states, seen, parked, references, producers, emits },
+      ...{ states, seen, parked, references, producers, timers, emits },
       watermarks: covered.map(({ n, emit: { topic, partition, index } }) => ({
         ...{ topic, partition, n, index },
         offset: n,

@@ -11,6 +11,8 @@ const RESTORE = 'kafka/restore.ts';
 const POSITIONS = 'kafka/source-positions.ts';
 const READER = 'engine/journal-reader.ts';
 const TASK = 'engine/task.ts';
+const INTAKE = 'engine/record-intake.ts';
+const HANDLING = 'engine/handling.ts';
 const STATE = 'engine/task-state.ts';
 const DEDUPE = 'engine/dedupe.ts';
 const LANES = 'kafka/effect-lanes.ts';
@@ -119,7 +121,7 @@ export const CANARIES: readonly Canary[] = [
   {
     rule: 'J6',
     what: 'what was handled in the chain is handled again when it comes back',
-    file: TASK,
+    file: INTAKE,
     find: 'if (header === undefined || origin === null) return NONE;',
     replace: 'if (header !== undefined || origin === null) return NONE;',
   },
@@ -164,13 +166,13 @@ export const CANARIES: readonly Canary[] = [
     rule: 'J7a',
     what: 'foreign events that come twice are handled twice',
     file: DEDUPE,
-    find: 'if (this.#state.seen.get(key)?.has(eventId) === true) return',
-    replace: 'if (this.#state.seen.get(key)?.has(eventId) === null) return',
+    find: 'if (this.#state.seen.get(key)?.has(id) === true) return',
+    replace: 'if (this.#state.seen.get(key)?.has(id) === null) return',
   },
   {
     rule: 'J7b',
     what: 'keys of other partitions are taken',
-    file: TASK,
+    file: INTAKE,
     find: 'if (right === partition) return null;',
     replace: 'if (right >= 0) return null;',
   },
@@ -205,8 +207,8 @@ export const CANARIES: readonly Canary[] = [
   {
     rule: 'J8a',
     what: 'what follows a parked message is handled',
-    file: TASK,
-    find: 'if (this.#state.parked.has(parkedKey(actor.name, key))) return',
-    replace: `if (this.#state.parked.has(parkedKey(actor.name, '')))  return`,
+    file: HANDLING,
+    find: 'if (this.isBlocked(actor.name, message.key)) return',
+    replace: `if (this.isBlocked(actor.name, '')) return`,
   },
 ];

@@ -7,6 +7,7 @@ import { originOf } from '../../engine/origin.ts';
 import {
   buildTopology,
   deadLetterTopics,
+  retryTopics,
   type Topology,
   type TopologyDefinition,
 } from '../../engine/topology.ts';
@@ -83,10 +84,10 @@ export class EngineFixture {
   }
 
   /** Those that another fixture of the same prefix has made stay as they are. */
-  async createMissingTopics(): Promise<void> {
-    const topology = this.topology();
+  async createMissingTopics(topology: Topology = this.topology()): Promise<void> {
     const { sources, sinks, journal } = topology;
-    for (const topic of new Set([...sources, ...sinks, ...deadLetterTopics(topology)]))
+    const apart = [...deadLetterTopics(topology), ...retryTopics(topology)];
+    for (const topic of new Set([...sources, ...sinks, ...apart]))
       await this.createTopic(topic).catch(unlessItExists);
     const configs = { 'max.message.bytes': String(16 * 1024 * 1024) };
     await this.createTopic(journal, configs).catch(unlessItExists);

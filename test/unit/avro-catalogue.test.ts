@@ -84,6 +84,7 @@ describe('the catalogue', () => {
       'planner.workers.journal-millrace.journal.v1.Fence',
       'planner.workers.journal-millrace.journal.v1.Batch',
       'planner.workers.journal-millrace.journal.v1.Anchor',
+      'planner.workers.control-millrace.control.v1.Command',
     ]);
   });
 
@@ -125,6 +126,7 @@ describe('the schemas', () => {
   it('has amounts as text only', () => {
     expect([...generate().keys()]).toEqual([
       'bots',
+      'control',
       'envelope',
       'journal',
       'market',

@@ -148,7 +148,12 @@ describe('journal records', () => {
     ],
     seen: [{ key: 'k', event_id: 'e' }],
     timers: [{ actor: 'a', key: 'k', name: 't', due: null, setter: 'e' }],
-    parked: [{ actor: 'a', key: 'k', code: 'C', reason: 'r', message: null }],
+    parked: [
+      {
+        ...{ actor: 'a', key: 'k', act: 'wait', code: 'C', reason: 'r' },
+        ...{ message: null, attempt: 2, due: 7 },
+      },
+    ],
     effects: [{ actor: 'a', key: 'k', id: 'i', request: '{}' }],
     references: [{ name: 'pool', id: 'p', version: 'v', value: '{}' }],
     watermarks: [{ topic: 'risk', partition: 1, offset: 9, n: 3, index: 0 }],

@@ -90,7 +90,6 @@ it('shows the state and emits to come of a redrive, by the code of today', async
 });
 
 it('J8a redrives with key, bytes and event id, and leaves what its key moved past', async () => {
-  await fixture.createTopic('counter.redrive');
   const plans = await planRedrive(session(), await letters());
   const report = await redrive(session(), plans, { outOfOrder: false });
   expect(report.sent).toHaveLength(1);
@@ -117,6 +116,7 @@ it('J8a redrives with key, bytes and event id, and leaves what its key moved pas
 
 it('refuses to redrive to an application that reads no redriven records', async () => {
   const plans = await planRedrive(session(), await letters());
+  await fixture.admin.deleteTopics([fixture.names.physical('counter.redrive')]);
   await expect(redrive(session(), plans, { outOfOrder: true })).rejects.toThrow('counter.redrive');
 });
 

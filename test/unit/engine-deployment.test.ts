@@ -6,12 +6,11 @@ import { EngineFixture } from '../support/engine-fixture.ts';
 import type { EngineRun } from '../support/engine-run.ts';
 import { eventually } from '../support/eventually.ts';
 
-const GROUPS = ['counter', 'counter.adder', 'counter.watcher'];
-
 let fixture: EngineFixture;
 beforeEach(async () => {
   fixture = await EngineFixture.start({ client: new MemoryKafka() });
-  for (const group of GROUPS.slice(1)) await fixture.createTopic(`${group}.journal`);
+  for (const topology of deployTopology(COUNTER, 'split'))
+    await fixture.createMissingTopics(topology);
 });
 afterEach(() => fixture.end());
 

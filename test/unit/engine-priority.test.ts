@@ -8,6 +8,9 @@ import { firstEvent } from '../support/test-application.ts';
 
 const COUNTS = { 'desk.report': 2_000, 'desk.order': 1_000, 'desk.alarm': 400 };
 
+/** Those of the desk, and of operators: commands and dead letters that come back. */
+const SOURCES = 3 + 2;
+
 let fixture: EngineFixture;
 beforeEach(async () => {
   fixture = await EngineFixture.start({ application: DESK, client: new MemoryKafka() });
@@ -51,7 +54,7 @@ describe('a task with a backlog', () => {
       },
       onHandled: () => (handled += 1),
     });
-    await eventually('all of it waits', () => fetched.size === 3 * PARTITIONS);
+    await eventually('all of it waits', () => fetched.size === SOURCES * PARTITIONS);
     open();
     await eventually('all of it is handled', () => handled === 3_400);
     await run.stop();

@@ -108,7 +108,11 @@ describe('the topics of topologies', () => {
   it('are what they read and write, their journals and their dead letters, by name', () => {
     expect(topicsOf([topology])).toEqual([
       { name: 'answers', kind: 'event' },
+      { name: 'app.control', kind: 'event' },
       { name: 'app.journal', kind: 'journal' },
+      { name: 'app.redrive', kind: 'event' },
+      { name: 'dlq.app.control', kind: 'dead-letter' },
+      { name: 'dlq.app.redrive', kind: 'dead-letter' },
       { name: 'dlq.asked', kind: 'dead-letter' },
       { name: 'dlq.priced', kind: 'dead-letter' },
       { name: 'dlq.prices', kind: 'dead-letter' },

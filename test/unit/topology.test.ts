@@ -6,7 +6,10 @@ import { adder, COUNTER, watcher } from '../support/counter.ts';
 describe('buildTopology', () => {
   it('computes sources, sinks and consumers', () => {
     const topology = buildTopology(COUNTER);
-    expect(topology.sources).toEqual(['adds', 'totals', 'factors']);
+    expect(topology.sources).toEqual([
+      ...['adds', 'totals', 'factors'],
+      ...['counter.control', 'counter.redrive'],
+    ]);
     expect([...topology.lossySources]).toEqual(['factors']);
     expect(topology.sinks).toEqual(['totals', 'rm.count']);
     expect(topology.consumers.get('count.total')).toEqual([watcher]);
