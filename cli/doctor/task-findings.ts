@@ -173,7 +173,9 @@ function parkedFinding(where: string, application: string, { state }: JournalRea
     code: 'KEYS_PARKED',
     where,
     what: `${state.parked.size} keys are parked, such as ${name.replace('|', ' ')} (${queue?.code ?? ''})`,
-    remedy: `See millrace park show ${application}; its messages wait in order, and nothing of them is lost.`,
+    remedy:
+      `See millrace park show ${application}; mend the handler, then millrace park release; or park drop, which sends ` +
+      `the head to the dead letters. Its messages wait in order, and nothing of them is lost.`,
   };
 }
 

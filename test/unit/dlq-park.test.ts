@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { deadLetterTopicsOf, depthsOf, lettersOf } from '../../cli/dlq/letters.ts';
 import { planRedrive } from '../../cli/dlq/redrive-plan.ts';
 import { redrive } from '../../cli/dlq/redrive.ts';
+import { commandKey } from '../../cli/park/command-key.ts';
 import { parkedKeys } from '../../cli/park/parked-keys.ts';
 import { actor } from '../../engine/actor.ts';
 import type { TopologyDefinition } from '../../engine/topology.ts';
@@ -118,6 +119,39 @@ it('refuses to redrive to an application that reads no redriven records', async 
   const plans = await planRedrive(session(), await letters());
   await fixture.admin.deleteTopics([fixture.names.physical('counter.redrive')]);
   await expect(redrive(session(), plans, { outOfOrder: true })).rejects.toThrow('counter.redrive');
+});
+
+it('J8a releases and drops a parked key by a record of its task', async () => {
+  const [parked] = await parkedKeys(session(), null);
+  if (parked === undefined) throw new Error('nothing is parked');
+  const run = await fixture.running();
+  const { codec } = fixture;
+  await commandKey(session(), parked, { act: 'release', codec });
+  await eventually('it was handled again', async () => {
+    const inputs = (await fixture.journal(parked.task)).flatMap(([, entry]) =>
+      entry.kind === 'batch' ? entry.batch.inputs : [],
+    );
+    return inputs.some(({ kind }) => kind === 'retry');
+  });
+  expect((await parkedKeys(session(), null))[0]?.messages).toHaveLength(2);
+  await commandKey(session(), parked, { act: 'drop', codec });
+  await eventually('nothing is parked', async () => {
+    return (await parkedKeys(session(), null)).length === 0;
+  });
+  await run.stop();
+  expect((await letters()).find(({ key }) => key === 'd')).toMatchObject({
+    event_id: 'd1',
+    error: 'DROPPED',
+  });
+  expect((await fixture.states('adder')).get('d')).toEqual({ total: 1 });
+});
+
+it('J8a refuses to command an application that takes no commands', async () => {
+  const [parked] = await parkedKeys(session(), null);
+  if (parked === undefined) throw new Error('nothing is parked');
+  await fixture.admin.deleteTopics([fixture.names.physical('counter.control')]);
+  const told = commandKey(session(), parked, { act: 'release', codec: fixture.codec });
+  await expect(told).rejects.toThrow('counter.control');
 });
 
 it('J8a lists parked keys with their queue, the oldest first', async () => {
