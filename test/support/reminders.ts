@@ -38,7 +38,9 @@ const reminder = actor<{ said: readonly string[] }>({
       return {
         state: { said: [...state.said, message.eventId] },
         timers: [
-          ...(wish.set === undefined ? [] : [setTimer(wish.set, time + inMs * 1_000, wish.data ?? '')]),
+          ...(wish.set === undefined
+            ? []
+            : [setTimer(wish.set, time + inMs * 1_000, wish.data ?? '')]),
           ...(wish.cancel === undefined ? [] : [cancelTimer(wish.cancel)]),
         ],
       };
