@@ -82,4 +82,27 @@ describe('the packages of the SDKs', () => {
     },
     LIMIT_MS,
   );
+
+  it.each([
+    ['TypeScript', 'examples/bot.ts', () => process.execPath],
+    ['Python', 'examples/bot.py', pythonOf],
+  ])('S-14 K-11 the example in %s runs, and its chains are whole', async (_, file, program) => {
+    const BOT_SPOOL = join(folder, file.replace('/', '-'));
+    const PYTHONPATH = join(ROOT, 'sdk', 'python', 'src');
+    const { stdout } = await run(program(), [join(ROOT, file), '4'], {
+      cwd: folder,
+      env: { ...env, BOT_SPOOL, PYTHONPATH },
+    });
+    expect(stdout).toContain('16 events confirmed, 0 unsent');
+    const own = (await topic.records()).filter(({ headers }) =>
+      headers['producer_id']?.startsWith(`example.example-${file.slice(-2)}/`),
+    );
+    const chains = Map.groupBy(own, ({ headers }) => headers['correlation_id'] ?? '');
+    const types = [...chains.values()].map((chain) =>
+      chain.map(({ headers }) => headers['event_type']).join(),
+    );
+    const whole = 'risk_decision,order_created,order_filled';
+    expect(types.filter((each) => each === whole)).toHaveLength(4);
+    expect(types.filter((each) => each === 'state_snapshot')).toHaveLength(4);
+  });
 });

@@ -16,7 +16,8 @@ export async function traceSource(): Promise<() => string | undefined> {
     return () => {
       const carrier: Record<string, string> = {};
       propagation.inject(context.active(), carrier);
-      return carrier['traceparent'];
+      const given = carrier['traceparent'];
+      return given === '' ? undefined : given;
     };
   } catch {
     return () => undefined;
