@@ -10,7 +10,6 @@ const PUBLISHER = 'kafka/publisher.ts';
 const RESTORE = 'kafka/restore.ts';
 const POSITIONS = 'kafka/source-positions.ts';
 const READER = 'engine/journal-reader.ts';
-const TASK = 'engine/task.ts';
 const INTAKE = 'engine/record-intake.ts';
 const HANDLING = 'engine/handling.ts';
 const STATE = 'engine/task-state.ts';
@@ -175,13 +174,6 @@ export const CANARIES: readonly Canary[] = [
     file: INTAKE,
     find: 'if (right === partition) return null;',
     replace: 'if (right >= 0) return null;',
-  },
-  {
-    rule: 'J8',
-    what: 'logical time follows the clock back',
-    file: TASK,
-    find: 'this.#state.time = Math.max(this.#state.time, this.#options.clock());',
-    replace: 'this.#state.time = this.#options.clock();',
   },
   {
     rule: 'J8',
