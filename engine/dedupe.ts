@@ -49,9 +49,7 @@ export class Dedupe {
   /** Notes the event id of a record that says nothing of where it comes from. False: it was taken before. */
   isNewEvent({ headers }: Arrival, key: string, eventId: string, batch: BatchBuilder): boolean {
     if (originOf(headers) !== null || producerOf(headers) !== null) return true;
-    // A dead letter that comes back is no duplicate of itself; the same letter sent twice is one.
-    const from = headers[HEADER.redrivenFrom];
-    const id = from === undefined ? eventId : `${from}#${eventId}`;
+    const id = letterOf(headers) ?? eventId;
     if (this.#state.seen.get(key)?.has(id) === true) return false;
     if (batch.seen({ key, event_id: id })) this.#onLimit('event_ids_forgotten', 1);
     return true;
@@ -66,4 +64,13 @@ export class Dedupe {
     if (taken.givenUp > 0) this.#onLimit('producer_gaps_given_up', taken.givenUp);
     return true;
   }
+}
+
+/**
+ * A letter that one actor set aside is no duplicate of the event that the others have taken; the same letter sent
+ * twice is one. One that nobody took is known by its event id, like any other record. null: it is no such letter.
+ */
+function letterOf(headers: Headers): string | null {
+  const from = headers[HEADER.redrivenFrom];
+  return from === undefined || headers[HEADER.actor] === undefined ? null : `redriven ${from}`;
 }

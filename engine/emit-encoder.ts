@@ -4,8 +4,8 @@ import type {
   Emit,
   EventCause,
   EventEmit,
-  Message,
   ReadModelEmit,
+  ReplyAddress,
 } from './actor.ts';
 import type { BatchBuilder } from './batch-builder.ts';
 import type { Codec } from './codec.ts';
@@ -24,6 +24,7 @@ import { LIMITS } from './limits.ts';
 import { formatOrigin } from './origin.ts';
 import type { SourceRecord } from './task.ts';
 import type { Cause, ParkedMessage } from './task-state.ts';
+import { fromBase64 } from './base64.ts';
 import { isRekeyed, type Topology } from './topology.ts';
 
 export type UnplacedEmit = Omit<JournaledEmit, 'index'>;
@@ -238,14 +239,15 @@ export class EmitEncoder {
     return { emit, event: null };
   }
 
-  /** A message that is set aside, encoded anew. Throws: EngineError UNKNOWN_EMIT when it is no event of ours. */
-  deadMessage(message: Message, { actor, code, reason, attempt, at }: Failure): UnplacedEmit {
+  /** A message that is set aside: its record as it came, or encoded where it was none. Throws: EngineError UNKNOWN_EMIT when it is no event of ours. */
+  deadMessage(message: ParkedMessage, { actor, code, reason, attempt, at }: Failure): UnplacedEmit {
     const { topology } = this.#options;
     const original = at ?? { topic: topology.events.get(message.type)?.topic ?? '' };
     return {
       ...this.#again(message, `dlq.${message.type}`),
       headers: {
         ...envelopeHeaders(message.envelope),
+        ...addressHeaders(message.replyTo),
         'x-application': topology.application,
         [HEADER.actor]: actor,
         ...originalPlace(original),
@@ -258,7 +260,7 @@ export class EmitEncoder {
 
   /** Tells of a message that is on its ladder. Source: E-52 … E-54. */
   retryNotice(
-    message: Message,
+    message: ParkedMessage,
     { code, reason, attempt }: Omit<Failure, 'actor' | 'at'>,
   ): UnplacedEmit {
     const { topology } = this.#options;
@@ -274,13 +276,16 @@ export class EmitEncoder {
     };
   }
 
-  #again(message: Message, topic: string): Omit<UnplacedEmit, 'headers'> {
+  #again(message: ParkedMessage, topic: string): Omit<UnplacedEmit, 'headers'> {
     const { topology, partition, codec } = this.#options;
     const definition = topology.events.get(message.type);
     if (definition === undefined) throw unknownEmit('dead letter', message.type);
     const { envelope, payload, key } = message;
     const record = { envelope, payload, payload_extra: {}, raw: null };
-    const value = codec.encode(definition.topic, definition.record, record);
+    const value =
+      message.bytes === undefined
+        ? codec.encode(definition.topic, definition.record, record)
+        : fromBase64(message.bytes);
     return { topic, partition, key: utf8.encode(key), value };
   }
 }
@@ -325,9 +330,13 @@ function joined(
 }
 
 function replyHeaders({ to, replyTopic }: EventEmit, key: string): Headers {
-  if (to === undefined) return {};
-  const headers = { [HEADER.replyKey]: key };
-  return replyTopic === undefined ? headers : { ...headers, [HEADER.replyTopic]: replyTopic };
+  return to === undefined ? {} : addressHeaders({ key, topic: replyTopic ?? null });
+}
+
+function addressHeaders(address: ReplyAddress | undefined): Headers {
+  if (address === undefined) return {};
+  const headers = { [HEADER.replyKey]: address.key };
+  return address.topic === null ? headers : { ...headers, [HEADER.replyTopic]: address.topic };
 }
 
 function headerBytes(headers: Headers): number {

@@ -9,7 +9,14 @@ import type { Input } from './journal.ts';
 import { LIMITS } from './limits.ts';
 import { causeOf, toMessage } from './message.ts';
 import type { TaskObserver } from './task.ts';
-import { type Cause, type OpenEffect, parkedKey, type TaskState } from './task-state.ts';
+import {
+  type Cause,
+  type OpenEffect,
+  type ParkedMessage,
+  parkedKey,
+  type TaskState,
+} from './task-state.ts';
+import { toBase64 } from './base64.ts';
 import type { Topology } from './topology.ts';
 
 export type InputHead = Omit<Input, 'actor' | 'references'>;
@@ -20,6 +27,8 @@ export interface Work {
   readonly actor: Actor<any>;
   readonly message: Message;
   readonly input: InputHead;
+  /** The record's, as it came; absent: it is none. */
+  readonly value?: Uint8Array;
 }
 
 /** A handler in front of its state. */
@@ -156,7 +165,8 @@ export class Handling {
       const chained = { ...input, kind: 'chain' as const, event_id: message.eventId, data: null };
       const link = { ...chained, topic: null, partition: null, offset: null };
       const consumers = this.#options.topology.consumers.get(message.type) ?? [];
-      return consumers.map((actor) => ({ actor, message, input: link }));
+      const bytes = emit.value === null ? {} : { value: emit.value };
+      return consumers.map((actor) => ({ actor, message, input: link, ...bytes }));
     });
   }
 
@@ -196,14 +206,18 @@ export class Handling {
   }
 
   /** Puts a message behind its key, which `error`, if there is one, blocks. Nothing follows from it. */
-  #park(error: EngineError | null, { actor: { name: actor }, message, input }: Work): void {
+  #park(error: EngineError | null, { actor: { name: actor }, message, input, value }: Work): void {
     const { key } = message;
     const known = this.#state.parked.get(parkedKey(actor, key));
     const code = error?.code ?? known?.code ?? 'PARKED';
     const reason = error?.message ?? known?.reason ?? '';
     const { topic, partition, offset } = input;
     const isRecord = topic !== null && partition !== null && offset !== null;
-    const parked = isRecord ? { ...message, at: { topic, partition, offset } } : message;
+    const parked: ParkedMessage = {
+      ...message,
+      ...(isRecord ? { at: { topic, partition, offset } } : {}),
+      ...(value === undefined ? {} : { bytes: toBase64(value) }),
+    };
     const due = this.#dueAfter(1, message);
     const rest = { code, reason, message: JSON.stringify(parked), attempt: 1, due };
     this.batch.park({ actor, key, act: 'push', ...rest });
@@ -300,7 +314,8 @@ function messageCall(actor: Actor<any>, message: Message): Call {
 
 /** What handles a message of a queue: an event, a result or a firing. null: nothing does any more. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
-function callOf(actor: Actor<any>, message: Message): Call | null {
+function callOf(actor: Actor<any>, parked: ParkedMessage): Call | null {
+  const { at: _at, bytes: _bytes, ...message } = parked;
   if (message.type.startsWith('effect:')) {
     const { effect, result } = message.payload as { effect: OpenEffect; result: EffectResult };
     return resultCall(actor, effect, result, message.eventId);

@@ -74,7 +74,9 @@ export class RecordIntake {
   #misfit(record: SourceRecord, { event, key }: Admitted): Misfit | null {
     const { topology } = this.#options;
     if (topology.referenceOf.has(event.envelope.event_type)) return null;
-    const isOwnKey = isRekeyed(record.topic) || record.topic === topology.redrive;
+    // What comes back from the dead letters is judged by where it was.
+    const from = record.topic === topology.redrive ? record.headers['x-original-topic'] : undefined;
+    const isOwnKey = isRekeyed(from ?? record.topic);
     if (!isOwnKey && key !== event.envelope.correlation_id)
       return {
         code: 'KEY_MISMATCH',

@@ -64,6 +64,8 @@ export interface OpenTimer {
 
 /** A message behind a blocked key, and where it stood if it stood on a topic. */
 export interface ParkedMessage extends Message {
+  /** Base64 of its record as it came; absent: it was none. */
+  readonly bytes?: string;
   readonly at?: { readonly topic: string; readonly partition: number; readonly offset: number };
 }
 

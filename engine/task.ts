@@ -232,7 +232,8 @@ export class Task {
     this.#stampTime();
     const { topic, partition, offset } = record;
     const input = { ...this.#input('record', key, message.eventId), topic, partition, offset };
-    this.#handling.run(waiting.map((actor) => ({ actor, message, input })));
+    const bytes = record.value === null ? {} : { value: record.value };
+    this.#handling.run(waiting.map((actor) => ({ actor, message, input, ...bytes })));
   }
 
   /** An operator's word about a blocked key (J8a). One that fits nothing any more changes nothing. */

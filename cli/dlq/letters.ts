@@ -3,9 +3,6 @@ import { HEADER, type Headers } from '../../engine/event.ts';
 import { scanTopics, type Sighting } from '../log/topic-scan.ts';
 import type { LogSession } from '../log/log-session.ts';
 
-/** Says of a redriven record which dead letter it was: `dlq.<name>/partition/offset`. */
-export const REDRIVEN_FROM = 'x-redriven-from';
-
 /** One dead letter: where it stands, and why. */
 export interface Letter {
   /** `dlq.<name>/partition/offset`: names it for peek and redrive. */
@@ -39,7 +36,10 @@ export async function deadLetterTopicsOf({ admin, names }: LogSession): Promise<
   return all.filter((topic) => topic.startsWith('dlq.')).sort();
 }
 
-/** The letters of the topics given, oldest first in each partition. Limits: 10,000 a topic. */
+/**
+ * The letters of the topics given, oldest first in each partition; one that a new owner has published again counts once
+ * (J7a). Limits: 10,000 a topic.
+ */
 export async function lettersOf(
   session: LogSession,
   topics: readonly string[],
@@ -48,7 +48,11 @@ export async function lettersOf(
   const letters: Letter[] = [];
   for (const topic of topics) {
     let count = 0;
+    const origins = new Set<string>();
     await scanTopics(session, { topics: [topic], sinceMs: null }, (sighting) => {
+      const origin = sighting.headers[HEADER.origin];
+      if (origin !== undefined && origins.has(origin)) return false;
+      if (origin !== undefined) origins.add(origin);
       letters.push(letterOf(sighting, redriven));
       return ++count >= MOST_LETTERS;
     });
@@ -61,7 +65,7 @@ async function redrivenIds(session: LogSession): Promise<ReadonlySet<string>> {
   const all = (await session.admin.listTopics()).map((topic) => session.names.logical(topic));
   const topics = all.filter((topic) => topic.endsWith('.redrive'));
   await scanTopics(session, { topics, sinceMs: null }, ({ headers }) => {
-    const from = headers[REDRIVEN_FROM];
+    const from = headers[HEADER.redrivenFrom];
     if (from !== undefined) ids.add(from);
   });
   return ids;

@@ -14,6 +14,8 @@ import type { Letter } from './letters.ts';
 /** What a redrive of one letter would do. */
 export interface RedrivePlan {
   readonly letter: Letter;
+  /** Where it would be handled: its own, or that of its key where it stood on a wrong one. */
+  readonly partition: number;
   /** Later events of its key were handled by the application: it would come out of order (J8a). */
   readonly movedPast: boolean;
   readonly outcome: 'handled' | 'dead letter again' | 'parked' | 'nothing' | 'gone';
@@ -42,23 +44,45 @@ export async function planRedrive(
   letters: readonly Letter[],
 ): Promise<readonly RedrivePlan[]> {
   const plans: RedrivePlan[] = [];
-  const tasks = Map.groupBy(letters, ({ application, partition }) => `${application}|${partition}`);
-  for (const own of tasks.values()) {
-    const { application, partition } = own[0] as Letter;
+  for (const [application, all] of Map.groupBy(letters, (letter) => letter.application)) {
     const topology = topologyOf(session, application);
-    const passed = new Set<string>();
-    const journal = await foldJournal(
-      session,
-      { application, partition },
-      {
-        after: ({ batch, isValid }) => {
-          if (isValid) for (const letter of own) notePassed(letter, batch, passed);
-        },
-      },
-    );
-    plans.push(...(await runLetters(session, topology, { letters: own, journal, passed })));
+    const { length } = await session.admin.offsets(session.names.physical(topology.journal));
+    for (const [partition, own] of Map.groupBy(all, (letter) => homeOf(letter, length)))
+      plans.push(...(await planTask(session, topology, { partition, length, letters: own })));
   }
   return plans;
+}
+
+function homeOf({ error, key, partition }: Letter, partitions: number): number {
+  const isMisplaced = error === 'WRONG_PARTITION' && key !== null;
+  return isMisplaced ? partitionOf(Buffer.from(key), partitions) : partition;
+}
+
+interface TaskLetters {
+  readonly partition: number;
+  /** Of partitions. */
+  readonly length: number;
+  readonly letters: readonly Letter[];
+}
+
+async function planTask(
+  session: LogSession,
+  topology: Topology,
+  of: TaskLetters,
+): Promise<readonly RedrivePlan[]> {
+  const { application } = topology;
+  const { partition, letters } = of;
+  const passed = new Set<string>();
+  const journal = await foldJournal(
+    session,
+    { application, partition },
+    {
+      after: ({ batch, isValid }) => {
+        if (isValid) for (const letter of letters) notePassed(letter, batch, passed);
+      },
+    },
+  );
+  return runLetters(session, topology, { ...of, journal, passed });
 }
 
 /** Notes a letter whose key is handled in a batch that does not set the letter aside, and comes after that one. */
@@ -71,7 +95,11 @@ function notePassed(letter: Letter, batch: Batch, passed: Set<string>): void {
     emit.headers['x-original-offset'] === original;
   const at = batch.emits.findIndex(isLetter);
   if (at !== -1) passed.delete(id);
-  const own = batch.inputs.findLast((input) => input.key === key && input.actor !== null);
+  const failed = letter.headers[HEADER.actor];
+  const own = batch.inputs.findLast(
+    ({ kind, actor, ...input }) =>
+      input.key === key && kind !== 'command' && actor !== null && actor === (failed ?? actor),
+  );
   if (own === undefined) return;
   if (at === -1 || own.event_id !== eventId) passed.add(id);
 }
@@ -79,22 +107,17 @@ function notePassed(letter: Letter, batch: Batch, passed: Set<string>): void {
 async function runLetters(
   session: LogSession,
   topology: Topology,
-  of: {
-    readonly letters: readonly Letter[];
-    readonly journal: JournalReader;
-    readonly passed: ReadonlySet<string>;
-  },
+  of: TaskLetters & { readonly journal: JournalReader; readonly passed: ReadonlySet<string> },
 ): Promise<readonly RedrivePlan[]> {
-  const { letters, journal, passed } = of;
+  const { letters, journal, passed, partition, length } = of;
   const { state } = journal;
-  const { codec, admin, names } = session;
-  const { length } = await admin.offsets(names.physical(topology.journal));
+  const { codec } = session;
   const records = new RecordSource(session);
   const plans: RedrivePlan[] = [];
   for (const letter of letters) {
     const movedPast = passed.has(letter.id);
     const record = await records.at(letter.topic, letter.partition, letter.offset);
-    const none = { letter, movedPast, states: [], emits: [], error: null };
+    const none = { letter, partition, movedPast, states: [], emits: [], error: null };
     if (record === null) {
       plans.push({ ...none, outcome: 'gone' });
       continue;
@@ -103,20 +126,19 @@ async function runLetters(
     const before = new Map(
       topology.actors.map(({ name }) => [name, state.states.get(name)?.get(key)?.json ?? null]),
     );
-    // A dead-lettered id is no duplicate of itself (J7a).
-    state.seen.get(key)?.delete(letter.event_id ?? '');
     const task = new Task({
       topology,
       codec,
       state,
-      partition: letter.partition,
+      partition,
       fuse: topology.deployment === 'fused',
       clock: () => state.time,
       partitionOf: (bytes) => partitionOf(bytes, length),
     });
-    const topic = record.headers['x-original-topic'] ?? topicOf(topology, letter);
+    const topic = topology.redrive;
     const offset = state.positions.get(topic)?.offset ?? 0;
-    task.take({ ...record, topic, offset, headers: redriveHeaders(letter, record.headers) });
+    const headers = redriveHeaders(letter, record.headers);
+    task.take({ ...record, topic, partition, offset, headers });
     const batch = task.seal(0);
     for (const { value } of batch?.emits ?? []) await learn(codec, value);
     plans.push({ ...none, ...outcomeOf(batch, before, session) });
@@ -124,19 +146,15 @@ async function runLetters(
   return plans;
 }
 
-function topicOf({ events, sources }: Topology, { event_type: type }: Letter): string {
-  return events.get(type ?? '')?.topic ?? sources[0] ?? '';
-}
-
 /** What a redriven record carries: what it came with, without what its last way through the system left on it. */
 export function redriveHeaders(
-  { id }: Letter,
+  { id }: Pick<Letter, 'id'>,
   headers: FetchedRecord['headers'],
 ): Readonly<Record<string, string>> {
   const kept = Object.entries(headers).filter(
     ([name]) => !DROPPED.has(name) && !name.startsWith('x-error'),
   );
-  return { ...Object.fromEntries(kept), 'x-redriven-from': id };
+  return { ...Object.fromEntries(kept), [HEADER.redrivenFrom]: id };
 }
 
 const DROPPED: ReadonlySet<string> = new Set([HEADER.origin, HEADER.fused, 'attempt', 'x-retry']);

@@ -19,7 +19,7 @@ export interface RedriveReport {
 }
 
 /**
- * Sends letters to `<application>.redrive` with their key, bytes and event id, on their partition. The letter stays on its
+ * Sends letters to `<application>.redrive` with their key, bytes and event id, on the partition of their task. The letter stays on its
  * topic and counts as redriven.
  *
  * Throws: UsageError when the application reads no redrive topic; KafkaError when the broker does not confirm.
@@ -36,8 +36,8 @@ export async function redrive(
   const records = new RecordSource(session);
   const producer = client.producer();
   try {
-    for (const { letter, movedPast } of plans) {
-      const { id, application, partition } = letter;
+    for (const { letter, partition, movedPast } of plans) {
+      const { id, application } = letter;
       const topic = names.physical(`${application}.redrive`);
       if (!existing.has(topic))
         throw new UsageError(
@@ -45,7 +45,8 @@ export async function redrive(
           `There is no topic ${topic}: ${application} takes no redriven records. Run millrace topology apply.`,
         );
       const why = reasonToLeave(letter.redriven, movedPast && !outOfOrder);
-      const record = why === null ? await records.at(letter.topic, partition, letter.offset) : null;
+      const record =
+        why === null ? await records.at(letter.topic, letter.partition, letter.offset) : null;
       if (why !== null || record === null) {
         left.push({ id, why: why ?? 'the log no longer holds it' });
         continue;

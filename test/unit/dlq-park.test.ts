@@ -115,7 +115,25 @@ it('J8a redrives with key, bytes and event id, and leaves what its key moved pas
   expect(depthsOf(['dlq.count.add'], await letters())).toMatchObject([{ letters: 0, redriven: 2 }]);
 });
 
+it('E-58 J7a what is redriven is handled once, by the code of today, in the order of its key', async () => {
+  const found = await letters();
+  const send = async () =>
+    redrive(session(), await planRedrive(session(), found), { outOfOrder: true });
+  await send();
+  await send();
+  const run = await fixture.running({ definition: { actors: [lenient, watcher] } });
+  await fixture.publish(add('a', 'a2', { amount: 4 }), add('b', 'b3', { amount: 10 }));
+  await eventually('all is handled', async () => {
+    const states = await fixture.states('adder');
+    const totals = ['a', 'b'].map((key) => (states.get(key) as { total: number }).total);
+    return totals.join() === '7,12';
+  });
+  await run.stop();
+  expect(await fixture.readOnce('totals')).toHaveLength(5);
+});
+
 it('refuses to redrive to an application that reads no redriven records', async () => {
+  await fixture.admin.deleteTopics([fixture.names.physical('counter.redrive')]);
   const plans = await planRedrive(session(), await letters());
   await fixture.admin.deleteTopics([fixture.names.physical('counter.redrive')]);
   await expect(redrive(session(), plans, { outOfOrder: true })).rejects.toThrow('counter.redrive');
