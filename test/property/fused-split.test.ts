@@ -5,7 +5,7 @@ import { createMockVenue } from '../../connectors/chain/index.ts';
 import type { Codec } from '../../engine/codec.ts';
 import { type Deployment, deployTopology } from '../../engine/deployment.ts';
 import type { EventRecord } from '../../engine/event.ts';
-import type { Topology } from '../../engine/topology.ts';
+import { deadLetterTopics, type Topology } from '../../engine/topology.ts';
 import { parseAssets, selectRoute } from '../../processors/trading/index.ts';
 import { tradingTopologies } from '../../topologies/trading.ts';
 import { add, COUNTER, COUNTER_APPLICATION } from '../support/counter.ts';
@@ -34,11 +34,15 @@ const moves: fc.Arbitrary<readonly Move[]> = fc.array(
   { maxLength: 80, size: 'max' },
 );
 
-/** Runs a script with a schedule, and tells everything that can be seen of it from outside. */
+/** Runs a script with a schedule, lets time pass as `rungsMs` says, and tells everything that can be seen of it from outside. */
 function outcome(
   topologies: readonly Topology[],
   codec: Codec,
-  script: { readonly first: readonly EventRecord[]; readonly then: readonly EventRecord[] },
+  script: {
+    readonly first: readonly EventRecord[];
+    readonly then: readonly EventRecord[];
+    readonly rungsMs?: readonly number[];
+  },
   schedule: readonly Move[],
 ) {
   const mesh = new TaskMesh({ topologies, codec, partitions: PARTITIONS });
@@ -54,8 +58,16 @@ function outcome(
     else mesh[what](number);
   }
   mesh.finish();
+  for (const ms of script.rungsMs ?? []) {
+    mesh.advance(ms * 1_000);
+    mesh.finish();
+  }
   const topics = new Set(
-    topologies.flatMap((topology) => [...topology.sources, ...topology.sinks]),
+    topologies.flatMap((topology) => [
+      ...topology.sources,
+      ...topology.sinks,
+      ...deadLetterTopics(topology),
+    ]),
   );
   const events = [...topics].sort().flatMap((topic) =>
     mesh
@@ -144,6 +156,33 @@ describe('fused and split', () => {
         const script = { first: [], then };
         const split = outcome(deployTopology(COUNTER, 'split'), codec, script, other);
         expect(split).toEqual(outcome(deployTopology(COUNTER, 'fused'), codec, script, one));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('J6 E-55 E-57 take the same keys down the ladder, in the same order, to the same dead letters', () => {
+    const codec = offlineCodec(COUNTER_APPLICATION);
+    const additions = fc.array(
+      fc.record({
+        key: fc.constantFrom('a', 'b', 'c'),
+        amount: fc.constantFrom(1, 2, 664, 666),
+        fail: fc.constantFrom('', '', '', 'throw', 'dead'),
+      }),
+      { maxLength: 12 },
+    );
+    const rung = [1_000, 2_000];
+    const definition = { ...COUNTER, onFailure: { policy: 'ladder', delaysMs: rung } } as const;
+    fc.assert(
+      fc.property(additions, moves, moves, (wanted, one, other) => {
+        const then = wanted.map(({ key, amount, fail }, index) =>
+          add(key, `e${index}`, { amount, fail }),
+        );
+        const rungsMs = then.flatMap(() => rung);
+        const script = { first: [], then, rungsMs };
+        const split = outcome(deployTopology(definition, 'split'), codec, script, other);
+        expect(split).toEqual(outcome(deployTopology(definition, 'fused'), codec, script, one));
+        expect(split.parked).toEqual([]);
       }),
       { numRuns: 60 },
     );

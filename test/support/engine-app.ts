@@ -6,13 +6,14 @@ import { brokers, EngineFixture } from './engine-fixture.ts';
 import { DOUBLER } from './engine-run.ts';
 import { trace } from './effect-trace.ts';
 import { type Faults, faultyClient } from './faulty-client.ts';
+import { PATIENT } from './patient.ts';
 
 /*
  * One of APPLICATIONS, the counter by default, as a process of its own, to be killed. What it does is said in lines of JSON, and
  * ENGINE_APP says what it is.
  */
 
-const APPLICATIONS = { counter: COUNTER_APPLICATION, credit: CREDIT };
+const APPLICATIONS = { counter: COUNTER_APPLICATION, credit: CREDIT, patient: PATIENT };
 
 export interface EngineAppSettings {
   readonly application?: keyof typeof APPLICATIONS;

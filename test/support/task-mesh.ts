@@ -36,6 +36,7 @@ export class TaskMesh {
   readonly #options: MeshOptions;
   readonly #topics = new Map<string, SourceRecord[]>();
   readonly #owners: readonly Owner[];
+  #now = 1_700_000_000_000_000;
 
   constructor(options: MeshOptions) {
     this.#options = options;
@@ -81,6 +82,16 @@ export class TaskMesh {
     task.take(record);
     next.set(topic, offset + 1);
     return true;
+  }
+
+  /** Moves the clock; what is due then is handled when its task is next moved to it, by `due`. */
+  advance(micros: number): void {
+    this.#now += micros;
+  }
+
+  /** Handles what is due. False: nothing is. */
+  due(owner: number): boolean {
+    return this.#owner(owner).task.takeDue() > 0;
   }
 
   /** Journals the batch in the making. False: there is none. */
@@ -131,6 +142,7 @@ export class TaskMesh {
     for (let isBusy = true; isBusy;) {
       isBusy = false;
       for (const [owner, { topology }] of this.#owners.entries()) {
+        isBusy = this.due(owner) || isBusy;
         for (const topic of topology.sources) while (this.take(owner, topic)) isBusy = true;
         isBusy = this.seal(owner) || isBusy;
         isBusy = this.flush(owner) || isBusy;
@@ -210,7 +222,7 @@ export class TaskMesh {
       codec,
       state,
       partition,
-      clock: () => 1_700_000_000_000_000,
+      clock: () => this.#now,
       partitionOf: (key) => partitionOf(key, partitions),
       fuse: topology.deployment === 'fused',
     });
