@@ -115,7 +115,7 @@ it('J8a redrives with key, bytes and event id, and leaves what its key moved pas
   expect(depthsOf(['dlq.count.add'], await letters())).toMatchObject([{ letters: 0, redriven: 2 }]);
 });
 
-it('E-58 J7a what is redriven is handled once, by the code of today, in the order of its key', async () => {
+it('E-58 J7a what is redriven is handled once, by the code of today', async () => {
   const found = await letters();
   const send = async () =>
     redrive(session(), await planRedrive(session(), found), { outOfOrder: true });
@@ -133,7 +133,6 @@ it('E-58 J7a what is redriven is handled once, by the code of today, in the orde
 });
 
 it('refuses to redrive to an application that reads no redriven records', async () => {
-  await fixture.admin.deleteTopics([fixture.names.physical('counter.redrive')]);
   const plans = await planRedrive(session(), await letters());
   await fixture.admin.deleteTopics([fixture.names.physical('counter.redrive')]);
   await expect(redrive(session(), plans, { outOfOrder: true })).rejects.toThrow('counter.redrive');

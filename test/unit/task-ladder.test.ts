@@ -1,45 +1,15 @@
 import { describe, expect, it } from 'vitest';
-import { actor } from '../../engine/actor.ts';
 import { HEADER } from '../../engine/event.ts';
 import type { TopologyDefinition } from '../../engine/topology.ts';
 import type { TopologyDriver } from '../../testing/topology-driver.ts';
-import {
-  add,
-  adder,
-  counterDriver,
-  countEvent,
-  offlineCounterCodec,
-  watcher,
-} from '../support/counter.ts';
+import { add, adder, counterDriver, offlineCounterCodec, watcher } from '../support/counter.ts';
 
 const SECOND = 1_000_000;
 
-/** Fails while the reference is missing, where a message asks for it: what another try may mend. */
-const patient = actor<{ total: number }>({
-  ...adder,
-  handles: {
-    'count.add': (state, message, context) => {
-      const { amount, fail } = message.payload as {
-        readonly amount: number;
-        readonly fail: string;
-      };
-      if (fail === 'wait' && context.reference('factor').get('all') === undefined)
-        throw new Error('no factor yet');
-      const rest = { ...message, payload: { amount, fail: fail === 'wait' ? '' : fail } };
-      return adder.handles['count.add']?.(state, rest, context) ?? {};
-    },
-  },
-});
-
 function ladderDriver(definition: Partial<TopologyDefinition> = {}): TopologyDriver {
   return counterDriver({
-    definition: { actors: [patient, watcher], onFailure: { policy: 'ladder' }, ...definition },
+    definition: { actors: [adder, watcher], onFailure: { policy: 'ladder' }, ...definition },
   });
-}
-
-function calls(driver: TopologyDriver): number {
-  return driver.batches.flatMap(({ inputs }) => inputs).filter(({ actor: of }) => of === 'adder')
-    .length;
 }
 
 function totals(driver: TopologyDriver): unknown[] {
@@ -48,25 +18,7 @@ function totals(driver: TopologyDriver): unknown[] {
     .map(({ value }) => (value as { payload: { total: number } }).payload.total);
 }
 
-const factor = countEvent('count.factor', 'all', 'f1', { amount: 1 });
-
 describe('the ladder of an actor that fails', () => {
-  it('E-52 E-53 E-54 tries again after 10 s, 60 s and 300 s, and not before', () => {
-    const driver = ladderDriver();
-    driver.publish(add('a', 'e1', { amount: 1, fail: 'throw' }));
-    for (const [index, seconds] of [10, 60, 300].entries()) {
-      const notices = driver.on(`counter.retry.${index + 1}`);
-      expect(notices.map(({ key, headers }) => [key, headers['x-retry']])).toEqual([
-        ['a', `count.add.retry.${index + 1}`],
-      ]);
-      driver.advance(seconds * SECOND - 1);
-      expect(calls(driver)).toBe(index + 1);
-      driver.advance(1);
-      expect(calls(driver)).toBe(index + 2);
-    }
-    expect(driver.replayed().dump()).toBe(driver.state.dump());
-  });
-
   it('E-55 sets it aside after four calls, as it came, and its key goes on', () => {
     const driver = ladderDriver();
     const sent = {
@@ -97,35 +49,6 @@ describe('the ladder of an actor that fails', () => {
     expect(driver.state.parked.size).toBe(0);
   });
 
-  it('E-57 J8a keeps the order of the key, and what another try mends is handled once', () => {
-    const driver = ladderDriver();
-    driver.publish(add('a', 'e1', { amount: 1, fail: 'wait' }));
-    driver.publish(add('a', 'e2', { amount: 2 }));
-    driver.publish(factor);
-    driver.publish(add('a', 'e3', { amount: 4 }));
-    expect(totals(driver)).toEqual([]);
-    driver.advance(10 * SECOND);
-    expect(totals(driver)).toEqual([1, 3, 7]);
-    driver.advance(1_000 * SECOND);
-    expect(totals(driver)).toEqual([1, 3, 7]);
-    expect(driver.on('dlq.count.add')).toEqual([]);
-  });
-
-  it('E-56 survives a restart, and other keys go on meanwhile', () => {
-    const driver = ladderDriver();
-    driver.publish(add('a', 'e1', { amount: 1, fail: 'wait' }));
-    driver.advance(10 * SECOND);
-    driver.publish(add('b', 'e2', { amount: 8 }));
-    expect(totals(driver)).toEqual([8]);
-    driver.advance(30 * SECOND);
-    driver.restart();
-    driver.publish(factor);
-    driver.advance(30 * SECOND - 1);
-    expect(totals(driver)).toEqual([8]);
-    driver.advance(1);
-    expect(totals(driver)).toEqual([8, 1]);
-  });
-
   it('J8a gives what fails behind it a ladder of its own', () => {
     const driver = ladderDriver();
     driver.publish(add('a', 'e1', { amount: 1, fail: 'throw' }));
@@ -142,7 +65,7 @@ describe('the ladder of an actor that fails', () => {
 
   it('parks what stands on no topic, for an operator', () => {
     const broken = {
-      ...patient,
+      ...adder,
       effects: {
         'count.double': () => {
           throw new Error('no');
