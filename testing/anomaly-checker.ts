@@ -1,4 +1,4 @@
-import { deadLetterTopics } from '../engine/topology.ts';
+import { deadLetterTopics, retryTopics } from '../engine/topology.ts';
 import { EmitLedger } from './anomaly/emit-ledger.ts';
 import { type Anomaly, type AnomalyKind, Findings } from './anomaly/findings.ts';
 import { JournalFacts } from './anomaly/journal-facts.ts';
@@ -82,6 +82,7 @@ class AnomalyCheck {
       ...topology.sinks,
       ...topology.readModels.keys(),
       ...deadLetterTopics(topology),
+      ...retryTopics(topology),
     ]);
     await this.#readJournals(outputs);
     const waiting = await this.#checkSources();

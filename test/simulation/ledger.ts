@@ -1,11 +1,14 @@
 import type { NamedSchema } from '../../avro/index.ts';
 import {
   actor,
+  cancelTimer,
   deadLetter,
   type EffectResult,
   event,
+  type Firing,
   readModel,
   reply,
+  setTimer,
   tell,
 } from '../../engine/actor.ts';
 import type { TopologyDefinition } from '../../engine/topology.ts';
@@ -19,7 +22,7 @@ import { type TestApplication, testEvents } from '../support/test-application.ts
 
 export interface Addition {
   readonly amount: number;
-  /** '': adds. Otherwise what else happens: throw, dead, effect, quiet, tell:<key>. */
+  /** '': adds. Otherwise what else happens: throw, moody, dead, effect, quiet, timer:<ms>, cancel, tell:<key>. */
   readonly wish: string;
 }
 
@@ -27,6 +30,9 @@ interface Account {
   readonly total: number;
   readonly thanks: readonly number[];
 }
+
+/** Where messages that fail go down a ladder, its pauses. */
+export const RUNGS_MS = [200, 1_500];
 
 /** Pauses between the attempts of its effects. */
 const LADDER_MS = [100, 1_000];
@@ -40,8 +46,16 @@ const account = actor<Account>({
     'ledger.add': (state, message, context) => {
       const { amount, wish } = message.payload as Addition;
       if (wish === 'throw') throw new Error('told to fail');
+      // What another try may mend: time is all that changes while the key is blocked.
+      if (wish === 'moody' && Math.floor(context.time / 1_000) % 3 !== 0)
+        throw new Error('not in the mood');
       if (wish === 'dead') return { emit: [deadLetter(message, 'UNWANTED', 'told to')] };
       if (wish === 'quiet') return {};
+      if (wish === 'cancel') return { timers: [cancelTimer('remind')] };
+      if (wish.startsWith('timer:')) {
+        const due = context.time + Number(wish.slice('timer:'.length)) * 1_000;
+        return { timers: [setTimer('remind', due, amount)] };
+      }
       if (wish === 'effect')
         return {
           effects: [
@@ -64,6 +78,15 @@ const account = actor<Account>({
     'ledger.thanks': (state, message) => {
       const { amount } = message.payload as Addition;
       return { state: { ...state, thanks: [...state.thanks, amount] } };
+    },
+  },
+  timers: {
+    remind: (state, firing: Firing<number>, context) => {
+      const total = state.total + firing.data;
+      return {
+        state: { ...state, total },
+        emit: [event('ledger.total', { total, id: context.uuid('reminded') })],
+      };
     },
   },
   effects: {

@@ -1,11 +1,12 @@
 import type { Codec } from '../../engine/codec.ts';
-import type { EventRecord } from '../../engine/event.ts';
+import type { Command } from '../../engine/command.ts';
+import { type EventRecord, HEADER } from '../../engine/event.ts';
 import type { JournaledEmit } from '../../engine/journal.ts';
 import { JournalReader } from '../../engine/journal-reader.ts';
 import { originOf } from '../../engine/origin.ts';
 import type { Topology } from '../../engine/topology.ts';
 import type { FetchedRecord, FetchPosition, RecordToSend } from '../../kafka/client.ts';
-import { TaskModel } from './task-model.ts';
+import { handledAs, TaskModel } from './task-model.ts';
 import { JournalTruth, type TrueBatch } from './truth.ts';
 
 export interface OracleOptions {
@@ -89,8 +90,12 @@ export class Oracle {
     const missing: string[] = [];
     for (const [where, { planned, published }] of this.#outputs)
       if (published < planned.length) missing.push(`${where}: ${planned.length - published} emits`);
-    for (const model of this.models)
+    for (const model of this.models) {
       for (const id of model.effects.keys()) missing.push(`effect ${id} has no result`);
+      for (const id of model.timers.keys()) missing.push(`timer ${id} has not fired`);
+      if (this.#in.topology.ladderMs.length > 0)
+        for (const id of model.parked.keys()) missing.push(`${id} is still on its ladder`);
+    }
     for (const [where, log] of this.#logs)
       for (const record of log.values()) missing.push(...this.#unhandled(where, record));
     return missing;
@@ -112,9 +117,15 @@ export class Oracle {
     if (states.sort().join() !== wanted.sort().join())
       this.#violation(`replay of ${partition} gives ${states.join()} instead of ${wanted.join()}`);
     const parked = [...reader.state.parked].map(([id, { messages }]) => `${id}=${messages.length}`);
-    const blocked = [...model.parked].map(([id, count]) => `${id}=${count}`);
+    const blocked = [...model.parked].map(([id, { length }]) => `${id}=${length}`);
     if (parked.sort().join() !== blocked.sort().join())
       this.#violation(`replay of ${partition} parks ${parked.join()} instead of ${blocked.join()}`);
+    const timers = [...reader.state.timers].map(([id, { due }]) => `${id}=${due}`);
+    const set = [...model.timers].map(([id, { due }]) => `${id}=${due}`);
+    if (timers.sort().join() !== set.sort().join())
+      this.#violation(
+        `replay of ${partition} has timers ${timers.join()} instead of ${set.join()}`,
+      );
   }
 
   #journaled(partition: number, record: RecordToSend, offset: number): void {
@@ -166,13 +177,21 @@ export class Oracle {
     const model = this.models[record.partition];
     const place = `${where}/${record.offset}`;
     if (!topology.sources.includes(record.topic)) return [];
+    const { value, headers, topic } = record;
+    if (topic === topology.control) {
+      const { key: of, id } = codec.decode(value as Uint8Array).value as Command;
+      return this.#handled.has(`control|${of}|${id}`) ? [] : [`command ${id} is not obeyed`];
+    }
     const key = Buffer.from(record.key ?? []).toString();
     const isMisfit = key !== 'all' && this.#in.partitionOf(key) !== record.partition;
-    if (record.value?.byteLength === 0 || isMisfit)
+    if (value?.byteLength === 0 || isMisfit)
       return model?.deadLettered.has(place) === true ? [] : [`${place} is no dead letter`];
-    const { envelope } = codec.decode(record.value as Uint8Array).value as EventRecord;
+    const { envelope } = codec.decode(value as Uint8Array).value as EventRecord;
+    const eventId = handledAs(envelope.event_id, headers[HEADER.redrivenFrom]);
+    const only = topic === topology.redrive ? headers[HEADER.actor] : undefined;
     return (topology.consumers.get(envelope.event_type) ?? [])
-      .filter((actor) => !this.#handled.has(`${actor.name}|${key}|${envelope.event_id}`))
+      .filter(({ name }) => name === (only ?? name))
+      .filter((actor) => !this.#handled.has(`${actor.name}|${key}|${eventId}`))
       .map((actor) => `${place} is not handled by ${actor.name}`);
   }
 

@@ -6,6 +6,8 @@ import { Random } from '../../testing/simulation/random.ts';
 export interface Plan {
   readonly seed: number;
   readonly deployment: 'fused' | 'split';
+  /** What becomes of a message that its actor cannot take. */
+  readonly policy: 'park' | 'ladder';
   /** Processes that run from the beginning, of three places for one. */
   readonly processes: number;
   readonly faults: readonly Fault[];
@@ -33,6 +35,7 @@ export function planOf(seed: number): Plan {
     processes: random.between(1, SLOTS),
     faults,
     loss,
+    policy: random.chance(0.5) ? 'ladder' : 'park',
   };
 }
 

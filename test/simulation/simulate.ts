@@ -1,5 +1,5 @@
 import type { AvroCodec } from '../../avro/index.ts';
-import { buildTopology, deadLetterTopics } from '../../engine/topology.ts';
+import { buildTopology, deadLetterTopics, retryTopics } from '../../engine/topology.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import { TopicNames } from '../../kafka/topic-names.ts';
 import { checkAnomalies } from '../../testing/anomaly-checker.ts';
@@ -7,7 +7,7 @@ import { SimulatedBroker } from '../../testing/simulation/broker.ts';
 import { type Fault, FaultSchedule } from '../../testing/simulation/fault.ts';
 import { World } from '../../testing/simulation/world.ts';
 import { offlineCodec } from '../support/test-application.ts';
-import { LEDGER } from './ledger.ts';
+import { LEDGER, RUNGS_MS } from './ledger.ts';
 import { Oracle } from './oracle.ts';
 import { causeLoss, type Loss, RESTART_MS } from './loss.ts';
 import { type Plan, SLOTS, STORM_MS } from './plan.ts';
@@ -56,7 +56,13 @@ class Simulation {
     this.#plan = plan;
     this.#world = new World(plan.seed);
     this.#faults = new FaultSchedule(plan.faults);
-    this.#topology = buildTopology({ ...LEDGER.definition, deployment: plan.deployment });
+    const { deployment, policy } = plan;
+    const ladder = { onFailure: { policy: 'ladder', delaysMs: RUNGS_MS } } as const;
+    this.#topology = buildTopology({
+      ...LEDGER.definition,
+      deployment,
+      ...(policy === 'ladder' ? ladder : {}),
+    });
     this.#oracle = new Oracle({
       topology: this.#topology,
       codec: this.#codec,
@@ -64,7 +70,10 @@ class Simulation {
       partitionOf: (key) => partitionOf(Buffer.from(key), PARTITIONS),
     });
     this.#broker = new SimulatedBroker(this.#world, {
-      appended: (...appended) => this.#oracle.appended(...appended),
+      appended: (...appended) => {
+        this.#oracle.appended(...appended);
+        this.#workload.sees(...appended);
+      },
       committed: (_group, offsets) => this.#oracle.committed(offsets),
     });
     this.#workload = new Workload({
@@ -73,6 +82,7 @@ class Simulation {
       topology: this.#topology,
       codec: this.#codec,
       partitions: PARTITIONS,
+      parked: () => this.#oracle.models.flatMap(({ parked }) => [...parked]),
     });
     this.#slots = Array.from(
       { length: SLOTS },
@@ -182,7 +192,13 @@ class Simulation {
   async #createTopics(): Promise<void> {
     const { sources, sinks, journal } = this.#topology;
     const names = [
-      ...new Set([...sources, ...sinks, ...deadLetterTopics(this.#topology), journal]),
+      ...new Set([
+        ...sources,
+        ...sinks,
+        ...deadLetterTopics(this.#topology),
+        ...retryTopics(this.#topology),
+        journal,
+      ]),
     ];
     for (const name of names)
       await this.#broker.admin.createTopic({

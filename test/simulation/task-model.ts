@@ -1,4 +1,3 @@
-import { isDeepStrictEqual } from 'node:util';
 import type {
   Actor,
   Context,
@@ -7,16 +6,20 @@ import type {
   EffectResult,
   Emit,
   Message,
+  TimerRequest,
 } from '../../engine/actor.ts';
 import type { Codec } from '../../engine/codec.ts';
+import { COMMAND_RECORD, type Command } from '../../engine/command.ts';
 import { derivedUuid, hashOf } from '../../engine/derived-id.ts';
-import type { EventRecord } from '../../engine/event.ts';
+import { type EventRecord, HEADER } from '../../engine/event.ts';
 import type { Input, JournaledEmit } from '../../engine/journal.ts';
 import { causeOf, toMessage } from '../../engine/message.ts';
 import { originOf } from '../../engine/origin.ts';
 import type { Cause } from '../../engine/task-state.ts';
 import type { Topology } from '../../engine/topology.ts';
 import type { FetchedRecord } from '../../kafka/client.ts';
+import { BlockedKeys, type Waiting } from './blocked-model.ts';
+import { ExpectedBatch, same } from './expected-batch.ts';
 import type { TrueBatch } from './truth.ts';
 
 export interface TaskModelOptions {
@@ -33,6 +36,14 @@ interface Work {
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
   readonly actor: Actor<any>;
   readonly message: Message;
+  /** Where its record stands; null: it comes from the chain. */
+  readonly record: FetchedRecord | null;
+}
+
+interface SetTimer {
+  readonly due: number;
+  readonly data: unknown;
+  readonly cause: Cause;
 }
 
 interface OpenEffect {
@@ -50,54 +61,47 @@ interface OpenEffect {
 export class TaskModel {
   readonly #in: TaskModelOptions;
   readonly states = new Map<string, string>();
-  readonly parked = new Map<string, number>();
+  /** By `actor|key`. */
+  readonly parked: BlockedKeys;
+  /** By `actor|key|name`. */
+  readonly timers = new Map<string, SetTimer>();
   readonly effects = new Map<string, OpenEffect>();
   readonly deadLettered = new Set<string>();
   readonly #references = new Map<string, string>();
   readonly #offsets = new Map<string, number>();
   #time = 0;
-  // What the batch at hand has to hold, as far as the model has come.
-  #emits: readonly JournaledEmit[] = [];
-  #nextEmit = 0;
-  #changed = new Map<string, string | null>();
-  #effectChanges: [id: string, isOpen: boolean][] = [];
-  #parkedChanges: [who: string, eventId: string][] = [];
+  #expected: ExpectedBatch | null = null;
   #work: Work[] = [];
   #root: Input | null = null;
 
   constructor(options: TaskModelOptions) {
     this.#in = options;
+    this.parked = new BlockedKeys(options.topology);
   }
 
   /** Throws: AssertionError or Error that says where the batch and the model part. */
   take(batch: TrueBatch): void {
-    this.#emits = batch.emits.filter((emit) => !this.#isDeadRecord(emit));
-    this.#nextEmit = 0;
-    this.#changed = new Map();
-    this.#effectChanges = [];
-    this.#parkedChanges = [];
+    const emits = batch.emits.filter((emit) => !this.#isDeadRecord(emit));
+    this.#expected = new ExpectedBatch(batch, emits);
     this.#work = [];
     for (const { name, id, version, value } of batch.references)
       this.#references.set(`${name}|${id}|${version}`, value ?? 'null');
     for (const input of batch.inputs) this.#handle(input);
     same('work left over', this.#work, []);
-    same('emits', this.#emits.length, this.#nextEmit);
-    const states = batch.states.map(({ actor, key, value }) => [`${actor}|${key}`, value] as const);
-    same('states', new Map(states), this.#changed);
-    const effects = batch.effects.map(({ id, request }) => [id, request !== null]);
-    same('effects', effects, this.#effectChanges);
-    const parked = batch.parked.map(({ actor, key, message }) => {
-      const { eventId } = JSON.parse(message ?? '{}') as Message;
-      return [`${actor}|${key}`, eventId];
-    });
-    same('parked', parked, this.#parkedChanges);
+    this.#expected.verify();
     this.#passTime(batch.time);
+  }
+
+  get #batch(): ExpectedBatch {
+    if (this.#expected === null) throw new Error('there is no batch');
+    return this.#expected;
   }
 
   /** A record that nothing can be made of is set aside with its place, and causes no input. */
   #isDeadRecord({ topic, headers }: JournaledEmit): boolean {
     const offset = headers['x-original-offset'];
-    if (!topic.startsWith('dlq.') || offset === undefined) return false;
+    const isByActor = headers[HEADER.actor] !== undefined;
+    if (!topic.startsWith('dlq.') || offset === undefined || isByActor) return false;
     const place = `${headers['x-original-topic']}/${headers['x-original-partition']}/${offset}`;
     if (this.deadLettered.has(place)) throw new Error(`${place} was dead-lettered twice`);
     this.deadLettered.add(place);
@@ -107,21 +111,89 @@ export class TaskModel {
   #handle(input: Input): void {
     this.#passTime(input.time);
     if (input.kind === 'effect') return this.#handleResult(input);
+    if (input.kind === 'timer') return this.#fire(input);
+    if (input.kind === 'retry') return this.#retry(input);
+    if (input.kind === 'command') return this.#obey(input);
     if (input.kind === 'record' && !this.#isSameRoot(input)) this.#begin(input);
     const next = this.#work.shift();
     if (next === undefined) throw new Error(`nothing causes ${describe(input)}`);
-    const { actor, message } = next;
+    const { actor, message, record } = next;
     same(
       'input',
       [input.actor, input.key, input.event_id],
       [actor.name, message.key, message.eventId],
     );
-    this.#in.onHandled(actor.name, message.key, message.eventId);
+    const from = record?.headers[HEADER.redrivenFrom];
+    this.#in.onHandled(actor.name, message.key, handledAs(message.eventId, from));
     const handler = actor.handles[message.type];
     if (handler === undefined) throw new Error(`${actor.name} does not handle ${message.type}`);
-    this.#decide(actor, message, causeOf(message), input, (state, context) =>
-      handler(state, message, context),
-    );
+    this.#decide(actor, input, {
+      key: message.key,
+      eventId: message.eventId,
+      cause: causeOf(message),
+      event: { type: message.type, value: record?.value ?? null },
+      handle: (state, context) => handler(state, message, context),
+    });
+  }
+
+  /** A timer fires once, when it is due and not before. */
+  #fire(input: Input): void {
+    same('work left over', this.#work, []);
+    const actor = this.#actor(input);
+    const { name } = JSON.parse(input.data ?? '{}') as { readonly name: string };
+    const id = `${actor.name}|${input.key}|${name}`;
+    const timer = this.timers.get(id);
+    if (timer === undefined) throw new Error(`timer ${id} is not set`);
+    if (timer.due > input.time)
+      throw new Error(`timer ${id} of ${timer.due} fires at ${input.time}`);
+    this.timers.delete(id);
+    this.#batch.timers.push([id, null]);
+    this.#in.onHandled(actor.name, input.key, input.event_id);
+    const handler = actor.timers?.[name];
+    if (handler === undefined) throw new Error(`${actor.name} has no handler for timer ${name}`);
+    const firing = { name, due: timer.due, data: timer.data };
+    const { key, event_id: eventId } = input;
+    this.#decide(actor, input, {
+      ...{ key, eventId, cause: timer.cause, event: null },
+      handle: (state, context) => handler(state, firing, context),
+    });
+  }
+
+  /** The head of a blocked queue, when it is due and not before. */
+  #retry(input: Input): void {
+    same('work left over', this.#work, []);
+    const actor = this.#actor(input);
+    const id = `${actor.name}|${input.key}`;
+    const queue = this.parked.get(id);
+    const due = queue?.due ?? Number.POSITIVE_INFINITY;
+    if (queue === undefined || due > input.time)
+      throw new Error(`${id} is tried at ${input.time}, and due at ${due}`);
+    const { head } = queue;
+    same('head', input.event_id, head.eventId);
+    const decision = this.#callHandler(actor, id, head.eventId, input, head.handle);
+    if (decision === null) return this.parked.failAgain(this.#batch, id, input.time);
+    this.parked.shift(this.#batch, id, input.time);
+    this.#keep(actor, head, decision);
+  }
+
+  #obey(input: Input): void {
+    same('work left over', this.#work, []);
+    const record = this.#recordOf(input);
+    const { record: name, value } = this.#in.codec.decode(record.value as Uint8Array);
+    same('command', name, COMMAND_RECORD);
+    const { act, actor, key, event_id: eventId, id: commandId } = value as Command;
+    same('command', [input.actor, input.key, input.event_id], [actor, key, commandId]);
+    this.#in.onHandled('control', key, commandId);
+    const id = `${actor}|${key}`;
+    if (act === 'release') this.parked.release(this.#batch, id, input.time);
+    else this.parked.drop(this.#batch, id, { eventId, time: input.time });
+  }
+
+  // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
+  #actor({ actor: name }: Input): Actor<any> {
+    const actor = this.#in.topology.actors.find((each) => each.name === name);
+    if (actor === undefined) throw new Error(`there is no actor ${name}`);
+    return actor;
   }
 
   /** The further consumers of one record name the same place. */
@@ -134,7 +206,23 @@ export class TaskModel {
   #begin(input: Input): void {
     same('work left over', this.#work, []);
     this.#root = input;
-    const { topology, recordAt, partition } = this.#in;
+    const { topology, partition } = this.#in;
+    const record = this.#recordOf(input);
+    const message = this.#messageOf(record);
+    const isOwn = originOf(record.headers)?.task === partition;
+    const fused = isOwn ? (record.headers['fused'] ?? '').split(',') : [];
+    const only = input.topic === topology.redrive ? record.headers[HEADER.actor] : undefined;
+    for (const actor of topology.consumers.get(message.type) ?? [])
+      if (
+        !fused.includes(`${topology.application}/${actor.name}`) &&
+        actor.name === (only ?? actor.name)
+      )
+        this.#work.push({ actor, message, record });
+  }
+
+  /** The record that an input names: of this task, and behind the one before. */
+  #recordOf(input: Input): FetchedRecord {
+    const { recordAt, partition } = this.#in;
     const topic = input.topic as string;
     const offset = input.offset as number;
     same('partition of the input', input.partition, partition);
@@ -143,12 +231,7 @@ export class TaskModel {
     this.#offsets.set(topic, offset);
     const record = recordAt(topic, partition, offset);
     if (record === null) throw new Error(`${describe(input)} stands nowhere`);
-    const message = this.#messageOf(record);
-    const isOwn = originOf(record.headers)?.task === partition;
-    const fused = isOwn ? (record.headers['fused'] ?? '').split(',') : [];
-    for (const actor of topology.consumers.get(message.type) ?? [])
-      if (!fused.includes(`${topology.application}/${actor.name}`))
-        this.#work.push({ actor, message });
+    return record;
   }
 
   #handleResult(input: Input): void {
@@ -160,43 +243,41 @@ export class TaskModel {
       const failed = result.kind === 'target-down' ? open.failed : open.failed + 1;
       if (failed <= (open.request.ladderMs?.length ?? 0)) {
         this.effects.set(result.id, { ...open, failed });
-        this.#effectChanges.push([result.id, true]);
+        this.#batch.effects.push([result.id, true]);
         return;
       }
     }
     this.effects.delete(result.id);
-    this.#effectChanges.push([result.id, false]);
-    const actor = this.#in.topology.actors.find((each) => each.name === input.actor);
-    const handler = actor?.effects?.[result.name];
-    if (actor === undefined || handler === undefined) throw new Error(`nobody asked for it`);
-    this.#decide(
-      actor,
-      { key: input.key, eventId: input.event_id },
-      open.cause,
-      input,
-      (state, context) => handler(state, result, context),
-    );
+    this.#batch.effects.push([result.id, false]);
+    const actor = this.#actor(input);
+    const handler = actor.effects?.[result.name];
+    if (handler === undefined) throw new Error(`nobody asked for it`);
+    const { key, event_id: eventId } = input;
+    this.#decide(actor, input, {
+      ...{ key, eventId, cause: open.cause, event: null },
+      handle: (state, context) => handler(state, result, context),
+    });
   }
 
-  #decide<State>(
+  #decide<State>(actor: Actor<State>, input: Input, waiting: Waiting): void {
+    const { key, eventId, handle } = waiting;
+    const id = `${actor.name}|${key}`;
+    const queue = this.parked.get(id);
+    const decision =
+      queue === undefined ? this.#callHandler(actor, id, eventId, input, handle) : null;
+    if (decision !== null) return this.#keep(actor, waiting, decision);
+    this.parked.fail(this.#batch, id, { waiting, time: input.time });
+  }
+
+  #keep<State>(
     actor: Actor<State>,
-    { key, eventId }: Pick<Message, 'key' | 'eventId'>,
-    cause: Cause,
-    input: Input,
-    handle: (state: State, context: Context) => Decision<State>,
+    { key, cause }: Pick<Waiting, 'key' | 'cause'>,
+    decision: Decision<State>,
   ): void {
     const id = `${actor.name}|${key}`;
-    const decision = this.parked.has(id)
-      ? null
-      : this.#callHandler(actor, id, eventId, input, handle);
-    if (decision === null) {
-      this.parked.set(id, (this.parked.get(id) ?? 0) + 1);
-      this.#parkedChanges.push([id, eventId]);
-      return;
-    }
     if (decision.state !== undefined) {
       const json = decision.state === null ? null : JSON.stringify(decision.state);
-      this.#changed.set(id, json);
+      this.#batch.changed.set(id, json);
       if (json === null) this.states.delete(id);
       else this.states.set(id, json);
     }
@@ -204,8 +285,15 @@ export class TaskModel {
     for (const emit of decision.emit ?? []) newest = this.#emit(emit, cause) ?? newest;
     for (const request of decision.effects ?? []) {
       this.effects.set(request.id, { key, request, cause: newest, failed: 0 });
-      this.#effectChanges.push([request.id, true]);
+      this.#batch.effects.push([request.id, true]);
     }
+    for (const timer of decision.timers ?? []) this.#set(`${id}|${timer.name}`, timer, newest);
+  }
+
+  #set(id: string, { due, data = null }: TimerRequest, cause: Cause): void {
+    if (due === null) this.timers.delete(id);
+    else this.timers.set(id, { due, data, cause });
+    this.#batch.timers.push([id, due]);
   }
 
   #callHandler<State>(
@@ -241,8 +329,7 @@ export class TaskModel {
   /** Compares one emit with the journal's, and queues what it causes within the task. */
   #emit(emit: Emit, cause: Cause): Cause | null {
     const { codec, partition, partitionOf, topology } = this.#in;
-    const journaled = this.#emits[this.#nextEmit++];
-    if (journaled === undefined) throw new Error(`an emit of ${cause.eventId} is missing`);
+    const journaled = this.#batch.nextEmit(cause.eventId);
     const value = journaled.value === null ? null : codec.decode(journaled.value).value;
     const key = Buffer.from(journaled.key ?? []).toString();
     if (emit.kind === 'read-model') {
@@ -268,7 +355,7 @@ export class TaskModel {
     if (isFused && journaled.partition === partition) {
       const message = toMessage(value as EventRecord, envelope.correlation_id);
       for (const actor of topology.consumers.get(emit.type) ?? [])
-        this.#work.push({ actor, message });
+        this.#work.push({ actor, message, record: null });
     }
     return { ...cause, eventId: envelope.event_id, sequence: envelope.sequence };
   }
@@ -288,20 +375,11 @@ export class TaskModel {
   }
 }
 
+/** What of an event must be handled once: itself, and every letter that it was. */
+export function handledAs(eventId: string, redrivenFrom: string | undefined): string {
+  return redrivenFrom === undefined ? eventId : `${eventId} from ${redrivenFrom}`;
+}
+
 function describe({ kind, actor, key, event_id: id, topic, offset }: Input): string {
   return `${kind} ${id} of ${actor}|${key} at ${topic}/${offset}`;
-}
-
-function same(what: string, actual: unknown, wanted: unknown): void {
-  if (!isDeepStrictEqual(plain(actual), plain(wanted)))
-    throw new Error(`${what}: ${show(actual)} instead of ${show(wanted)}`);
-}
-
-/** Without the classes that decoded values are of. */
-function plain(value: unknown): unknown {
-  return JSON.parse(show(value));
-}
-
-function show(value: unknown): string {
-  return JSON.stringify(value instanceof Map ? Object.fromEntries(value) : value) ?? 'null';
 }

@@ -1,7 +1,11 @@
 import { eventHeaders } from '../../avro/index.ts';
 import type { Codec } from '../../engine/codec.ts';
-import type { Headers } from '../../engine/event.ts';
+import { redriveHeaders } from '../../cli/dlq/redrive-plan.ts';
+import { COMMAND_RECORD } from '../../engine/command.ts';
+import { HEADER, type Headers } from '../../engine/event.ts';
 import type { Topology } from '../../engine/topology.ts';
+import type { RecordToSend } from '../../kafka/client.ts';
+import type { Blocked } from './blocked-model.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import type { SimulatedBroker } from '../../testing/simulation/broker.ts';
 import type { World } from '../../testing/simulation/world.ts';
@@ -13,17 +17,24 @@ export interface WorkloadOptions {
   readonly topology: Topology;
   readonly codec: Codec;
   readonly partitions: number;
+  /** Blocked queues, by `actor|key`. */
+  readonly parked: () => readonly (readonly [string, Blocked])[];
 }
 
 const KEYS = ['ann', 'bob', 'cid', 'dan', 'eve'];
 const PLAIN = Array.from({ length: 24 }, () => '');
-const OTHERS = ['throw', 'dead', 'quiet', 'tell:bob', 'tell:cid', 'tell:ann'];
-const WISHES = [...PLAIN, ...OTHERS, 'effect', 'effect', 'effect', 'effect'];
+const OTHERS = ['throw', 'moody', 'dead', 'quiet', 'tell:bob', 'tell:cid', 'tell:ann'];
+const TIMERS = ['timer:0', 'timer:30', 'timer:700', 'timer:2500', 'cancel'];
+const WISHES = [...PLAIN, ...OTHERS, ...TIMERS, 'effect', 'effect', 'effect', 'effect'];
 
 /** What foreign producers put on the ledger's topics, and what they do wrong. */
 export class Workload {
   readonly #in: WorkloadOptions;
   #inputs = 0;
+  #commands = 0;
+  #isOver = false;
+  /** Origins of letters that were seen. */
+  readonly #letters = new Set<string>();
   /** Records that the SDK has numbered so far, by topic partition. */
   readonly #sequences = new Map<string, number>();
 
@@ -34,11 +45,31 @@ export class Workload {
   /** Produces a few records now and then, until `untilMs`. */
   start(untilMs: number): void {
     const { random } = this.#in.world;
-    if (this.#in.world.nowMs > untilMs) return;
+    this.#isOver = this.#in.world.nowMs > untilMs;
+    if (this.#isOver) return;
+    if (random.chance(0.2)) this.#command();
     // Close together: batches and publishes have to overlap.
     for (let count = random.between(1, 5); count > 0; count--)
       this.#in.world.after(random.between(0, 12), null, () => this.#produceOne());
     this.#in.world.after(random.between(20, 800), null, () => this.start(untilMs));
+  }
+
+  /** Sends dead letters back, some of them twice, as an operator would. */
+  sees(topic: string, partition: number, records: readonly RecordToSend[], base: number): void {
+    const { random } = this.#in.world;
+    for (const [index, { key, value, headers }] of records.entries()) {
+      const { [HEADER.origin]: origin = '', [HEADER.actor]: by } = headers;
+      const isLetter = topic.startsWith('dlq.') && by !== undefined;
+      if (!isLetter || this.#isOver || this.#letters.has(origin)) continue;
+      this.#letters.add(origin);
+      if (!random.chance(0.6)) continue;
+      const id = `${topic}/${partition}/${base + index}`;
+      const again = { partition, key, value, headers: redriveHeaders({ id }, headers) };
+      for (let count = random.chance(0.3) ? 2 : 1; count > 0; count--)
+        this.#in.world.after(random.between(1, 1_500), null, () => {
+          void this.#in.broker.append([{ topic: this.#in.topology.redrive, ...again }]);
+        });
+    }
   }
 
   /** One addition for every key. */
@@ -63,6 +94,23 @@ export class Workload {
       this.#in.world.after(random.between(1, 2_000), null, () =>
         this.#produce('ledger.add', key, id, payload),
       );
+  }
+
+  /** An operator's word about what is blocked now. */
+  #command(): void {
+    const { world, codec, topology, partitions, broker, parked } = this.#in;
+    const blocked = parked();
+    if (blocked.length === 0) return;
+    const [name, { head }] = world.random.pick(blocked);
+    const [actor = '', of = ''] = name.split('|');
+    const act = world.random.chance(0.3) ? 'drop' : 'release';
+    const value = codec.encode(topology.control, COMMAND_RECORD, {
+      ...{ id: `c${++this.#commands}`, act, actor, key: of },
+      ...{ event_id: act === 'drop' ? head.eventId : '', issued_by: 'op', issued_at: 1 },
+    });
+    const key = Buffer.from(of);
+    const partition = partitionOf(key, partitions);
+    void broker.append([{ topic: topology.control, partition, key, value, headers: {} }]);
   }
 
   /** An SDK numbers its records; what it sends again comes twice, or late behind others, with the same number. */

@@ -133,7 +133,9 @@ export class JournalFacts {
     }
     if (parked.has(id) || (kind !== 'record' && kind !== 'chain')) return;
     const where = `batch ${batch.n}`;
-    if (this.#once.has(id))
+    // A letter that comes back is handled once more; that each letter is once, its own record says.
+    const isAgain = this.#once.has(id) && topic !== this.#options.view.topology.redrive;
+    if (isAgain)
       this.#find('duplicate', where, `${actor} handles event ${eventId} of key ${key} again`);
     this.#once.add(id);
     if (topic === null || offset === null) return;

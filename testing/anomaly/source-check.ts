@@ -33,6 +33,8 @@ class SourceCheck {
   readonly #in: SourceCheckOptions;
   readonly #marks = new Map<string, readonly [n: number, index: number]>();
   readonly #found = new Set<number>();
+  /** Dead letters that came back and were handled. */
+  readonly #letters = new Set<string>();
   readonly #position: number;
   pending = 0;
 
@@ -59,6 +61,12 @@ class SourceCheck {
     const { offset } = record;
     this.#found.add(offset);
     const handled = facts.handled.get(topic)?.get(offset);
+    const letter = record.headers[HEADER.redrivenFrom];
+    if (letter !== undefined && handled !== undefined) {
+      if (this.#letters.has(letter))
+        this.#find('duplicate', offset, `dead letter ${letter} was handled again`);
+      this.#letters.add(letter);
+    }
     if (!this.#isNew(record)) return;
     if (facts.deadLettered.has(`${topic}/${partition}/${offset}`)) return;
     const due = await this.#due(record);
@@ -124,7 +132,7 @@ class SourceCheck {
     else this.#find('lost', offset, what);
   }
 
-  #find(kind: 'lost' | 'torn', offset: number, what: string): void {
+  #find(kind: 'lost' | 'torn' | 'duplicate', offset: number, what: string): void {
     const { topic, partition, findings } = this.#in;
     findings.add(kind, `${topic}/${partition}/${offset}`, what);
   }
