@@ -10,6 +10,7 @@ const PUBLISHER = 'kafka/publisher.ts';
 const RESTORE = 'kafka/restore.ts';
 const POSITIONS = 'kafka/source-positions.ts';
 const READER = 'engine/journal-reader.ts';
+const TASK = 'engine/task.ts';
 const INTAKE = 'engine/record-intake.ts';
 const HANDLING = 'engine/handling.ts';
 const STATE = 'engine/task-state.ts';
@@ -202,5 +203,76 @@ export const CANARIES: readonly Canary[] = [
     file: HANDLING,
     find: 'if (this.isBlocked(actor.name, message.key)) return',
     replace: `if (this.isBlocked(actor.name, '')) return`,
+  },
+  {
+    rule: 'J8',
+    what: 'a timer fires, and a blocked key is tried, before it is due',
+    file: TASK,
+    find: 'if (first === null || first.at > this.#state.time || this.isFull) return taken;',
+    replace:
+      'if (first === null || first.at > this.#state.time + 100_000 || this.isFull) return taken;',
+  },
+  {
+    rule: 'J8',
+    what: 'a replay forgets timers',
+    file: STATE,
+    find: 'for (const change of batch.timers) this.applyTimer(change);',
+    replace: '',
+  },
+  {
+    rule: 'J8',
+    what: 'the firing of a timer is not journaled',
+    file: TASK,
+    find: `this.#batch.timer({ actor: name, key, name: timer.name, due: null, setter: '' });`,
+    replace: 'this.#state.timers.delete(timerKey(name, key, timer.name));',
+  },
+  {
+    rule: 'J8',
+    what: 'what waits is forgotten with its owner',
+    file: STATE,
+    find: `if (at !== null) this.due.add`,
+    replace: `if (at !== null && this.n > 0 && at < 0) this.due.add`,
+  },
+  {
+    rule: 'J8a',
+    what: 'a ladder never ends',
+    file: HANDLING,
+    find: 'const attempt = queue.attempt + 1;',
+    replace: 'const attempt = Math.min(queue.attempt + 1, 2);',
+  },
+  {
+    rule: 'J8a',
+    what: 'what failed again lets the next of its key pass',
+    file: HANDLING,
+    find: 'this.#wait(actor, key, error, attempt, due);\n    this.#noteRetry(head',
+    replace: 'this.shift(actor, key);\n    this.#noteRetry(head',
+  },
+  {
+    rule: 'J8a',
+    what: 'a drop takes whatever waits by then',
+    file: TASK,
+    find: 'if (head?.eventId !== eventId) return;',
+    replace: 'if (head === undefined) return;',
+  },
+  {
+    rule: 'J8a',
+    what: 'who is released is forgotten',
+    file: HANDLING,
+    find: `this.batch.park({ actor, key, act: 'wait', code, reason, message: null, attempt: 0, due });`,
+    replace: `this.batch.park({ actor, key, act: 'wait', code, reason, message: null, attempt: 0, due: null });`,
+  },
+  {
+    rule: 'J7a',
+    what: 'a dead letter that comes back counts as a copy of its event',
+    file: DEDUPE,
+    find: 'const id = letterOf(headers) ?? eventId;',
+    replace: 'const id = eventId;',
+  },
+  {
+    rule: 'J7a',
+    what: 'a dead letter that comes back twice is handled twice',
+    file: DEDUPE,
+    find: 'if (batch.seen({ key, event_id: id }))',
+    replace: 'if (letterOf(headers) === null && batch.seen({ key, event_id: id }))',
   },
 ];

@@ -1,7 +1,7 @@
 import { eventHeaders } from '../../avro/index.ts';
 import type { Codec } from '../../engine/codec.ts';
 import { redriveHeaders } from '../../cli/dlq/redrive-plan.ts';
-import { COMMAND_RECORD } from '../../engine/command.ts';
+import { COMMAND_RECORD, type Command } from '../../engine/command.ts';
 import { HEADER, type Headers } from '../../engine/event.ts';
 import type { Topology } from '../../engine/topology.ts';
 import type { RecordToSend } from '../../kafka/client.ts';
@@ -96,21 +96,30 @@ export class Workload {
       );
   }
 
-  /** An operator's word about what is blocked now. */
+  /** An operator's word about what is blocked now; sometimes said twice, the second time too late. */
   #command(): void {
-    const { world, codec, topology, partitions, broker, parked } = this.#in;
+    const { world, parked } = this.#in;
     const blocked = parked();
     if (blocked.length === 0) return;
     const [name, { head }] = world.random.pick(blocked);
-    const [actor = '', of = ''] = name.split('|');
-    const act = world.random.chance(0.3) ? 'drop' : 'release';
-    const value = codec.encode(topology.control, COMMAND_RECORD, {
-      ...{ id: `c${++this.#commands}`, act, actor, key: of },
-      ...{ event_id: act === 'drop' ? head.eventId : '', issued_by: 'op', issued_at: 1 },
-    });
-    const key = Buffer.from(of);
+    const [actor = '', key = ''] = name.split('|');
+    const drop = { act: 'drop', actor, key, event_id: head.eventId } as const;
+    const say = world.random.chance(0.4)
+      ? drop
+      : { ...drop, act: 'release' as const, event_id: '' };
+    this.#say(say);
+    if (world.random.chance(0.4))
+      world.after(world.random.between(1, 800), null, () => this.#say(say));
+  }
+
+  #say(command: Pick<Command, 'act' | 'actor' | 'key' | 'event_id'>): void {
+    const { codec, topology, partitions, broker } = this.#in;
+    const stamp = { id: `c${++this.#commands}`, issued_by: 'op', issued_at: 1 };
+    const topic = topology.control;
+    const value = codec.encode(topic, COMMAND_RECORD, { ...command, ...stamp });
+    const key = Buffer.from(command.key);
     const partition = partitionOf(key, partitions);
-    void broker.append([{ topic: topology.control, partition, key, value, headers: {} }]);
+    void broker.append([{ topic, partition, key, value, headers: {} }]);
   }
 
   /** An SDK numbers its records; what it sends again comes twice, or late behind others, with the same number. */
