@@ -4,9 +4,10 @@ import { parseArgs } from 'node:util';
 import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
 import { isReachable } from '../demo/gateway-client.ts';
 import { type DemoLine, parseIntentFile } from '../demo/intent-file.ts';
-import { type ProgressView, progressView } from '../demo/progress.ts';
+import type { ProgressView } from '../progress-view.ts';
+import { progressView } from '../demo/progress.ts';
 import { reportLines, reportOf } from '../demo/report.ts';
-import { LIMIT_MS, runDemo } from '../demo/run-demo.ts';
+import { type DemoProgress, LIMIT_MS, runDemo } from '../demo/run-demo.ts';
 import { ROOT } from '../stack/programs.ts';
 
 const DEFAULT_FILE = join(ROOT, 'demo', 'intents.ndjson');
@@ -60,7 +61,7 @@ async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   return report.mismatches.length === 0 ? 0 : 1;
 }
 
-const SILENT: ProgressView = { show: () => undefined, end: () => undefined };
+const SILENT: ProgressView<DemoProgress> = { show: () => undefined, end: () => undefined };
 
 function parsed(args: readonly string[], io: Io): DemoArguments {
   const { values } = parseArgs({

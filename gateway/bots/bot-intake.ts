@@ -1,4 +1,4 @@
-import { eventDefinition, eventHeaders } from '../../avro/index.ts';
+import { BOT_RULES, eventDefinition, eventHeaders } from '../../avro/index.ts';
 import type { Codec } from '../../engine/codec.ts';
 import type { Headers } from '../../engine/event.ts';
 import type { RecordToSend } from '../../kafka/client.ts';
@@ -90,7 +90,8 @@ export class BotIntake {
       topic: names.physical('orders.json'),
       partition: index % partitions,
       key: null,
-      value: raw,
+      // What is too large for an event may be too large for a record: enough of it to be refused for the same reason.
+      value: raw.subarray(0, BOT_RULES.limits.eventBytes + 1),
       headers: { ingest_source: source },
     };
   }
