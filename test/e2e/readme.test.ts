@@ -30,9 +30,13 @@ function snippet(text: string): string {
 }
 
 /** Lines of a snippet's output, as they come. */
-function run(script: string): { readonly lines: string[]; end(): Promise<void> } {
+function run(
+  script: string,
+  env: NodeJS.ProcessEnv = process.env,
+): { readonly lines: string[]; end(): Promise<void> } {
   const child = spawn('bash', ['-c', script], {
     cwd: ROOT,
+    env,
     detached: true,
     stdio: ['ignore', 'pipe', 'inherit'],
   });
@@ -53,7 +57,7 @@ it('B-105 the snippets of the README submit an intent and watch it, as they are 
   try {
     await eventually('it is subscribed', () => watching.lines.length > 0, 60_000);
     expect(JSON.parse(watching.lines[0] ?? '')).toMatchObject({ type: 'subscribed' });
-    const submitting = run(snippet('curl'));
+    const submitting = run(snippet('3000/intents'));
     await eventually('it is answered', () => submitting.lines.length > 0);
     await submitting.end();
     const { intent_id: intentId } = JSON.parse(submitting.lines[0] ?? '') as { intent_id: string };
@@ -64,4 +68,24 @@ it('B-105 the snippets of the README submit an intent and watch it, as they are 
   } finally {
     await watching.end();
   }
+});
+
+it('S-36 the snippet of the README for bots stores an event and reports it', async () => {
+  const running = run(snippet('/bots/events'), { ...process.env, ...system.env });
+  try {
+    await eventually('it is answered', () => running.lines.length > 0);
+    expect(JSON.parse(running.lines[0] ?? '')).toEqual({
+      accepted: 1,
+      duplicates: 0,
+      rejected: [],
+    });
+    await eventually('it is reported', () => running.lines.some((line) => /^total/.test(line)));
+  } finally {
+    await running.end();
+  }
+  await eventually('it is stored', async () => {
+    const answer = await fetch(`${system.url}/bots/report?instance=bot1`);
+    const report = (await answer.json()) as { readonly total: { readonly stored: number } };
+    return report.total.stored === 1;
+  });
 });

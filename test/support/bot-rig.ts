@@ -15,6 +15,11 @@ import { eventually } from './eventually.ts';
 const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 const PARTITIONS = [0, 1] as const;
 
+function clientOf(clientId: string): KafkaClient {
+  const brokers = (process.env['KAFKA_BROKERS'] ?? '').split(',');
+  return platformaticClient({ brokers, clientId });
+}
+
 /** Topics, a database and a sink of bots of a test's own. */
 export class BotRig {
   readonly names: TopicNames;
@@ -36,10 +41,9 @@ export class BotRig {
   }
 
   static async open(name: string): Promise<BotRig> {
-    const names = new TopicNames(`${name}-${process.pid}-${Date.now() % 100_000}.`);
-    const brokers = (process.env['KAFKA_BROKERS'] ?? '').split(',');
-    const kafka = platformaticClient({ brokers, clientId: name });
-    const admin = kafka.admin();
+    const prefix = `${name}-${process.pid}-${Date.now() % 100_000}.`;
+    const names = new TopicNames(prefix);
+    const admin = clientOf(name).admin();
     for (const topic of [...BOT_TOPICS, ...BOT_DEAD_LETTERS])
       await admin.createTopic({
         name: names.physical(topic),
@@ -48,11 +52,22 @@ export class BotRig {
         configs: {},
       });
     await admin.close();
-    const registryUrl = process.env['SCHEMA_REGISTRY_URL'] ?? '';
-    const topicPrefix = names.prefix;
-    const codec = await AvroCodec.start({ registryUrl, topicPrefix, subjects: BOT_RECORDS });
     const database = await createDatabase(name.replaceAll('-', '_'));
     await migrate(database.url);
+    return BotRig.#of(prefix, database);
+  }
+
+  /** On the topics and the database of another process's rig, which stay its own. */
+  static join(prefix: string, databaseUrl: string): Promise<BotRig> {
+    const none = () => Promise.reject(new Error("the database is another rig's"));
+    return BotRig.#of(prefix, { url: databaseUrl, query: none, drop: async () => {} });
+  }
+
+  static async #of(topicPrefix: string, database: OwnDatabase): Promise<BotRig> {
+    const registryUrl = process.env['SCHEMA_REGISTRY_URL'] ?? '';
+    const codec = await AvroCodec.start({ registryUrl, topicPrefix, subjects: BOT_RECORDS });
+    const kafka = clientOf('bots');
+    const names = new TopicNames(topicPrefix);
     return new BotRig({ names, kafka, codec, database, events: new EventStore(database.url) });
   }
 
