@@ -21,8 +21,8 @@ beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'millrace-spool-'))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const textOf = (index: number): string => `{"event":${String(index).padStart(6, '0')}}`;
-const spooled = (index: number) => ({ meta: {}, json: Buffer.from(textOf(index)) });
-const FRAME_BYTES = encodeFrame(spooled(0)).length;
+const frame = (index: number) => encodeFrame({}, textOf(index));
+const FRAME_BYTES = frame(0).bytes.length;
 const EVENT = {} as BotEvent;
 
 function outboxOf(over: Partial<OutboxOptions> = {}): Outbox {
@@ -38,7 +38,7 @@ function outboxOf(over: Partial<OutboxOptions> = {}): Outbox {
 }
 
 const put = (outbox: Outbox, index: number): Promise<boolean> =>
-  outbox.put(EVENT, spooled(index), null);
+  outbox.put(EVENT, frame(index), null);
 const texts = (waiting: readonly Waiting[]): readonly string[] =>
   waiting.map((each) => each.spooled.json.toString());
 
@@ -91,7 +91,7 @@ describe('the outbox', () => {
     const settled: number[] = [];
     const outbox = outboxOf({ spool, limitBytes: 1e6, windowBytes: 5 * FRAME_BYTES });
     for (let index = 0; index < 40; index++)
-      await outbox.put(EVENT, spooled(index), () => settled.push(index));
+      await outbox.put(EVENT, frame(index), () => settled.push(index));
     const taken: Waiting[] = [];
     for (let next = 40; taken.length < 60;) {
       const some = outbox.take(7, 1e6);
@@ -125,7 +125,7 @@ describe('the outbox', () => {
 
 describe('the spool', () => {
   const write = (spool: Spool, from: number, to: number): void => {
-    for (let index = from; index < to; index++) spool.append([encodeFrame(spooled(index))]);
+    for (let index = from; index < to; index++) spool.append([frame(index).bytes]);
   };
   const readAll = (spool: Spool, from = spool.first): string[] => {
     const found: string[] = [];
@@ -188,7 +188,7 @@ describe('the numbers of a producer', () => {
   /** Four events, two of them acknowledged. Its incarnation. */
   function used(): number {
     const home = open();
-    for (const index of [0, 1, 2, 3]) home.spool?.append([encodeFrame(spooled(index))]);
+    for (const index of [0, 1, 2, 3]) home.spool?.append([frame(index).bytes]);
     const state = { ...home.state, partitions: 4, next: 2, sequences };
     home.progressed({ ...state, incarnation: state.incarnation + 1 });
     home.progressed({ ...state, incarnation: state.incarnation + 1 });

@@ -7,7 +7,7 @@ import { murmur2, partitionOf } from '../../kafka/partitioner.ts';
 import { CONTRACT_FILES, contractText } from '../../scripts/generate-sdk-contract.ts';
 import { problemOf } from '../../sdk/typescript/src/check.ts';
 import { CONTRACT, RULES } from '../../sdk/typescript/src/contract.ts';
-import { eventOf, spooledOf } from '../../sdk/typescript/src/event-builder.ts';
+import { eventOf, frameOf } from '../../sdk/typescript/src/event-builder.ts';
 import type { BotEvent } from '../../sdk/typescript/src/index.ts';
 import { headersOf, keyOf, partitionOfKey, recordValue } from '../../sdk/typescript/src/record.ts';
 import { encodeFrame, readFrame } from '../../sdk/typescript/src/spool-frame.ts';
@@ -46,7 +46,7 @@ describe('the vectors, by the TypeScript SDK', () => {
     'S-15 S-16 writes $name',
     ({ type, payload, upstream, options, json, meta }) => {
       const call = { type: type as never, payload, options, upstream };
-      const spooled = spooledOf(
+      const { spooled } = frameOf(
         eventOf(emits.identity, call),
         (options as { traceparent?: string }).traceparent,
       );
@@ -71,7 +71,7 @@ describe('the vectors, by the TypeScript SDK', () => {
 
   it.each(spool)('keeps $name in the spool', ({ meta, json, frame }) => {
     const event = { meta: JSON.parse(meta) as object, json: Buffer.from(json) };
-    expect(encodeFrame(event).toString('hex')).toBe(frame);
+    expect(encodeFrame(event.meta, json).bytes.toString('hex')).toBe(frame);
     const bytes = Buffer.from(frame, 'hex');
     expect(readFrame(bytes, 0, 1e6)).toEqual({ is: 'frame', event, bytes: bytes.length });
     expect(readFrame(bytes.subarray(0, -1), 0, 1e6)).toMatchObject({ is: 'cut' });

@@ -11,7 +11,7 @@ import type {
   Emitted,
   Upstream,
 } from './event.ts';
-import { type BotIdentity, eventOf, spooledOf } from './event-builder.ts';
+import { type BotIdentity, eventOf, frameOf } from './event-builder.ts';
 import { LIMITS } from './limits.ts';
 import { Outbox, type WhenFull } from './outbox.ts';
 import { ProducerHome } from './producer-home.ts';
@@ -249,7 +249,7 @@ export class BotProducer implements Chain {
     settle: ((error: BotError | null) => void) | null,
   ): Promise<boolean> {
     if (this.#isClosed) throw this.#ended('CLOSED', '');
-    return this.#outbox.put(event, spooledOf(event, traceparent), settle);
+    return this.#outbox.put(event, frameOf(event, traceparent), settle);
   }
 
   #why(): string {

@@ -14,6 +14,8 @@ const DECIMAL = new RegExp(RULES.patterns.decimal);
 /** UTF-8 takes at most this many bytes for one UTF-16 unit. */
 const UTF8_GROWTH = 3;
 const MICROS_DIGITS = 6;
+/** `2026-01-02T03:04:05` */
+const SECOND_CHARS = 19;
 
 type Values = Readonly<Record<string, unknown>>;
 /** The code of what is wrong; null: nothing. */
@@ -103,13 +105,26 @@ export function decimalText(value: unknown): string | null {
 export function microsOf(text: string): number | null {
   const match = TIMESTAMP.exec(text);
   if (match === null) return null;
+  const second = text.slice(0, SECOND_CHARS);
+  // Events come many to the second.
+  if (second !== lastSecond.text) {
+    const micros = secondMicros(match);
+    if (micros === null) return null;
+    lastSecond = { text: second, micros };
+  }
+  const fraction = match[7] ?? '';
+  return lastSecond.micros + Number(fraction.slice(0, MICROS_DIGITS).padEnd(MICROS_DIGITS, '0'));
+}
+
+let lastSecond = { text: '', micros: 0 };
+
+function secondMicros(match: RegExpExecArray): number | null {
   const [year = 0, month = 0, day = 0, hour = 0, minute = 0, second = 0] = match
     .slice(1, 7)
     .map(Number);
   if (year < limits.yearMin || year > limits.yearMax || month < 1 || month > 12) return null;
   if (day < 1 || day > daysOf(year, month) || hour > 23 || minute > 59 || second > 59) return null;
-  const fraction = (match[7] ?? '').slice(0, MICROS_DIGITS).padEnd(MICROS_DIGITS, '0');
-  return Date.UTC(year, month - 1, day, hour, minute, second) * 1000 + Number(fraction);
+  return Date.UTC(year, month - 1, day, hour, minute, second) * 1000;
 }
 
 function daysOf(year: number, month: number): number {

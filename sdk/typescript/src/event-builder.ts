@@ -2,7 +2,7 @@ import { envelopeProblem, invalid, payloadProblem, tooLarge } from './check.ts';
 import { RULES } from './contract.ts';
 import type { BotEvent, BotEventType, EmitOptions, Upstream } from './event.ts';
 import { keptPayload } from './record.ts';
-import type { SpooledEvent } from './spool-frame.ts';
+import { encodeFrame, type EntryMeta, type Frame } from './spool-frame.ts';
 
 /** Who emits: what all events of a producer say of it. Source: S-07…S-11. */
 export interface BotIdentity {
@@ -24,14 +24,17 @@ export interface EmitCall {
   readonly upstream: Upstream | null;
 }
 
+type Writable<Value> = { -readonly [Key in keyof Value]: Value[Key] };
+
 const VERSION = 'v1';
+const NO_META: EntryMeta = {};
 
 /** The event of a call. Throws: BotError INVALID_EVENT. Source: S-15, S-16. */
 export function eventOf(identity: BotIdentity, call: EmitCall): BotEvent {
   const { type, payload, options, upstream } = call;
   const event_id = options.event_id ?? crypto.randomUUID();
   const correlation_id = upstream?.correlation_id ?? event_id;
-  const event: BotEvent = {
+  const event = {
     event_id,
     event_type: type,
     event_version: VERSION,
@@ -44,15 +47,23 @@ export function eventOf(identity: BotIdentity, call: EmitCall): BotEvent {
     correlation_id,
     ...(upstream === null ? {} : { causation_id: upstream.event_id }),
     payload,
-  };
-  const found = envelopeProblem(event as never) ?? payloadProblem(type, payload);
+  } as Writable<BotEvent>;
+  // What each event of this producer says was checked when it was opened.
+  const isUsual = upstream === null && Object.keys(options).length === 0;
+  const inEnvelope = isUsual ? null : envelopeProblem(event as never);
+  const found = inEnvelope ?? payloadProblem(type, payload);
   if (found !== null) throw invalid(found);
-  return { ...event, payload: keptPayload(type, payload) };
+  event.payload = keptPayload(type, payload);
+  return event;
 }
 
 /** What of an event is kept until the broker has it. Throws: BotError INVALID_EVENT: too large. */
-export function spooledOf(event: BotEvent, traceparent: string | undefined): SpooledEvent {
-  const json = Buffer.from(JSON.stringify(event));
-  if (json.length > RULES.limits.eventBytes) throw tooLarge(json.length);
-  return { meta: traceparent === undefined ? {} : { traceparent }, json };
+export function frameOf(event: BotEvent, traceparent: string | undefined): Frame {
+  const frame = encodeFrame(
+    traceparent === undefined ? NO_META : { traceparent },
+    JSON.stringify(event),
+  );
+  const { length } = frame.spooled.json;
+  if (length > RULES.limits.eventBytes) throw tooLarge(length);
+  return frame;
 }

@@ -1,6 +1,6 @@
 import { BotError } from './bot-error.ts';
 import type { BotEvent } from './event.ts';
-import { encodeFrame, type SpooledEvent } from './spool-frame.ts';
+import type { Frame, SpooledEvent } from './spool-frame.ts';
 import type { Spool } from './spool.ts';
 
 /** What an emit does when there is no room: wait at most 10 s, drop the new event and count it, or fail at once. */
@@ -92,12 +92,12 @@ export class Outbox {
    *
    * Throws: BotError BUFFER_FULL, SPOOL_FAILED.
    */
-  async put(
+  // Not async: that would add a promise to each event.
+  put(
     event: BotEvent,
-    spooled: SpooledEvent,
+    { bytes: frame, spooled }: Frame,
     settle: Put['settle'] = null,
   ): Promise<boolean> {
-    const frame = encodeFrame(spooled);
     return new Promise((resolve, reject) => {
       const buffered: Put['buffered'] = (error) => (error === null ? resolve(true) : reject(error));
       const put: Put = { event, spooled, frame, settle, buffered };

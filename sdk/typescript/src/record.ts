@@ -31,7 +31,7 @@ export function keptPayload(
   const kept: Record<string, unknown> = { ...payload };
   for (const { name, isDecimal } of FIELDS.get(type) ?? []) {
     const value = kept[name];
-    if (isDecimal && value !== undefined && value !== null) kept[name] = decimalText(value);
+    if (isDecimal && value !== undefined && value !== null) kept[name] = asText(value);
   }
   return kept;
 }
@@ -42,7 +42,7 @@ export function recordValue(event: BotEvent, traceparent: string | undefined): u
   const payload: Record<string, unknown> = {};
   for (const { name, isDecimal } of FIELDS.get(event_type) ?? []) {
     const value = event.payload[name] ?? null;
-    payload[name] = isDecimal && value !== null ? decimalText(value) : value;
+    payload[name] = isDecimal && value !== null ? asText(value) : value;
   }
   const known = NAMES.get(event_type);
   const payload_extra: Record<string, string> = {};
@@ -52,6 +52,11 @@ export function recordValue(event: BotEvent, traceparent: string | undefined): u
     if (text !== undefined) payload_extra[name] = text;
   }
   return { envelope: envelopeOf(event, traceparent), payload, payload_extra, raw: null };
+}
+
+/** Of a decimal that was checked. */
+function asText(value: unknown): string | null {
+  return typeof value === 'string' ? value : decimalText(value);
 }
 
 function envelopeOf(event: BotEvent, traceparent: string | undefined): unknown {

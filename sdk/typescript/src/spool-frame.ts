@@ -22,18 +22,41 @@ export interface SpooledEvent {
   readonly json: Buffer;
 }
 
-export function encodeFrame({ meta, json }: SpooledEvent): Buffer {
-  const text = JSON.stringify(meta);
+/** An event and its bytes on disk, of which `json` is a part. */
+export interface Frame {
+  readonly bytes: Buffer;
+  readonly spooled: SpooledEvent;
+}
+
+const NO_META = '{}';
+
+export function encodeFrame(meta: EntryMeta, json: string): Frame {
+  const text = meta.traceparent === undefined ? NO_META : JSON.stringify(meta);
   const metaBytes = Buffer.byteLength(text);
-  const frame = Buffer.allocUnsafe(HEAD_BYTES + META_LENGTH_BYTES + metaBytes + json.length);
-  const bodyAt = HEAD_BYTES;
-  frame.writeUInt32BE(frame.length - HEAD_BYTES, 0);
-  frame.writeUInt16BE(metaBytes, bodyAt);
-  frame.write(text, bodyAt + META_LENGTH_BYTES);
-  frame.set(json, bodyAt + META_LENGTH_BYTES + metaBytes);
-  frame.writeUInt32BE(crc32(frame.subarray(bodyAt)), 4);
-  frame.writeUInt32BE(crc32(frame.subarray(0, 8)), 8);
-  return frame;
+  const jsonAt = HEAD_BYTES + META_LENGTH_BYTES + metaBytes;
+  const bytes = Buffer.allocUnsafe(jsonAt + Buffer.byteLength(json));
+  bytes.writeUInt32BE(bytes.length - HEAD_BYTES, 0);
+  bytes.writeUInt16BE(metaBytes, HEAD_BYTES);
+  bytes.write(text, HEAD_BYTES + META_LENGTH_BYTES);
+  bytes.write(json, jsonAt);
+  bytes.writeUInt32BE(crc32(bytes.subarray(HEAD_BYTES)), 4);
+  bytes.writeUInt32BE(headSum(bytes, 0), 8);
+  return { bytes, spooled: { meta, json: bytes.subarray(jsonAt) } };
+}
+
+const CRC_POLYNOMIAL = 0xedb88320;
+const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
+  let crc = byte;
+  for (let bit = 0; bit < 8; bit++) crc = crc & 1 ? CRC_POLYNOMIAL ^ (crc >>> 1) : crc >>> 1;
+  return crc;
+});
+
+/** CRC-32 of the first eight bytes of a frame; for so few, calling the library's takes longer. */
+function headSum(bytes: Buffer, at: number): number {
+  let crc = 0xffffffff;
+  for (let index = at; index < at + 8; index++)
+    crc = (CRC_TABLE[(crc ^ (bytes[index] ?? 0)) & 0xff] ?? 0) ^ (crc >>> 8);
+  return (crc ^ 0xffffffff) >>> 0;
 }
 
 /** A frame that was read, `cut`: the bytes end within it, or `damaged`: its checksum is wrong. */
@@ -47,7 +70,7 @@ export function readFrame(bytes: Buffer, at: number, maxBytes: number): FrameRea
   const left = bytes.length - at;
   if (left < HEAD_BYTES) return { is: 'cut', bytes: HEAD_BYTES };
   const length = bytes.readUInt32BE(at);
-  if (crc32(bytes.subarray(at, at + 8)) !== bytes.readUInt32BE(at + 8)) return { is: 'damaged' };
+  if (headSum(bytes, at) !== bytes.readUInt32BE(at + 8)) return { is: 'damaged' };
   if (length < META_LENGTH_BYTES || length > maxBytes) return { is: 'damaged' };
   if (left < HEAD_BYTES + length) return { is: 'cut', bytes: HEAD_BYTES + length };
   const body = bytes.subarray(at + HEAD_BYTES, at + HEAD_BYTES + length);
