@@ -7,7 +7,7 @@ export const LIMITS = {
   /** The same without a spool: all of it is held in memory, and lost with the process. */
   memoryBytes: 32 * 1024 * 1024,
   /** Events held in memory besides the spool; what comes on top is read back from there. */
-  windowBytes: 8 * 1024 * 1024,
+  windowBytes: 16 * 1024 * 1024,
   /** A file of the spool; acknowledged events leave the disk a file at a time. */
   segmentBytes: 8 * 1024 * 1024,
   /** One event as JSON: with unknown keys and raw bytes its record still fits a broker's default of 1 MiB. */

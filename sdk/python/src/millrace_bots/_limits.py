@@ -9,7 +9,7 @@ SPOOL_BYTES: Final = 256 * 1024 * 1024
 #: The same without a spool: all of it is held in memory, and lost with the process.
 MEMORY_BYTES: Final = 32 * 1024 * 1024
 #: Events held in memory besides the spool; what comes on top is read back from there.
-WINDOW_BYTES: Final = 8 * 1024 * 1024
+WINDOW_BYTES: Final = 16 * 1024 * 1024
 #: A file of the spool; acknowledged events leave the disk a file at a time.
 SEGMENT_BYTES: Final = 8 * 1024 * 1024
 #: Events taken from the outbox before deliveries are looked at again.

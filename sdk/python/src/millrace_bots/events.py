@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, Literal, TypedDict, Union
+from typing import Any, Literal, NamedTuple, TypedDict, Union
 
 from typing import TYPE_CHECKING
 
@@ -105,8 +105,7 @@ class Identity:
     trading_pair: str
 
 
-@dataclass(frozen=True)
-class Emitted:
+class Emitted(NamedTuple):
     """An event that was emitted; ``child`` takes it as the upstream of the next one."""
 
     event_id: str

@@ -1,0 +1,43 @@
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { runSdk, sdkLines } from '../../bench/bots/sdk.ts';
+import { VoidRunError } from '../../bench/latency/audit.ts';
+import type { Benchmark } from './benchmark.ts';
+import { positive } from './number-option.ts';
+
+export const bots: Benchmark = {
+  summary: 'the SDKs’ rates beside the clients they stand on',
+  usage: `
+Usage: millrace bench bots [--count 100000] [--rounds 3] [--given] [--json <file>]
+
+emit.nowait of both SDKs, spool included, beside the bare client with records of the same bytes, in rounds that alternate, on
+servers of its own (--given: those that KAFKA_BROKERS and SCHEMA_REGISTRY_URL name). Exit code 3: the run is void.`,
+
+  async run(args, io) {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        count: { type: 'string', default: '100000' },
+        rounds: { type: 'string', default: '3' },
+        given: { type: 'boolean', default: false },
+        json: { type: 'string' },
+      },
+    });
+    const plan = {
+      count: positive('count', values.count, 10),
+      rounds: positive('rounds', values.rounds),
+      given: values.given,
+    };
+    try {
+      const report = await runSdk(plan, io.err);
+      for (const line of sdkLines(report)) io.out(line);
+      if (values.json !== undefined)
+        await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+      return 0;
+    } catch (error) {
+      if (!(error instanceof VoidRunError)) throw error;
+      io.err(error.message);
+      return 3;
+    }
+  },
+};
