@@ -17,6 +17,7 @@ export const WALLS = {
   avro: { folders: ['engine'], builtins: true },
   processors: { folders: ['engine', 'avro'], packages: [DECIMALS, HASHES], builtins: false },
   topologies: { folders: ['engine', 'avro', 'processors'], packages: [], builtins: false },
+  sdk: { folders: ['engine', 'avro', 'kafka'], builtins: true },
   kafka: { folders: ['engine', 'avro'], builtins: true },
   connectors: {
     folders: ['engine', 'avro', 'processors', 'topologies', 'kafka'],
