@@ -7,13 +7,19 @@ import { DOUBLER } from './engine-run.ts';
 import { trace } from './effect-trace.ts';
 import { type Faults, faultyClient } from './faulty-client.ts';
 import { PATIENT } from './patient.ts';
+import { REMINDERS } from './reminders.ts';
 
 /*
  * One of APPLICATIONS, the counter by default, as a process of its own, to be killed. What it does is said in lines of JSON, and
  * ENGINE_APP says what it is.
  */
 
-const APPLICATIONS = { counter: COUNTER_APPLICATION, credit: CREDIT, patient: PATIENT };
+const APPLICATIONS = {
+  counter: COUNTER_APPLICATION,
+  credit: CREDIT,
+  patient: PATIENT,
+  reminders: REMINDERS,
+};
 
 export interface EngineAppSettings {
   readonly application?: keyof typeof APPLICATIONS;
