@@ -40,6 +40,8 @@ export interface ApplicationOptions {
   readonly commitEveryMs?: number;
   /** How long a task may have work and not move before it is taken again. Default: SHELL_LIMITS.stallMs. */
   readonly stallMs?: number;
+  /** Terms of a task in a row that may end with an error that nothing names. Default: SHELL_LIMITS.unknownErrors. */
+  readonly unknownErrors?: number;
   readonly openStore?: OpenStore;
   readonly observer: RunnerObserver;
   readonly log: Log;

@@ -25,6 +25,8 @@ export const SHELL_LIMITS = {
   effectMs: 600_000,
   /** How long what is cancelled may take to settle: by then the key's next effect, or owner, goes on. */
   effectGraceMs: 5_000,
+  /** Terms in a row that may end with an error that nothing names: a task that never gets on stops. */
+  unknownErrors: 30,
   /** How long a task may have work and not move before its term is ended: beyond every time-out of a request. */
   stallMs: 30_000,
   /** How often watermarks that no batch has taken along are journaled by themselves (J5). */

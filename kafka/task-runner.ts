@@ -9,11 +9,13 @@ import type { Topology } from '../engine/topology.ts';
 import { type KafkaAdmin, KafkaError, type PartitionReader, type PlainProducer } from './client.ts';
 import type { Circuits, CircuitState } from './circuit.ts';
 import type { EffectPerformer } from './effect-runner.ts';
+import { SHELL_LIMITS } from './limits.ts';
 import type { Log } from './log.ts';
 import type { SourceFetcher } from './source-fetcher.ts';
 import { Term } from './term.ts';
 import type { TermMode } from './term-options.ts';
 import type { TopicNames } from './topic-names.ts';
+import { UnknownErrors } from './unknown-errors.ts';
 import { Backoff, pause } from './wait.ts';
 import type { TaskProgress } from './watchdog.ts';
 
@@ -70,6 +72,8 @@ export interface TaskSurroundings {
   readonly checkDeployment: () => Promise<void>;
   /** How long a task may have work and not move; a third of it more, and its term is left behind. */
   readonly stallMs: number;
+  /** Default: SHELL_LIMITS.unknownErrors. */
+  readonly unknownErrors?: number;
   /** Age of the last successful heartbeat, in ms: what a fenced owner waits for (J5a). */
   readonly heartbeatAgeMs: () => number;
 }
@@ -176,6 +180,9 @@ export class TaskRunner {
   async #liveOn(): Promise<void> {
     const { log, topology } = this.#surroundings;
     const backoff = new Backoff(100, 2_000);
+    const unknown = new UnknownErrors(
+      this.#surroundings.unknownErrors ?? SHELL_LIMITS.unknownErrors,
+    );
     while (!this.#ended.signal.aborted) {
       this.#status = 'running';
       const startedAt = performance.now();
@@ -186,8 +193,10 @@ export class TaskRunner {
         store: this.#store,
       });
       this.#term = term;
-      const error = await this.#outcome(term);
+      const ending = await this.#outcome(term);
       if (this.#ended.signal.aborted) break;
+      const hasLasted = performance.now() - startedAt > 30_000;
+      const error = unknown.judge(ending, hasLasted) ?? ending;
       await this.#replaceStore(error);
       if (this.#followGraph(term, error)) continue;
       const fields = { application: topology.application, partition: this.partition, error };
@@ -201,7 +210,7 @@ export class TaskRunner {
       this.#mode = 'normal';
       this.#status = 'waiting';
       log.warn(fields, 'term ended; the task is taken again');
-      if (performance.now() - startedAt > 30_000) backoff.reset();
+      if (hasLasted) backoff.reset();
       if (error instanceof EngineError && error.code === 'FENCED')
         await this.#heartbeatAfterFence();
       await pause(backoff.next(), this.#ended.signal);

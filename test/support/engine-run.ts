@@ -13,6 +13,7 @@ export interface RunOptions extends Partial<
     ApplicationOptions,
     | 'performers'
     | 'stallMs'
+    | 'unknownErrors'
     | 'effectConcurrency'
     | 'instanceId'
     | 'sessionTimeoutMs'
