@@ -1,4 +1,5 @@
 import type { EffectResult, Message } from './actor.ts';
+import { derivedUuid, hashOf } from './derived-id.ts';
 import { type EventRecord, HEADER, type Headers } from './event.ts';
 import type { Cause, OpenEffect, OpenTimer } from './task-state.ts';
 
@@ -35,6 +36,15 @@ export function causeOf(message: Message): Cause {
 /** An effect's result as a message, so that it can be parked like one. */
 export function resultMessage(effect: OpenEffect, result: EffectResult, eventId: string): Message {
   return internal(effect, { type: `effect:${result.name}`, eventId, payload: { result, effect } });
+}
+
+/** The event id of a firing; `causeId` as the timer's cause has it (J8). */
+export function firingId(
+  causeId: string,
+  actor: string,
+  { name, due }: Pick<OpenTimer, 'name' | 'due'>,
+): string {
+  return derivedUuid(hashOf(causeId, actor, name, String(due)));
 }
 
 /** A timer's firing as a message, likewise. */

@@ -3,7 +3,6 @@ import { BatchBuilder } from './batch-builder.ts';
 import type { Codec } from './codec.ts';
 import { type Command, decodeCommand } from './command.ts';
 import { Dedupe, type DedupeLimit } from './dedupe.ts';
-import { derivedUuid, hashOf } from './derived-id.ts';
 import { nextAttempt, resultId } from './effect-attempt.ts';
 import { EmitEncoder } from './emit-encoder.ts';
 import { EngineError } from './errors.ts';
@@ -11,7 +10,7 @@ import { HEADER, type Headers, type Micros } from './event.ts';
 import { firingCall, Handling, type InputHead, resultCall } from './handling.ts';
 import type { Batch, Input, Watermark } from './journal.ts';
 import { LIMITS } from './limits.ts';
-import { firingMessage, resultMessage, toMessage } from './message.ts';
+import { firingId, firingMessage, resultMessage, toMessage } from './message.ts';
 import type { Message } from './actor.ts';
 import { type Admitted, RecordIntake } from './record-intake.ts';
 import {
@@ -261,7 +260,7 @@ export class Task {
 
   #fire(timer: OpenTimer): void {
     const { actor: name, key, due } = timer;
-    const eventId = derivedUuid(hashOf(timer.cause.eventId, name, timer.name, String(due)));
+    const eventId = firingId(timer.cause.eventId, name, timer);
     const data = JSON.stringify({ name: timer.name, due });
     const input = this.#input('timer', key, eventId, data);
     this.#batch.timer({ actor: name, key, name: timer.name, due: null, setter: '' });

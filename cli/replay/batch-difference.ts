@@ -38,10 +38,10 @@ export function differencesOf(comparison: Comparison): readonly Difference[] {
       effects.map(({ actor, key, id, request }) => ({ actor, key, value: [id, request] })),
     ),
     ...changeDifferences(comparison, 'parked', ({ parked }) =>
-      parked.map(({ actor, key, code, message }) => ({
+      parked.map(({ actor, key, act, code, attempt }) => ({
         actor,
         key,
-        value: [code, message !== null],
+        value: [act, code, attempt],
       })),
     ),
     ...changeDifferences(comparison, 'timers', ({ timers }) =>
@@ -82,7 +82,8 @@ function asToday(
 function emitDifferences({ topology, codec, recorded, today }: Comparison): Difference[] {
   // Records that could not be handled at all are no inputs, so today's code was not asked about them.
   const handled = recorded.emits.filter(
-    ({ headers }) => headers['x-original-offset'] === undefined,
+    ({ headers }) =>
+      headers['x-original-offset'] === undefined || headers[HEADER.actor] !== undefined,
   );
   const was = Map.groupBy(handled, keyOf);
   const would = Map.groupBy(today.emits, keyOf);
@@ -126,6 +127,8 @@ function actorOf(topology: Topology, { inputs }: Batch, emit: JournaledEmit | un
   const { headers, topic } = emit;
   const eventId = headers[HEADER.eventId];
   const type = headers[HEADER.eventType] ?? topic;
+  const setAside = headers[HEADER.actor];
+  if (setAside !== undefined) return setAside;
   const makers = topology.actors.filter(({ emits }) => emits.includes(type));
   if (makers.length === 1 || eventId === undefined) return makers[0]?.name ?? '';
   const family = topology.events.get(type)?.family ?? 'SYSTEM';

@@ -1,8 +1,9 @@
 import { isoMicros } from '../../avro/index.ts';
 import type { EffectResult } from '../../engine/actor.ts';
 import { resultIdOf } from '../../engine/effect-attempt.ts';
-import { HEADER, type Headers } from '../../engine/event.ts';
+import { HEADER, type Headers, type Micros } from '../../engine/event.ts';
 import type { Batch, Input } from '../../engine/journal.ts';
+import { firingId } from '../../engine/message.ts';
 import { parkedKey, type TaskState } from '../../engine/task-state.ts';
 import { type FoldedBatch, foldJournal } from '../log/journal-fold.ts';
 import type { LogSession } from '../log/log-session.ts';
@@ -61,12 +62,12 @@ export async function journaled(session: LogSession, of: JournaledOf): Promise<J
           list.push({
             application,
             task: partition,
-            ...handlingOf(folded, index, input),
+            ...handlingOf(folded, { index, input, state }),
             ...statesOf(folded, input, before.get(stateKey(input)) ?? null, state),
           });
         }
         for (const { topic, headers } of folded.isValid ? folded.batch.emits : [])
-          if (headers[HEADER.correlationId] === correlationId && !topic.startsWith('dlq.'))
+          if (headers[HEADER.correlationId] === correlationId && !isAside(topic, headers))
             emits.set(headers[HEADER.eventId] ?? '', headers);
       },
     });
@@ -76,11 +77,18 @@ export async function journaled(session: LogSession, of: JournaledOf): Promise<J
   return { handlings, emits, positions, taken };
 }
 
-/** The event an input belongs to, if it is one of ours: an effect's result belongs to what asked for the effect. */
+/** Dead letters and notices of the ladder are the event itself once more. */
+function isAside(topic: string, headers: Headers): boolean {
+  return topic.startsWith('dlq.') || headers['x-retry'] !== undefined;
+}
+
+/** The event an input belongs to, if it is one of ours: a result or a firing belongs to what asked for it. */
 function inputsOf(eventIds: ReadonlySet<string>): (input: Input) => string | null {
   return (input) => {
     if (eventIds.has(input.event_id)) return input.event_id;
-    if (input.kind !== 'effect' || input.data === null) return null;
+    if (input.data === null) return null;
+    if (input.kind === 'timer') return setterOf(input, input.data, eventIds);
+    if (input.kind !== 'effect') return null;
     const result = JSON.parse(input.data) as EffectResult;
     for (const cause of eventIds)
       if (resultIdOf(cause, input.actor ?? '', result) === input.event_id) return cause;
@@ -88,12 +96,29 @@ function inputsOf(eventIds: ReadonlySet<string>): (input: Input) => string | nul
   };
 }
 
-function handlingOf({ offset, batch, isValid, fence }: FoldedBatch, index: number, input: Input) {
-  const parked = parkedIn(batch, input);
+function setterOf(
+  { actor, event_id: id }: Input,
+  data: string,
+  eventIds: ReadonlySet<string>,
+): string | null {
+  const timer = JSON.parse(data) as { readonly name: string; readonly due: Micros };
+  for (const cause of eventIds) if (firingId(cause, actor ?? '', timer) === id) return cause;
+  return null;
+}
+
+function handlingOf(
+  { offset, batch, isValid, fence }: FoldedBatch,
+  {
+    index,
+    input,
+    state,
+  }: { readonly index: number; readonly input: Input; readonly state: TaskState },
+) {
+  const parked = parkedIn(batch, input) ?? triedIn(batch, input, state);
   const verdict: Handling['verdict'] = !isValid ? 'void' : parked === null ? 'stands' : 'parked';
   return {
     journal: { offset, n: batch.n, index },
-    kind: input.kind === 'effect' ? `result of ${effectOf(input)}` : input.kind,
+    kind: kindOf(input),
     actor: input.actor ?? '',
     key: input.key,
     time: isoMicros(input.time),
@@ -116,6 +141,13 @@ function handlingOf({ offset, batch, isValid, fence }: FoldedBatch, index: numbe
   };
 }
 
+function kindOf({ kind, data, ...input }: Input): string {
+  if (kind === 'effect') return `result of ${effectOf({ kind, data, ...input })}`;
+  if (kind === 'timer')
+    return `timer ${(JSON.parse(data ?? '{}') as { name?: string }).name ?? ''}`;
+  return kind;
+}
+
 function effectOf(input: Input): string {
   const { id, ok, code } = JSON.parse(input.data ?? '{}') as {
     readonly id?: string;
@@ -133,6 +165,19 @@ function parkedIn({ parked }: Batch, { actor, key, event_id }: Input): string | 
       (JSON.parse(each.message ?? '{}') as { readonly eventId?: string }).eventId === event_id,
   );
   return found === undefined ? null : `${found.code}: ${found.reason}`;
+}
+
+/** Why the head of a blocked queue, tried again, is blocked still, or was set aside; null: it was not in vain. */
+function triedIn(batch: Batch, input: Input, { parked }: TaskState): string | null {
+  if (input.kind !== 'retry') return null;
+  const { event_id: id, actor, key } = input;
+  const queue = parked.get(parkedKey(actor ?? '', key));
+  if (queue?.messages[0]?.eventId === id) return `${queue.code}: ${queue.reason}`;
+  const letter = batch.emits.find(
+    ({ headers }) => headers[HEADER.eventId] === id && headers[HEADER.actor] === actor,
+  );
+  const { 'x-error': code, 'x-error-message': reason } = letter?.headers ?? {};
+  return code === undefined ? null : `${code}: ${reason ?? ''} It is a dead letter.`;
 }
 
 function statesOf(

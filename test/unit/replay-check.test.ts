@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import { checkApplication } from '../../cli/replay/check.ts';
 import { checkLines } from '../../cli/replay/check-text.ts';
+import { commandKey } from '../../cli/park/command-key.ts';
+import { parkedKeys } from '../../cli/park/parked-keys.ts';
 import { actor, event } from '../../engine/actor.ts';
 import { JOURNAL_RECORD } from '../../engine/journal.ts';
 import { Task } from '../../engine/task.ts';
@@ -11,6 +13,7 @@ import { add, adder, countEvent, watcher } from '../support/counter.ts';
 import { EngineFixture } from '../support/engine-fixture.ts';
 import { eventually } from '../support/eventually.ts';
 import { logSessionOf } from '../support/log-session.ts';
+import { REMINDERS, say } from '../support/reminders.ts';
 
 let fixture: EngineFixture;
 
@@ -65,6 +68,41 @@ it('J6 finds none in a split deployment either', async () => {
   expect(await check({ deployment: 'split' })).toMatchObject({ keys: [], unchecked: 0 });
 });
 
+it('J7 J8a runs firings, tries, releases and drops again', async () => {
+  await fixture.end();
+  fixture = await EngineFixture.start({ client: new MemoryKafka(), application: REMINDERS });
+  const topology = fixture.topology({ onFailure: { policy: 'ladder', delaysMs: [10, 100_000] } });
+  await fixture.createMissingTopics(topology);
+  const session = logSessionOf(fixture, [topology]);
+  const run = fixture.run({ topology });
+  await run.ready();
+  const [codec, partition] = [fixture.codec, fixture.partitionOf('a')];
+  await fixture.publish(say('a', 'e1', { set: 'remind', inMs: 1, data: 'tea' }));
+  await eventually('it fires', async () => (await fixture.read('reminders')).length === 1);
+  await fixture.publish(say('a', 'e2', { fail: true }), say('a', 'e3', {}));
+  await eventually('it was tried twice', async () => {
+    const queue = (await fixture.restored(partition)).state.parked.get('reminder|a');
+    return queue?.attempt === 2 && queue.messages.length === 2;
+  });
+  for (const act of ['release', 'drop'] as const) {
+    const [parked] = await parkedKeys(session, null);
+    if (parked === undefined) throw new Error('nothing is parked');
+    await commandKey(session, parked, { act, codec });
+  }
+  await eventually('it is dropped', async () => {
+    const { state } = await fixture.restored(partition);
+    return state.parked.size + state.timers.size === 0;
+  });
+  await run.stop();
+  const batches = (await fixture.journal(partition)).flatMap(([, entry]) =>
+    entry.kind === 'batch' ? [entry.batch] : [],
+  );
+  const kinds = new Set(batches.flatMap(({ inputs }) => inputs.map(({ kind }) => kind)));
+  expect([...kinds].toSorted()).toEqual(['command', 'record', 'retry', 'timer']);
+  const found = await checkApplication(session, topology, null);
+  expect(found).toMatchObject({ keys: [], unchecked: 0 });
+});
+
 it('J7 names the keys of a handler that was changed, with what was and what would be', async () => {
   await record();
   const generous = actor<{ total: number }>({
@@ -101,7 +139,7 @@ it('J8a names a parked key that the new code would not have parked', async () =>
   expect(found.keys).toEqual(['adder d']);
   const [first] = found.differences;
   expect(first?.what).toBe('parked');
-  expect((first?.was as readonly unknown[])[0]).toEqual(['HANDLER_THREW', true]);
+  expect((first?.was as readonly unknown[])[0]).toEqual(['push', 'HANDLER_THREW', 1]);
 });
 
 it('J4 leaves out batches whose records the log no longer holds, and says how many', async () => {

@@ -9,6 +9,7 @@ import { EngineFixture } from '../support/engine-fixture.ts';
 import type { EngineRun } from '../support/engine-run.ts';
 import { eventually } from '../support/eventually.ts';
 import { logSessionOf } from '../support/log-session.ts';
+import { REMINDERS, say } from '../support/reminders.ts';
 
 let fixture: EngineFixture;
 let run: EngineRun;
@@ -113,6 +114,37 @@ it('J8a says of a parked message why it waits', async () => {
   expect(event?.handlings).toMatchObject([
     { verdict: 'parked', parked: expect.stringContaining('HANDLER_THREW') },
   ]);
+});
+
+it('E-55 J8a says of a message what became of each try, to its dead letter', async () => {
+  await run.stop();
+  const topology = fixture.topology({ onFailure: { policy: 'ladder', delaysMs: [20, 20] } });
+  await fixture.createMissingTopics(topology);
+  run = fixture.run({ topology });
+  await run.ready();
+  await fixture.publish(add('a', 'bad', { amount: 1, fail: 'throw' }));
+  await eventually('it is set aside', () => run.counts.deadLettered.length === 1);
+  await run.stop();
+  const of = await why('bad');
+  expect(of.events.map(({ relation }) => relation)).toEqual(['asked for']);
+  expect(of.events[0]?.handlings.map(({ kind, verdict }) => [kind, verdict])).toEqual([
+    ['record', 'parked'],
+    ['retry', 'parked'],
+    ['retry', 'parked'],
+  ]);
+  expect(of.events[0]?.handlings[2]?.parked).toMatch(/HANDLER_THREW: .* dead letter/);
+});
+
+it('J8 shows a firing with the message that set the timer', async () => {
+  await fixture.end();
+  fixture = await EngineFixture.start({ client: new MemoryKafka(), application: REMINDERS });
+  run = await fixture.running();
+  await fixture.publish(say('a', 'e1', { set: 'remind/1', inMs: 1, data: 'tea' }));
+  await eventually('it fires', async () => (await fixture.read('reminders')).length === 1);
+  await run.stop();
+  const of = await why('e1');
+  expect(of.events.map(({ relation }) => relation)).toEqual(['asked for', 'effect']);
+  expect(of.events[0]?.handlings.map(({ kind }) => kind)).toEqual(['record', 'timer remind/1']);
 });
 
 it('J5 finds an event that is journaled and not published, and says so', async () => {
