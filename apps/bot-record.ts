@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { hash } from 'node:crypto';
 import { BOT_EVENTS, BOT_RECORDS, type EventEnvelope } from '../avro/index.ts';
 import type { BotOrigin, BotReject, BotRow } from '../connectors/postgres/index.ts';
 import { type Codec, CodecError } from '../engine/codec.ts';
@@ -98,6 +98,7 @@ function rowOf(
 ): BotRow {
   const { envelope, raw } = record;
   const { bot } = envelope;
+  const payload = botPayload(record);
   return {
     ...origin,
     eventId: envelope.event_id,
@@ -111,10 +112,10 @@ function rowOf(
     tradingPair: bot.trading_pair,
     correlationId: envelope.correlation_id,
     causationId: envelope.causation_id === '' ? null : envelope.causation_id,
-    payload: JSON.stringify(botPayload(record)),
+    payload: JSON.stringify(payload),
     raw: raw ?? value,
     rawFormat: raw === null ? 'avro' : 'json',
-    contentHash: createHash('sha256').update(botContent(record)).digest().subarray(0, 16),
+    contentHash: hash('sha256', botContent(record, payload), 'buffer').subarray(0, 16),
     status: backfilled || hinted ? 'backfilled' : 'valid',
   };
 }

@@ -95,7 +95,8 @@ export async function allOf(starts: readonly Promise<void>[]): Promise<void> {
 /** Clock ticks a second, as /proc counts CPU time on Linux. */
 const TICKS = 100;
 
-async function costOf(pid: number): Promise<ProcessCost> {
+/** CPU time and memory of a process that runs. */
+export async function costOf(pid: number): Promise<ProcessCost> {
   const stat = await readFile(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const ticks = Number(fields[11]) + Number(fields[12]);

@@ -1,11 +1,18 @@
 import type { Benchmark } from '../bench/benchmark.ts';
 import { bots } from '../bench/bots.ts';
+import { botsStore } from '../bench/bots-store.ts';
 import { engine, quick } from '../bench/chain.ts';
 import { latency } from '../bench/latency.ts';
 import { UsageError, type Command } from '../command.ts';
 
 /** Every benchmark by the name that follows `bench`. */
-const BENCHMARKS: Readonly<Record<string, Benchmark>> = { latency, engine, quick, bots };
+const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
+  latency,
+  engine,
+  quick,
+  bots,
+  'bots-store': botsStore,
+};
 
 export const command: Command = {
   name: 'bench',

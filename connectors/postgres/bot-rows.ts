@@ -1,3 +1,4 @@
+import { type ArrayValue, arrayLiteral } from './array-literal.ts';
 import type { PositionMove } from './sink-positions.ts';
 
 /** Where a record stood on the log, and who says to have sent it. */
@@ -76,12 +77,10 @@ export interface BotAppendReport {
   readonly redelivered: number;
 }
 
-type Value = string | number | boolean | Uint8Array | null;
-
 interface Column<Row> {
   readonly name: string;
   readonly type: string;
-  readonly of: (row: Row) => Value;
+  readonly of: (row: Row) => ArrayValue;
 }
 
 const ORIGIN: readonly Column<BotOrigin>[] = [
@@ -144,10 +143,10 @@ const NOT_STORED: readonly Column<NotStored>[] = [
 ];
 
 /** One array per column for the statements below. */
-export const eventValues = (rows: readonly BotRow[]): readonly (readonly Value[])[] =>
-  EVENT.map(({ of }) => rows.map(of));
-export const notStoredValues = (rows: readonly NotStored[]): readonly (readonly Value[])[] =>
-  NOT_STORED.map(({ of }) => rows.map(of));
+export const eventValues = (rows: readonly BotRow[]): readonly string[] =>
+  EVENT.map(({ type, of }) => arrayLiteral(type, rows.map(of)));
+export const notStoredValues = (rows: readonly NotStored[]): readonly string[] =>
+  NOT_STORED.map(({ type, of }) => arrayLiteral(type, rows.map(of)));
 
 const given = (columns: readonly Column<never>[]): string => {
   const arrays = columns.map(({ type }, at) => `$${at + 1}::${type}[]`);

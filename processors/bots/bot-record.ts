@@ -61,13 +61,11 @@ export function takeBotJson(raw: Uint8Array, options: ValidateOptions = {}): Bot
 /** One record of `orders` as an SDK or a stranger wrote it: the same rules once more. */
 export function takeBotRecord(record: EventRecord): BotIntake {
   const { envelope, payload, payload_extra } = record as BotRecord;
-  const event = wireOf(record as BotRecord);
-  const failed = validateEnvelope(envelope) ?? validateBotPayload(envelope.event_type, payload);
-  if (failed !== null) return { ok: false, rejection: failed, event };
-  for (const [name, text] of Object.entries(payload_extra)) {
-    const found = validateExtra(name, text);
-    if (found !== null) return { ok: false, rejection: found, event };
-  }
+  const failed =
+    validateEnvelope(envelope) ??
+    validateBotPayload(envelope.event_type, payload) ??
+    validateExtras(payload_extra);
+  if (failed !== null) return { ok: false, rejection: failed, event: wireOf(record as BotRecord) };
   const backfilled = envelope.correlation_id === '';
   const event_id = envelope.event_id.toLowerCase();
   const correlation_id = backfilled ? event_id : envelope.correlation_id.toLowerCase();
@@ -91,12 +89,17 @@ function validateEnvelope(envelope: EventEnvelope): BotRejection | null {
   return validateBotField('event_version', `v${envelope.event_version}`);
 }
 
-function validateExtra(name: string, text: string): BotRejection | null {
-  try {
-    return validateUnknownKey(name, parseExactJson(text));
-  } catch {
-    return rejection(`payload.${name}`, 'NOT_JSON', text);
+function validateExtras(extras: Readonly<Record<string, string>>): BotRejection | null {
+  for (const name in extras) {
+    const text = extras[name] ?? '';
+    try {
+      const found = validateUnknownKey(name, parseExactJson(text));
+      if (found !== null) return found;
+    } catch {
+      return rejection(`payload.${name}`, 'NOT_JSON', text);
+    }
   }
+  return null;
 }
 
 function recordOf(event: BotEvent, raw: Uint8Array): TakenEvent {
@@ -150,26 +153,38 @@ function withDecimals(
 /** The payload as the document has it: known keys that are set, then the others with every digit they had. */
 export function botPayload(record: BotRecord): Readonly<Record<string, unknown>> {
   const { payload, payload_extra } = record;
-  const known = Object.entries(payload).filter(([, value]) => value !== null);
-  const extra = Object.entries(payload_extra).map(([name, text]) => [name, parseExactJson(text)]);
-  return Object.fromEntries([...known, ...extra]) as Readonly<Record<string, unknown>>;
+  const joined: Record<string, unknown> = {};
+  for (const name in payload) if (payload[name] !== null) joined[name] = payload[name];
+  for (const name in payload_extra)
+    Object.defineProperty(joined, name, {
+      value: parseExactJson(payload_extra[name] ?? ''),
+      configurable: true,
+      enumerable: true,
+      writable: true,
+    });
+  return joined;
 }
 
-/** What makes two records the same event said twice, as text: not how it was encoded, nor what carried it (S-41). */
-export function botContent(record: BotRecord): string {
+/**
+ * What makes two records the same event said twice, as text: not how it was encoded, nor what carried it (S-41).
+ */
+export function botContent(record: BotRecord, payload = botPayload(record)): string {
   const { envelope } = record;
   const { event_type, occurred_at, correlation_id, causation_id, producer, bot } = envelope;
-  const payload = Object.entries(botPayload(record)).sort(([left], [right]) =>
-    left < right ? -1 : 1,
-  );
+  const { instance_name, controller_id, connector_name, trading_pair } = bot;
+  const names = Object.keys(payload).sort();
   return JSON.stringify([
     event_type,
     occurred_at,
     correlation_id,
     causation_id,
     producer,
-    ...BOT_TEXTS.map((name) => bot[name]),
-    payload,
+    instance_name,
+    controller_id,
+    connector_name,
+    trading_pair,
+    names,
+    names.map((name) => payload[name]),
   ]);
 }
 

@@ -30,7 +30,7 @@ describe('the envelope of a bot event', () => {
 
   const REQUIRED = BOT_RULES.envelope.filter(({ required }) => required).map(({ name }) => name);
 
-  it.each(REQUIRED)('S-24 needs %s', (name) => {
+  it.each(REQUIRED)('S-04 S-24 needs %s', (name) => {
     expect(failureOf(botEvent('order_created', { [name]: undefined }))).toBe(`${name} REQUIRED`);
     expect(failureOf(botEvent('order_created', { [name]: null }))).toBe(`${name} REQUIRED`);
   });

@@ -1,0 +1,54 @@
+import { writeFile } from 'node:fs/promises';
+import { parseArgs } from 'node:util';
+import { runStore, storeLines } from '../../bench/bots/store.ts';
+import { VoidRunError } from '../../bench/latency/audit.ts';
+import { loadConfig } from '../../apps/config.ts';
+import type { Io } from '../command.ts';
+import type { Benchmark } from './benchmark.ts';
+import { positive } from './number-option.ts';
+
+export const botsStore: Benchmark = {
+  summary: 'events of bots to their three tables, with the lag of each row',
+  usage: `
+Usage: millrace bench bots-store [--rate 10000] [--seconds 60] [--backlog 100000] [--given] [--json <file>]
+
+The sink of bots in a process of its own: rows a second from a backlog, then at a fixed rate, each event sent when it is due; lag
+from then to the transaction that holds its row. On servers of its own (--given: those that the environment names, into an
+empty database). Exit code 3: the run is void, because a row is missing.`,
+
+  async run(args, io) {
+    const { values } = parseArgs({
+      args: [...args],
+      options: {
+        rate: { type: 'string', default: '10000' },
+        seconds: { type: 'string', default: '60' },
+        backlog: { type: 'string', default: '100000' },
+        given: { type: 'boolean', default: false },
+        json: { type: 'string' },
+      },
+    });
+    const plan = {
+      rate: positive('rate', values.rate),
+      seconds: positive('seconds', values.seconds),
+      backlog: positive('backlog', values.backlog),
+      given: values.given ? serversOf(io.env) : null,
+    };
+    try {
+      const report = await runStore(plan, io.err);
+      for (const line of storeLines(report)) io.out(line);
+      if (values.json !== undefined)
+        await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
+      return 0;
+    } catch (error) {
+      if (!(error instanceof VoidRunError)) throw error;
+      io.err(error.message);
+      return 3;
+    }
+  },
+};
+
+function serversOf(env: Io['env']): NonNullable<Parameters<typeof runStore>[0]['given']> {
+  const { kafka, stores } = loadConfig(env);
+  const [broker = ''] = kafka.brokers;
+  return { broker, registryUrl: stores.registryUrl, databaseUrl: stores.databaseUrl };
+}
