@@ -1,7 +1,7 @@
 import type { Actor, Context, Decision, EffectRequest, TimerRequest } from './actor.ts';
 import { CodecError } from './codec.ts';
 import { derivedUuid, hashOf } from './derived-id.ts';
-import type { EmitEncoder, EncodedEmit } from './emit-encoder.ts';
+import type { EmitEncoder, EncodedEmit, InputSource } from './emit-encoder.ts';
 import { EngineError } from './errors.ts';
 import type { ReferenceRead } from './journal.ts';
 import { LIMITS } from './limits.ts';
@@ -26,6 +26,7 @@ export interface DecisionCall {
   readonly cause: Cause;
   /** What derived ids descend from: the id of the input. */
   readonly causeId: string;
+  readonly source?: InputSource;
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
   handle(state: any, context: Context): Decision<any>;
 }
@@ -46,12 +47,13 @@ export class DecisionMaker {
   }
 
   /** The error, if any, parks the key. */
-  decide({ actor, key, cause, causeId, handle }: DecisionCall): DecidedStep | EngineError {
+  decide({ actor, key, cause, causeId, source, handle }: DecisionCall): DecidedStep | EngineError {
     try {
       const reads: ReferenceRead[] = [];
       const context = this.#context(actor.name, causeId, reads);
       const decision = handle(this.#stateOf(actor, key), context);
-      const origin = { key, cause, causeId, time: this.#state.time };
+      const time = this.#state.time;
+      const origin = { key, cause, causeId, time, ...(source && { source }) };
       const emits = this.#encoder.encode(actor, decision.emit ?? [], origin);
       const json = decision.state === undefined ? undefined : toJson(actor.name, decision.state);
       const timers = this.#checked(actor, decision.timers ?? []);

@@ -62,6 +62,14 @@ export interface EmitOrigin {
   /** What derived ids descend from: the id of the input. */
   readonly causeId: string;
   readonly time: Micros;
+  /** The record of the input; absent: it is none. */
+  readonly source?: InputSource;
+}
+
+/** Bytes of a message's record, and where it stood; at null: it comes from the chain. */
+export interface InputSource {
+  readonly value: Uint8Array;
+  readonly at: ParkedMessage['at'] | null;
 }
 
 const utf8 = new TextEncoder();
@@ -91,7 +99,7 @@ export class EmitEncoder {
     let bytes = 0;
     const encoded = emits.map((emit) => {
       if (emit.kind === 'read-model') return this.#readModel(actor, emit);
-      if (emit.kind === 'dead-letter') return this.#deadLetter(actor.name, emit);
+      if (emit.kind === 'dead-letter') return this.#deadLetter(actor.name, emit, origin);
       events += 1;
       return this.#event(actor, emit, origin, events);
     });
@@ -234,9 +242,16 @@ export class EmitEncoder {
     };
   }
 
-  #deadLetter(actor: string, { message, code, reason }: DeadLetterEmit): EncodedEmit {
-    const emit = this.deadMessage(message, { actor, code, reason, attempt: 1, at: null });
-    return { emit, event: null };
+  #deadLetter(
+    actor: string,
+    { message, code, reason }: DeadLetterEmit,
+    { causeId, source }: EmitOrigin,
+  ): EncodedEmit {
+    // What an actor has kept and sets aside later is known by its content only.
+    const own = message.eventId === causeId ? source : undefined;
+    const failure = { actor, code, reason, attempt: 1, at: own?.at ?? null };
+    const emit = this.deadMessage(message, failure);
+    return { emit: own === undefined ? emit : { ...emit, value: own.value }, event: null };
   }
 
   /** A message that is set aside: its record as it came, or encoded where it was none. Throws: EngineError UNKNOWN_EMIT when it is no event of ours. */

@@ -2,7 +2,7 @@ import type { Actor, Context, Decision, EffectResult, Firing, Message } from './
 import type { BatchBuilder } from './batch-builder.ts';
 import { type DecidedStep, DecisionMaker, handlerOf } from './decide.ts';
 import { askedEffect } from './effect-attempt.ts';
-import type { EmitEncoder, EncodedEmit } from './emit-encoder.ts';
+import type { EmitEncoder, EncodedEmit, InputSource } from './emit-encoder.ts';
 import { EngineError } from './errors.ts';
 import { HEADER } from './event.ts';
 import type { Input } from './journal.ts';
@@ -16,7 +16,7 @@ import {
   parkedKey,
   type TaskState,
 } from './task-state.ts';
-import { toBase64 } from './base64.ts';
+import { fromBase64, toBase64 } from './base64.ts';
 import type { Topology } from './topology.ts';
 
 export type InputHead = Omit<Input, 'actor' | 'references'>;
@@ -39,6 +39,7 @@ export interface Call {
   readonly cause: Cause;
   /** Of the message, result or firing. */
   readonly eventId: string;
+  readonly source?: InputSource;
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
   handle(state: any, context: Context): Decision<any>;
 }
@@ -134,15 +135,15 @@ export class Handling {
     this.batch.park({ actor, key, act: 'wait', code, reason, message: null, attempt: 0, due });
   }
 
-  #decide({ actor, key, cause, eventId, handle }: Call): DecidedStep | EngineError {
-    return this.#decisions.decide({ actor, key, cause, causeId: eventId, handle });
+  #decide({ eventId, ...call }: Call): DecidedStep | EngineError {
+    return this.#decisions.decide({ ...call, causeId: eventId });
   }
 
   #runOne(work: Work, queued: number): readonly Work[] {
     const { actor, message, input } = work;
     if (this.isBlocked(actor.name, message.key)) return this.#parkNone(null, work);
     const startedAt = this.#options.stopwatch?.() ?? 0;
-    const call = messageCall(actor, message);
+    const call = messageCall(actor, message, sourceOf(work));
     const step =
       queued > LIMITS.emitsPerInput
         ? new EngineError(
@@ -211,11 +212,10 @@ export class Handling {
     const known = this.#state.parked.get(parkedKey(actor, key));
     const code = error?.code ?? known?.code ?? 'PARKED';
     const reason = error?.message ?? known?.reason ?? '';
-    const { topic, partition, offset } = input;
-    const isRecord = topic !== null && partition !== null && offset !== null;
+    const at = placeOf(input);
     const parked: ParkedMessage = {
       ...message,
-      ...(isRecord ? { at: { topic, partition, offset } } : {}),
+      ...(at && { at }),
       ...(value === undefined ? {} : { bytes: toBase64(value) }),
     };
     const due = this.#dueAfter(1, message);
@@ -301,9 +301,10 @@ export class Handling {
 }
 
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
-function messageCall(actor: Actor<any>, message: Message): Call {
+function messageCall(actor: Actor<any>, message: Message, source?: InputSource): Call {
   const handler = actor.handles[message.type];
   return {
+    ...(source && { source }),
     actor,
     key: message.key,
     cause: causeOf(message),
@@ -315,7 +316,7 @@ function messageCall(actor: Actor<any>, message: Message): Call {
 /** What handles a message of a queue: an event, a result or a firing. null: nothing does any more. */
 // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
 function callOf(actor: Actor<any>, parked: ParkedMessage): Call | null {
-  const { at: _at, bytes: _bytes, ...message } = parked;
+  const { at = null, bytes, ...message } = parked;
   if (message.type.startsWith('effect:')) {
     const { effect, result } = message.payload as { effect: OpenEffect; result: EffectResult };
     return resultCall(actor, effect, result, message.eventId);
@@ -324,7 +325,17 @@ function callOf(actor: Actor<any>, parked: ParkedMessage): Call | null {
     const firing = message.payload as Firing & { readonly cause: Cause };
     return firingCall(actor, { ...firing, key: message.key }, message.eventId);
   }
-  return message.type in actor.handles ? messageCall(actor, message) : null;
+  const source = bytes === undefined ? undefined : { value: fromBase64(bytes), at };
+  return message.type in actor.handles ? messageCall(actor, message, source) : null;
+}
+
+function sourceOf({ input, value }: Pick<Work, 'input' | 'value'>): InputSource | undefined {
+  return value === undefined ? undefined : { value, at: placeOf(input) };
+}
+
+function placeOf({ topic, partition, offset }: InputHead): InputSource['at'] {
+  const isRecord = topic !== null && partition !== null && offset !== null;
+  return isRecord ? { topic, partition, offset } : null;
 }
 
 /** null: the actor has no handler for it. */

@@ -103,6 +103,18 @@ describe('a dead letter that comes back', () => {
     expect(stateOf(driver, 'adder', 'a')).toEqual({ total: 3 });
   });
 
+  it('E-55 has the bytes that came, and their place, also where the actor sets it aside itself', () => {
+    const driver = driverOf();
+    const sent = { ...add('a', 'e1', { amount: 3, fail: 'dead' }), payload_extra: { more: '1' } };
+    driver.publish(sent);
+    expect(letter(driver).value).toEqual(encoded(sent).value);
+    expect(letter(driver).headers).toMatchObject({
+      'x-original-topic': 'adds',
+      'x-original-partition': '0',
+      'x-original-offset': '0',
+    });
+  });
+
   it('J7b is held to the key of the topic where it was', () => {
     const driver = driverOf();
     const { value, headers } = encoded(add('a', 'e1', { amount: 3 }));

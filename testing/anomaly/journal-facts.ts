@@ -111,7 +111,8 @@ export class JournalFacts {
       ledger.plan(partition, batch.n, emit);
       const { headers } = emit;
       const { 'x-original-topic': topic, 'x-original-offset': offset } = headers;
-      if (offset !== undefined)
+      // What an actor set aside was an input like any other.
+      if (offset !== undefined && headers[HEADER.actor] === undefined)
         this.deadLettered.add(`${topic}/${headers['x-original-partition']}/${offset}`);
     }
     this.#checkFused(batch);
