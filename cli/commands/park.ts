@@ -88,8 +88,9 @@ function list(keys: readonly ParkedKey[], json: boolean, io: Io): ExitCode {
     io.out(JSON.stringify({ parked }));
     return 0;
   }
-  for (const { application, task, actor, key, code, reason, messages } of keys) {
-    io.out(`${application}/${task}  ${actor} ${key}  ${messages.length} messages  ${code}`);
+  for (const { application, task, actor, key, code, reason, messages, due } of keys) {
+    const again = due === null ? '' : `  again at ${due}`;
+    io.out(`${application}/${task}  ${actor} ${key}  ${messages.length} messages  ${code}${again}`);
     io.out(`  ${reason}`);
   }
   io.out(`${keys.length} keys are parked.`);

@@ -167,12 +167,24 @@ function waitFindings(where: string, source: SourceWait, nowMs: number): readonl
 }
 
 function parkedFinding(where: string, application: string, { state }: JournalReader): Finding {
-  const [[name, queue] = ['', undefined]] = state.parked;
+  const waiting = [...state.parked].filter(([, { due }]) => due === null);
+  const [[name, queue] = ['', undefined]] = waiting.length > 0 ? waiting : state.parked;
+  const such = `such as ${name.replace('|', ' ')} (${queue?.code ?? ''})`;
+  if (waiting.length === 0)
+    return {
+      level: 'note',
+      code: 'KEYS_PARKED',
+      where,
+      what: `${state.parked.size} keys are on their ladder, ${such}`,
+      remedy:
+        'They are handled again by themselves, then go to the dead letters; millrace park list says when, millrace ' +
+        'park release does it at once.',
+    };
   return {
     level: 'wrong',
     code: 'KEYS_PARKED',
     where,
-    what: `${state.parked.size} keys are parked, such as ${name.replace('|', ' ')} (${queue?.code ?? ''})`,
+    what: `${waiting.length} keys are parked, ${such}`,
     remedy:
       `See millrace park show ${application}; mend the handler, then millrace park release; or park drop, which sends ` +
       `the head to the dead letters. Its messages wait in order, and nothing of them is lost.`,

@@ -1,3 +1,4 @@
+import { isoMicros } from '../../avro/index.ts';
 import type { Message } from '../../engine/actor.ts';
 import { foldJournal } from '../log/journal-fold.ts';
 import type { LogSession } from '../log/log-session.ts';
@@ -12,6 +13,10 @@ export interface ParkedKey {
   readonly code: string;
   readonly reason: string;
   readonly bytes: number;
+  /** How often the first was handled in vain. */
+  readonly attempt: number;
+  /** When it is handled again, ISO 8601; null: when an operator says so. */
+  readonly due: string | null;
   /** Oldest first. */
   readonly messages: readonly Message[];
 }
@@ -28,9 +33,10 @@ export async function parkedKeys(
     for (const [name, queue] of state.parked) {
       const at = name.indexOf('|');
       const place = { actor: name.slice(0, at), key: name.slice(at + 1) };
-      const { code, reason, bytes, messages } = queue;
+      const { code, reason, bytes, attempt, messages } = queue;
       const of = { application: task.application, task: task.partition };
-      found.push({ ...of, ...place, code, reason, bytes, messages });
+      const due = queue.due === null ? null : isoMicros(queue.due);
+      found.push({ ...of, ...place, code, reason, bytes, attempt, due, messages });
     }
   }
   return found;

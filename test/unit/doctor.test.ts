@@ -4,6 +4,7 @@ import { createMetrics } from '../../apps/metrics.ts';
 import { serve } from '../../apps/service-server.ts';
 import { examine } from '../../cli/doctor/examine.ts';
 import { examineService } from '../../cli/doctor/service-findings.ts';
+import { parkedKeys } from '../../cli/park/parked-keys.ts';
 import { JOURNAL_RECORD } from '../../engine/journal.ts';
 import { applyTopics } from '../../kafka/topics.ts';
 import { MemoryKafka } from '../../testing/memory-kafka.ts';
@@ -74,6 +75,25 @@ it('J8a J2 finds parked keys, dead letters and void batches', async () => {
   expect(await codes()).toEqual([`KEYS_PARKED counter/${partition}`, 'DEAD_LETTERS dlq.count.add']);
   const { findings } = await diagnose();
   expect(findings.map(({ code }) => code)).toContain('VOID_BATCHES');
+});
+
+it('E-52 notes keys that are on their ladder, and when they are handled again', async () => {
+  await run.stop();
+  const topology = fixture.topology({ onFailure: { policy: 'ladder', delaysMs: [600_000] } });
+  await fixture.createMissingTopics(topology);
+  run = fixture.run({ topology });
+  await run.ready();
+  await fixture.publish(add('d', 'd1', { amount: 1, fail: 'throw' }));
+  const partition = fixture.partitionOf('d');
+  await eventually('it is on its ladder', async () => {
+    return (await fixture.restored(partition)).state.parked.size === 1;
+  });
+  await run.stop();
+  expect(await codes()).toEqual([]);
+  const found = (await diagnose()).findings.find(({ code }) => code === 'KEYS_PARKED');
+  expect(found).toMatchObject({ level: 'note', where: `counter/${partition}` });
+  const [parked] = await parkedKeys(logSessionOf(fixture), null);
+  expect(parked).toMatchObject({ attempt: 1, due: expect.stringMatching(/^20.*Z$/) as string });
 });
 
 it('J5a finds a task in front of which records wait', async () => {
