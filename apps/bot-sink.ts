@@ -68,12 +68,14 @@ class LettersNotTakenError extends Error {
  */
 export function botSink(options: BotSinkOptions): SinkTarget {
   const { store } = options;
+  const turn = new Turn();
   return {
     name: BOT_SINK,
     topics: BOT_TOPICS,
     // What is gone from the log is noted and reported; the rest is not held up by it.
     mayStartLate: true,
     async positions(partitions) {
+      await turn.settled();
       const wanted = BOT_TOPICS.flatMap((topic) =>
         partitions.map((partition) => ({ topic, partition })),
       );
@@ -86,11 +88,36 @@ export function botSink(options: BotSinkOptions): SinkTarget {
     },
     async write(records, moves) {
       const batch = await read(records, options);
-      await sendLetters(batch.letters, options);
-      const { report, rejects } = await append(batch, moves, options);
-      options.observer.stored(report, rejects);
+      await turn.take(async () => {
+        await sendLetters(batch.letters, options);
+        const { report, rejects } = await append(batch, moves, options);
+        options.observer.stored(report, rejects);
+      });
     },
   };
+}
+
+/**
+ * One batch is stored while the next is read and decoded. What became of it is known when the next one comes, or when
+ * the positions are asked for: after a failure the sink goes on from those.
+ */
+class Turn {
+  #running: Promise<void> = Promise.resolve();
+
+  /** Resolves when the work has begun. Throws: what became of the work before; this one is then not begun. */
+  async take(work: () => Promise<void>): Promise<void> {
+    const before = this.#running;
+    this.#running = Promise.resolve();
+    await before;
+    this.#running = work();
+    this.#running.catch(() => {});
+  }
+
+  /** Resolves when nothing is under way, however it ended. */
+  async settled(): Promise<void> {
+    await this.#running.catch(() => {});
+    this.#running = Promise.resolve();
+  }
 }
 
 interface ReadBatch {

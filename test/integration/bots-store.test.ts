@@ -1,6 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { botReportRows } from '../../connectors/postgres/index.ts';
+import { botReportRows, StoreError } from '../../connectors/postgres/index.ts';
 import { BotRig } from '../support/bot-rig.ts';
 import { botEvent, botEventWith, jsonBytes } from '../support/bot-events.ts';
 
@@ -180,6 +180,26 @@ describe('the store of bot events', () => {
     await rig.send(rig.avro(late));
     await rig.drain();
     expect(await storedOf(late['event_id'])).toHaveLength(1);
+  });
+});
+
+describe('a store that does not take a batch', () => {
+  it('S-36 gets it again, also when nothing follows it', async () => {
+    const instance_name = ownInstance();
+    let refused = 0;
+    const failing = new Proxy(rig.store, {
+      get(store, name: keyof typeof rig.store) {
+        const member = store[name] as (...args: unknown[]) => unknown;
+        if (name !== 'append' || refused >= 2) return member.bind(store);
+        refused += 1;
+        return () => Promise.reject(new StoreError('STORE_AWAY', 'away for a moment'));
+      },
+    });
+    const events = Array.from({ length: 20 }, () => botEvent('risk_decision', { instance_name }));
+    await rig.send(...events.map((event) => rig.avro(event)));
+    await rig.drain(failing);
+    expect(refused).toBe(2);
+    expect((await reportOf(instance_name)).counts).toMatchObject([{ stored: 20, duplicate: 0 }]);
   });
 });
 

@@ -106,17 +106,18 @@ export class BotRig {
     if (failed) throw new Error(`${failed.topic} did not take a record`);
   }
 
-  sink(onStored: () => void = () => {}): Sink {
-    const { store, codec, producer, names } = this;
-    const observer = { stored: onStored };
+  /** `store`: that of the rig, or one that fails at times. */
+  sink(store: Pick<BotStore, keyof BotStore> = this.store): Sink {
+    const { codec, producer, names } = this;
+    const observer = { stored: () => {} };
     const target = botSink({ store, codec, producer, names, observer, log: quiet });
     const reader = this.kafka.reader();
     return new Sink({ target, reader, names, partitions: PARTITIONS, log: quiet });
   }
 
   /** Runs a sink until everything on the topics is stored. */
-  async drain(): Promise<void> {
-    const sink = this.sink();
+  async drain(store?: Pick<BotStore, keyof BotStore>): Promise<void> {
+    const sink = this.sink(store);
     try {
       await eventually('the sink has stored everything', () => this.isDrained(), 60_000);
     } finally {
