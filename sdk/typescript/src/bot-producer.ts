@@ -11,7 +11,7 @@ import type {
   Emitted,
   Upstream,
 } from './event.ts';
-import { type BotIdentity, eventOf, frameOf } from './event-builder.ts';
+import { type BotIdentity, eventOf, frameOf, NO_OPTIONS } from './event-builder.ts';
 import { LIMITS } from './limits.ts';
 import { Outbox, type WhenFull } from './outbox.ts';
 import { ProducerHome } from './producer-home.ts';
@@ -217,7 +217,7 @@ export class BotProducer implements Chain {
     const emit = async (
       type: BotEventType,
       payload: Readonly<Record<string, unknown>>,
-      options: EmitOptions = {},
+      options: EmitOptions = NO_OPTIONS,
     ): Promise<Emitted> => {
       const event = eventOf(this.#identity, { type, payload, options, upstream });
       const settled = Promise.withResolvers<void>();
@@ -235,7 +235,7 @@ export class BotProducer implements Chain {
     const nowait = async (
       type: BotEventType,
       payload: Readonly<Record<string, unknown>>,
-      options: EmitOptions = {},
+      options: EmitOptions = NO_OPTIONS,
     ): Promise<Emitted | null> => {
       const event = eventOf(this.#identity, { type, payload, options, upstream });
       return (await this.#buffer(event, options, null)) ? emittedOf(event) : null;

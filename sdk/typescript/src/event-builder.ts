@@ -28,6 +28,8 @@ type Writable<Value> = { -readonly [Key in keyof Value]: Value[Key] };
 
 const VERSION = 'v1';
 const NO_META: EntryMeta = {};
+/** Of a call that gives none. */
+export const NO_OPTIONS: EmitOptions = {};
 
 /** The event of a call. Throws: BotError INVALID_EVENT. Source: S-15, S-16. */
 export function eventOf(identity: BotIdentity, call: EmitCall): BotEvent {
@@ -38,7 +40,7 @@ export function eventOf(identity: BotIdentity, call: EmitCall): BotEvent {
     event_id,
     event_type: type,
     event_version: VERSION,
-    ts_utc: options.ts_utc ?? new Date().toISOString(),
+    ts_utc: options.ts_utc ?? nowText(),
     producer: identity.producer,
     instance_name: identity.instance_name,
     controller_id: identity.controller_id,
@@ -49,7 +51,7 @@ export function eventOf(identity: BotIdentity, call: EmitCall): BotEvent {
     payload,
   } as Writable<BotEvent>;
   // What each event of this producer says was checked when it was opened.
-  const isUsual = upstream === null && Object.keys(options).length === 0;
+  const isUsual = upstream === null && options === NO_OPTIONS;
   const inEnvelope = isUsual ? null : envelopeProblem(event as never);
   const found = inEnvelope ?? payloadProblem(type, payload);
   if (found !== null) throw invalid(found);
@@ -59,11 +61,36 @@ export function eventOf(identity: BotIdentity, call: EmitCall): BotEvent {
 
 /** What of an event is kept until the broker has it. Throws: BotError INVALID_EVENT: too large. */
 export function frameOf(event: BotEvent, traceparent: string | undefined): Frame {
-  const frame = encodeFrame(
-    traceparent === undefined ? NO_META : { traceparent },
-    JSON.stringify(event),
-  );
+  const frame = encodeFrame(traceparent === undefined ? NO_META : { traceparent }, jsonOf(event));
   const { length } = frame.spooled.json;
   if (length > RULES.limits.eventBytes) throw tooLarge(length);
   return frame;
+}
+
+let lastNow = { ms: -1, text: '' };
+
+/** Many events fall into one millisecond. */
+function nowText(): string {
+  const ms = Date.now();
+  if (ms !== lastNow.ms) lastNow = { ms, text: new Date(ms).toISOString() };
+  return lastNow.text;
+}
+
+let lastIdentity = { of: '', json: '' };
+
+/** As JSON.stringify has it, in half the time: what the rules let through as an id, a type or a time needs no escapes. */
+function jsonOf(event: BotEvent): string {
+  const { producer, instance_name, controller_id, connector_name, trading_pair } = event;
+  const of = `${producer}\0${instance_name}\0${controller_id}\0${connector_name}\0${trading_pair}`;
+  if (of !== lastIdentity.of) {
+    const identity = { producer, instance_name, controller_id, connector_name, trading_pair };
+    lastIdentity = { of, json: JSON.stringify(identity).slice(1, -1) };
+  }
+  const { event_id, event_type, event_version, ts_utc, correlation_id, causation_id } = event;
+  const follows = typeof causation_id === 'string' ? `"causation_id":"${causation_id}",` : '';
+  return (
+    `{"event_id":"${event_id}","event_type":"${event_type}","event_version":"${event_version}",` +
+    `"ts_utc":"${ts_utc}",${lastIdentity.json},"correlation_id":"${correlation_id}",${follows}` +
+    `"payload":${JSON.stringify(event.payload)}}`
+  );
 }
