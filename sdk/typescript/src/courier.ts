@@ -77,7 +77,9 @@ export class Courier {
   }
 
   start(): void {
-    this.#running = this.#run();
+    this.#running = this.#run().catch((error: unknown) => {
+      this.#lastError = `nothing is sent any more: ${(error as Error).message}; open the producer again`;
+    });
   }
 
   /** Ends at once. Events that are not acknowledged stay in the spool. */
@@ -216,11 +218,12 @@ export class Courier {
     this.#saidAt = performance.now();
     this.#saidNext = next;
     const producer_id = producerText(this.#acknowledged);
+    const key = `${producer_id}/${TOPIC}`;
     const value = JSON.stringify({ producer_id, topic: TOPIC, sent: sequences });
     const record = {
       topic: this.#options.topicPrefix + SENT_TOPIC,
-      partition: partitionOfKey(producer_id, partitions),
-      key: Buffer.from(producer_id),
+      partition: partitionOfKey(key, partitions),
+      key: Buffer.from(key),
       value: Buffer.from(value),
       headers: {},
     };

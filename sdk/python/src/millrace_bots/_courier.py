@@ -85,6 +85,17 @@ class Courier:
         self._outbox.abandon(list(self._given), error)
 
     def _run(self) -> None:
+        try:
+            self._deliver()
+        except Exception as error:  # whatever it is, it must not end unseen
+            self._outbox.last_error = (
+                f"nothing is sent any more: {error!r}; open the producer again"
+            )
+            return
+        self._home.progressed(self._progress(), at_once=True)
+
+    def _deliver(self) -> None:
+        """Until it is closed."""
         while not self._stop.is_set():
             if self._producer is None and not self._is_ready():
                 continue
@@ -113,7 +124,6 @@ class Courier:
             self._producer.purge()
             self._producer.poll(0)
             self._settle()
-        self._home.progressed(self._progress(), at_once=True)
 
     def _is_ready(self) -> bool:
         """A client, the schemas' ids and the number of partitions. False: one of them is away."""
@@ -259,13 +269,14 @@ class Courier:
         if self._producer is None or state.partitions is None or said == state.next:
             return
         self._said = (time.monotonic(), state.next)
+        key = f"{state.producer}/{TOPIC}"
         value = {"producer_id": state.producer, "topic": TOPIC, "sent": state.sequences}
         try:
             self._producer.produce(
                 self._prefix + SENT_TOPIC,
                 json.dumps(value, separators=(",", ":")).encode(),
-                state.producer.encode(),
-                partition_of(state.producer, state.partitions),
+                key.encode(),
+                partition_of(key, state.partitions),
             )
         except (BufferError, KafkaException):
             pass
