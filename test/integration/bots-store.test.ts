@@ -1,5 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { AvroCodec, extendSchemas, loadSchemas, type NamedSchema } from '../../avro/index.ts';
+import { runCommand } from '../../cli/main.ts';
 import { botReportRows, StoreError } from '../../connectors/postgres/index.ts';
 import { BotRig } from '../support/bot-rig.ts';
 import { botEvent, botEventWith, jsonBytes } from '../support/bot-events.ts';
@@ -269,5 +271,52 @@ describe('what producers say they sent', () => {
     const everything = { from: null, to: null, instance: null };
     const { gaps } = await botReportRows(rig.events.database, everything);
     expect(gaps).toMatchObject([{ topic: 'orders', partition: 0, from: at, to: at + 1 }]);
+  });
+});
+
+describe('millrace schema check --records', () => {
+  const check = async () => {
+    const lines: string[] = [];
+    const io = {
+      out: (line: string) => lines.push(line),
+      err: (line: string) => lines.push(line),
+      env: { ...process.env, TOPIC_PREFIX: own.names.prefix },
+    };
+    const code = await runCommand(['schema', 'check', '--records'], io);
+    return { code, text: lines.join('\n') };
+  };
+  let own: BotRig;
+  beforeAll(async () => {
+    own = await BotRig.open('bots-schema');
+  }, 60_000);
+  afterAll(() => own?.close());
+
+  it('S-44 reads the oldest records by the schemas of today, and says which it cannot', async () => {
+    const record = { ...own.avro(botEvent('order_filled')), partition: 0 };
+    // As a version wrote it that had one optional key more.
+    const schemas = loadSchemas();
+    const written = schemas.get('millrace.bots.v1.OrderFilled');
+    const text = JSON.stringify(written).replace(
+      '{"name":"fill_id"',
+      '{"name":"venue","type":["null","string"],"default":null},{"name":"fill_id"',
+    );
+    const later = await AvroCodec.start({
+      registryUrl: process.env['SCHEMA_REGISTRY_URL'] ?? '',
+      topicPrefix: own.names.prefix,
+      subjects: [{ topic: 'orders', record: 'millrace.bots.v1.OrderFilled' }],
+      schemas: extendSchemas(schemas, [JSON.parse(text) as NamedSchema]),
+    });
+    const { value } = own.codec.decode(record.value ?? Buffer.alloc(0));
+    const bytes = later.encode('orders', 'millrace.bots.v1.OrderFilled', value);
+    await own.send({ ...record, value: bytes });
+    expect(await check()).toMatchObject({
+      code: 0,
+      text: expect.stringContaining('1 of 1 oldest records can be read') as string,
+    });
+    await own.send({ ...record, partition: 1, value: Buffer.from('no avro at all') });
+    expect(await check()).toMatchObject({
+      code: 1,
+      text: expect.stringContaining('orders/1 at 0 cannot be read') as string,
+    });
   });
 });

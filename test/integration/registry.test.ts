@@ -67,10 +67,10 @@ describe('schemas in the registry', () => {
   it('K-07 stand under their topic and record, and their ids stand in the bytes', async () => {
     const prefix = freshPrefix();
     const codec = await start(prefix);
-    const subjects = (await registry.subjects()).filter((name) => name.startsWith(prefix));
-    expect([...subjects].sort()).toEqual(
-      SUBJECTS.map((record) => subjectOf(record, prefix)).sort(),
-    );
+    // Asked one by one: the registry lists its first 1,000 subjects and no more.
+    const names = SUBJECTS.map((record) => subjectOf(record, prefix));
+    const found = await Promise.all(names.map((name) => registry.latest(name)));
+    expect(names.filter((_, at) => found[at] === null)).toEqual([]);
     const bytes = Buffer.from(codec.encode('intents', SUBMITTED, submitted()));
     expect(bytes[0]).toBe(0);
     const text = await registry.schemaById(bytes.readUInt32BE(1));
