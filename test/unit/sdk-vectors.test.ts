@@ -4,6 +4,7 @@ import { AvroCodec, BOT_RECORDS } from '../../avro/index.ts';
 import { producerOf, takeSequence } from '../../engine/producer-marks.ts';
 import type { ProducerMark } from '../../engine/journal.ts';
 import { murmur2, partitionOf } from '../../kafka/partitioner.ts';
+import { takeBotJson } from '../../processors/bots/index.ts';
 import { CONTRACT_FILES, contractText } from '../../scripts/generate-sdk-contract.ts';
 import { problemOf } from '../../sdk/typescript/src/check.ts';
 import { CONTRACT, RULES } from '../../sdk/typescript/src/contract.ts';
@@ -93,6 +94,24 @@ describe('the vectors, by the TypeScript SDK', () => {
 });
 
 describe('the vectors, by the server', () => {
+  it.each(events)('$row $name', ({ event, problem }) => {
+    const taken = takeBotJson(Buffer.from(JSON.stringify(event)));
+    const found = taken.ok ? null : taken.rejection;
+    expect(found === null ? null : { field: found.field, code: found.code }).toEqual(problem);
+  });
+
+  it.each(records.records)('S-28 S-40 makes the same record of the JSON of $name', (vector) => {
+    const taken = takeBotJson(Buffer.from(vector.json));
+    if (!taken.ok) throw new Error(taken.rejection.message);
+    const { record } = taken.taken;
+    const event = JSON.parse(vector.json) as BotEvent;
+    const trace_id = vector.traceparent?.split('-')[1] ?? null;
+    const envelope = { ...record.envelope, trace_id };
+    const name = RULES.events[event.event_type]?.record ?? '';
+    const bytes = Buffer.from(codec.encode('orders', name, { ...record, envelope, raw: null }));
+    expect(bytes.subarray(FRAMING_BYTES).toString('hex')).toBe(vector.avro);
+  });
+
   it.each(partitions)('K-05 S-42 hashes "$key" as Java does', (vector) => {
     const key = Buffer.from(vector.key);
     expect(murmur2(key)).toBe(vector.murmur2);
