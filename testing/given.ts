@@ -6,8 +6,11 @@ import type {
   EffectRequest,
   EffectResult,
   Emit,
+  Firing,
   Message,
+  TimerRequest,
 } from '../engine/actor.ts';
+import { handlerOf } from '../engine/decide.ts';
 import { derivedUuid, hashOf } from '../engine/derived-id.ts';
 import type { Envelope, Micros } from '../engine/event.ts';
 import { type ImpureHandlerError, sanitizedActor } from './sanitizer.ts';
@@ -28,11 +31,12 @@ export interface Expected<State> {
   readonly state?: State | null;
   readonly emit?: readonly Emit[];
   readonly effects?: readonly EffectRequest[];
+  readonly timers?: readonly TimerRequest[];
 }
 
 export interface Given<State> {
-  /** Hands a message to its handler, or an effect's result to its own. */
-  when(input: Message | EffectResult): Then<State>;
+  /** Hands a message to its handler, or an effect's result or a timer's firing to its own. */
+  when(input: Message | EffectResult | Firing): Then<State>;
 }
 
 export interface Then<State> {
@@ -40,6 +44,7 @@ export interface Then<State> {
   readonly state: State;
   readonly emit: readonly Emit[];
   readonly effects: readonly EffectRequest[];
+  readonly timers: readonly TimerRequest[];
   /**
    * Goes on from here when the decision is the expected one.
    *
@@ -53,7 +58,7 @@ export const GIVEN_TIME: Micros = 1_767_323_045_000_006;
 
 /**
  * Runs the handlers of one actor by themselves: `given(actor, history).when(message).then({ emit })`. It
- * holds them to the engine's rules: states survive JSON, only declared emits and references are used, and the same
+ * holds them to the engine's rules: states survive JSON, only declared emits, references and timers are used, and the same
  * input gives the same decision.
  */
 export function given<State>(actor: Actor<State>, history: History<State> = {}): Given<State> {
@@ -68,14 +73,17 @@ export function given<State>(actor: Actor<State>, history: History<State> = {}):
       const state = kept ?? actor.state.initial();
       const emit = (decision.emit ?? []).map((each) => declared(actor, each));
       const effects = decision.effects ?? [];
+      const timers = (decision.timers ?? []).map((each) => handled(actor, each));
       return {
         state,
         emit,
         effects,
+        timers,
         then(expected) {
           if (expected.state !== undefined) deepStrictEqual(kept, expected.state);
           if (expected.emit !== undefined) deepStrictEqual(emit, expected.emit);
           if (expected.effects !== undefined) deepStrictEqual(effects, expected.effects);
+          if (expected.timers !== undefined) deepStrictEqual(timers, expected.timers);
           return given(actor, { ...history, state });
         },
       };
@@ -122,13 +130,18 @@ function envelopeOf(message: Omit<Message, 'payload' | 'envelope'>): Envelope {
 function decide<State>(
   actor: Actor<State>,
   state: State,
-  input: Message | EffectResult,
+  input: Message | EffectResult | Firing,
   history: History<State>,
 ): Decision<State> {
   if ('type' in input) {
     const handler = actor.handles[input.type];
     if (handler === undefined) throw new Error(`${actor.name} does not handle ${input.type}`);
     return handler(state, input, contextOf(actor, input.eventId, history));
+  }
+  if ('due' in input) {
+    const handler = actor.timers?.[handlerOf(input.name)];
+    if (handler === undefined) throw new Error(`${actor.name} has no timer ${input.name}`);
+    return handler(state, input, contextOf(actor, `${input.name}@${input.due}`, history));
   }
   const handler = actor.effects?.[input.name];
   if (handler === undefined) throw new Error(`${actor.name} takes no result of ${input.name}`);
@@ -162,4 +175,9 @@ function declared<State>(actor: Actor<State>, emit: Emit): Emit {
   const name = emit.kind === 'event' ? emit.type : emit.kind === 'read-model' ? emit.topic : null;
   if (name === null || actor.emits.includes(name)) return emit;
   throw new Error(`${actor.name} emits ${name} without declaring it`);
+}
+
+function handled<State>(actor: Actor<State>, timer: TimerRequest): TimerRequest {
+  if (actor.timers?.[handlerOf(timer.name)] !== undefined) return timer;
+  throw new Error(`${actor.name} sets timer ${timer.name} without a handler in its 'timers'`);
 }

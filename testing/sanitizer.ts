@@ -57,6 +57,7 @@ export function sanitizedActor<State>(
     ...actor,
     handles: every(actor.handles),
     ...(actor.effects === undefined ? {} : { effects: every(actor.effects) }),
+    ...(actor.timers === undefined ? {} : { timers: every(actor.timers) }),
   };
 }
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { actor, event } from '../../engine/actor.ts';
+import { actor, cancelTimer, event, setTimer } from '../../engine/actor.ts';
 import type { Decision } from '../../engine/actor.ts';
 import { given, messageOf } from '../../testing/given.ts';
 import { add, counterDriver } from '../support/counter.ts';
@@ -52,6 +52,29 @@ const CHEATS: readonly (readonly [string, Parameters<typeof cheat>[0], RegExp])[
 describe('the sanitizer', () => {
   it.each(CHEATS)('J8 catches a handler that uses %s', (_what, handle, found) => {
     expect(() => run(handle)).toThrow(found);
+  });
+
+  it('J8 catches the handler of a timer', () => {
+    const late = actor<Total>({
+      ...cheat((_state, _message) => ({ timers: [setTimer('tick', 0)] })),
+      timers: { tick: () => ({ state: { total: Date.now() } }) },
+    });
+    const driver = counterDriver({ definition: { actors: [late] } });
+    expect(() => driver.publish(add('k', 'e1', { amount: 1 }))).toThrow(/handling tick, uses Date/);
+  });
+
+  it('J8 given runs the handler of a timer, and wants one for each that is set', () => {
+    const ticking = actor<Total>({
+      ...cheat((state) => ({ state, timers: [setTimer('tick/1', 5, 'x'), cancelTimer('tick/2')] })),
+      timers: { tick: ({ total }, { due }) => ({ state: { total: total + due } }) },
+    });
+    given(ticking)
+      .when(messageOf('count.add', {}))
+      .then({ timers: [setTimer('tick/1', 5, 'x'), cancelTimer('tick/2')] })
+      .when({ name: 'tick/1', due: 5, data: 'x' })
+      .then({ state: { total: 5 } });
+    const { timers: _none, ...deaf } = ticking;
+    expect(() => given(deaf).when(messageOf('count.add', {}))).toThrow(/tick\/1 without a handler/);
   });
 
   it('J8 catches a handler that hides what it does', () => {
