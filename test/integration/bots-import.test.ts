@@ -90,13 +90,15 @@ describe('millrace bots import', () => {
     const intake = new BotIntake({ ...rig, partitions: 2, partitionOf, source: 'legacy_file' });
     const { names } = rig;
     let requests = 0;
+    let unheard = 0;
     const cutOff = {
       ...rig.producer,
       // The second batch is on the log, and nobody heard of it.
       send: async (records: readonly RecordToSend[]) => {
         const results = await rig.producer.send(records);
-        if (++requests === 2) throw new Error('killed');
-        return results;
+        if (++requests < 2) return results;
+        unheard = records.length;
+        throw new Error('killed');
       },
     };
     const options: Omit<ImportOptions, 'producer'> = {
@@ -126,7 +128,8 @@ describe('millrace bots import', () => {
       explained: { duplicate: 0 },
       unexplained: 0,
     });
-    expect(redelivered).toBeGreaterThan(0);
+    expect(unheard).toBeGreaterThan(0);
+    expect(redelivered).toBe(unheard);
   });
 
   it('refuses a file that is not there, and a time that is none', async () => {

@@ -185,6 +185,24 @@ describe('the store of bot events', () => {
   });
 });
 
+describe('records that are read again', () => {
+  it('S-36 S-41 change nothing, however they came', async () => {
+    const instance_name = ownInstance();
+    const event = botEvent('risk_decision', { instance_name });
+    const bad = { ...botEventWith('risk_decision', { decision: 'deny' }), instance_name };
+    await rig.send(rig.avro(event), rig.json(event), rig.json(bad));
+    await rig.drain();
+    const { counts } = await reportOf(instance_name);
+    expect(counts).toMatchObject([
+      { stored: 1, duplicate: 0 },
+      { stored: 0, duplicate: 1, invalid: 1 },
+    ]);
+    await rig.database.query(`UPDATE positions SET next = 0 WHERE sink = 'bot-store'`);
+    await rig.drain();
+    expect((await reportOf(instance_name)).counts).toEqual(counts);
+  });
+});
+
 describe('a store that does not take a batch', () => {
   it('S-36 gets it again, also when nothing follows it', async () => {
     const instance_name = ownInstance();
