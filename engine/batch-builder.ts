@@ -158,6 +158,8 @@ export class BatchBuilder {
       effects: this.#effects,
       references: this.#references,
       watermarks: [...this.#watermarks.values()],
+      seen_sets: [],
+      again: null,
     };
   }
 }

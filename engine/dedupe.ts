@@ -70,7 +70,7 @@ export class Dedupe {
  * A letter that one actor set aside is no duplicate of the event that the others have taken; the same letter sent
  * twice is one. One that nobody took is known by its event id, like any other record. null: it is no such letter.
  */
-function letterOf(headers: Headers): string | null {
+export function letterOf(headers: Headers): string | null {
   const from = headers[HEADER.redrivenFrom];
   return from === undefined || headers[HEADER.actor] === undefined ? null : `redriven ${from}`;
 }

@@ -24,7 +24,10 @@ export class EmitFloor {
   }
 
   /** Order: every confirmed batch, with the place just before it. */
-  add(place: JournalPlace, { n, emits, watermarks }: Batch): void {
+  add(
+    place: JournalPlace,
+    { n, emits, watermarks }: Pick<Batch, 'n' | 'emits' | 'watermarks'>,
+  ): void {
     for (const watermark of watermarks) this.#marks.set(outputOf(watermark), watermark);
     if (emits.length > 0) {
       const last = new Map(emits.map((emit) => [outputOf(emit), emit.index]));

@@ -1,5 +1,6 @@
 import { EngineError } from './errors.ts';
 import {
+  type Anchor,
   type Batch,
   type Fence,
   type JournaledEmit,
@@ -102,7 +103,7 @@ export class JournalReader {
     else {
       const body = entry.kind === 'batch' ? entry.batch : entry.anchor;
       if (body.fence === behind.fence && body.n === behind.n + 1) {
-        if (entry.kind === 'batch') this.#keepEmits(offset, entry.batch);
+        this.#keepEmits(offset, entry.kind === 'batch' ? entry.batch : emitsOf(entry.anchor));
         behind.n = body.n;
       }
     }
@@ -121,7 +122,7 @@ export class JournalReader {
     this.#behind = null;
   }
 
-  #keepEmits(offset: number, batch: Batch): void {
+  #keepEmits(offset: number, batch: EmitsOf): void {
     this.emitFloor.add({ offset, fence: batch.fence, n: batch.n - 1 }, batch);
     this.#keepUnpublished(batch);
   }
@@ -137,7 +138,8 @@ export class JournalReader {
       entry.anchor.fence === this.lastFence?.offset &&
       entry.anchor.n === this.state.n + 1
     ) {
-      this.state.n = entry.anchor.n;
+      this.#keepEmits(offset, emitsOf(entry.anchor));
+      this.state.applyAnchor(entry.anchor);
     } else {
       this.voidBatches += 1;
       return false;
@@ -149,7 +151,7 @@ export class JournalReader {
     return batch.fence === this.lastFence?.offset && batch.n === this.state.n + 1;
   }
 
-  #keepUnpublished(batch: Batch): void {
+  #keepUnpublished(batch: EmitsOf): void {
     for (const emit of batch.emits) {
       const output = outputOf(emit);
       const waiting = this.unpublished.get(output);
@@ -167,6 +169,13 @@ export class JournalReader {
   }
 }
 
+type EmitsOf = Pick<Batch, 'fence' | 'n' | 'emits' | 'watermarks'>;
+
+/** An anchor emits nothing; its watermarks stand as a batch's do. */
+function emitsOf({ fence, n, watermarks }: Anchor): EmitsOf {
+  return { fence, n, emits: [], watermarks };
+}
+
 function fenceOfAnchor(entry: Extract<JournalEntry, { kind: 'anchor' }>, offset: number): Fence {
   if (entry.anchor.fence >= offset)
     throw new EngineError(
@@ -176,8 +185,8 @@ function fenceOfAnchor(entry: Extract<JournalEntry, { kind: 'anchor' }>, offset:
         `restore the journal topic from a backup or reset the application.`,
     );
   return {
-    application: '',
-    task: -1,
+    application: entry.anchor.application,
+    task: entry.anchor.task,
     member: '',
     host: '',
     generation: -1,

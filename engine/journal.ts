@@ -100,6 +100,21 @@ export interface Seen {
   readonly event_id: string;
 }
 
+/** All event ids of a key, oldest first, in place of what was known. */
+export interface SeenSet {
+  readonly key: string;
+  readonly event_ids: readonly string[];
+}
+
+/** Says that a batch holds nothing new: it puts live records again behind an anchor (J9). */
+export interface Again {
+  /** Offset of the anchor, and its time. */
+  readonly anchor: number;
+  readonly time: Micros;
+  /** All are put again now: the log may begin at that anchor. */
+  readonly is_last: boolean;
+}
+
 /** Set (due not null) or cancelled (due null). */
 export interface TimerChange {
   readonly actor: string;
@@ -110,8 +125,11 @@ export interface TimerChange {
   readonly setter: string;
 }
 
-/** push: a message goes behind a blocked (actor, key); shift: the head is taken away; wait: when it is tried again. */
-export type ParkedAct = 'push' | 'shift' | 'wait';
+/**
+ * push: a message goes behind a blocked (actor, key); shift: the head is taken away; wait: when it is tried again; anew:
+ * the queue, whatever was known of it, begins with this message.
+ */
+export type ParkedAct = 'push' | 'shift' | 'wait' | 'anew';
 
 /** A change of the queue of a blocked (actor, key). */
 export interface ParkedChange {
@@ -178,10 +196,14 @@ export interface Batch {
   readonly effects: readonly EffectChange[];
   readonly references: readonly ReferenceChange[];
   readonly watermarks: readonly Watermark[];
+  readonly seen_sets: readonly SeenSet[];
+  readonly again: Again | null;
 }
 
-/** What a log that has been cleaned begins with (J9). Written from the cleaning step on; read always. */
+/** What a log that has been cleaned begins with (J9). */
 export interface Anchor {
+  readonly application: string;
+  readonly task: number;
   readonly fence: number;
   readonly n: number;
   readonly time: Micros;

@@ -12,6 +12,8 @@ export const LIMITS = {
   parkedMessagesPerKey: 10_000,
   /** Bytes of JSON behind one blocked (actor, key). */
   parkedBytesPerKey: 16 * 1024 * 1024,
+  /** Finished anchors that a task knows: where its journal may begin (J9). */
+  anchors: 64,
   /** Timers set in one task: each is held in memory. */
   timersPerTask: 200_000,
   /** Emits that one input may cause, chain included: a loop in a topology must not hang its task. */

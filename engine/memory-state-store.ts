@@ -19,6 +19,13 @@ export class MemoryStateStore implements StateStore {
     return entries.sort(([left], [right]) => (left < right ? -1 : 1));
   }
 
+  page(table: string, after: string | null, limit: number): ReturnType<StateStore['page']> {
+    const all = [...(this.#tables.get(table)?.keys() ?? [])].sort();
+    const from = after === null ? 0 : all.findIndex((key) => key > after);
+    const keys = from === -1 ? [] : all.slice(from, from + limit);
+    return { keys, next: keys.length < limit ? null : (keys.at(-1) ?? null) };
+  }
+
   write(changes: readonly StoreChange[], checkpoint: Checkpoint): Promise<void> {
     try {
       this.#put(changes, checkpoint);

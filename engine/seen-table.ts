@@ -15,6 +15,8 @@ export interface SeenSets extends Iterable<[string, Set<string>]> {
   get(key: string): Set<string> | undefined;
   /** True when the key's oldest event id was forgotten for it. */
   add(key: string, eventId: string): boolean;
+  /** Puts these in place of what was known, oldest first. */
+  replace(key: string, eventIds: readonly string[]): void;
 }
 
 const TABLE = 'seen';
@@ -28,6 +30,10 @@ export class MemorySeenSets extends Map<string, Set<string>> implements SeenSets
     let ids = this.get(key);
     if (ids === undefined) this.set(key, (ids = new Set()));
     return added(ids, eventId);
+  }
+
+  replace(key: string, eventIds: readonly string[]): void {
+    this.set(key, new Set(eventIds));
   }
 }
 
@@ -60,6 +66,14 @@ export class SeenTable implements SeenSets, Kept {
     const forgot = added(known.ids, eventId);
     this.#values.set(key, { count: known.count + 1, ids: known.ids });
     return forgot;
+  }
+
+  replace(key: string, eventIds: readonly string[]): void {
+    const known = this.#values.get(key);
+    if (!this.#before.has(key)) this.#before.set(key, known?.count ?? 0);
+    // Counted on, so that every row of the old ones is rewritten or given up.
+    const count = (known?.count ?? 0) + eventIds.length;
+    this.#values.set(key, { count, ids: new Set(eventIds) });
   }
 
   *[Symbol.iterator](): Iterator<[string, Set<string>]> {

@@ -46,6 +46,15 @@ export interface StateStore {
   /** Every key and value of a table, by key. Throws: as `get`. */
   entries(table: string): Iterable<readonly [string, string]>;
   /**
+   * Some keys of a table, in no particular order; `next` goes into the next call, null: that was all. What is written
+   * between two calls is or is not among them. Throws: as `get`.
+   */
+  page(
+    table: string,
+    after: string | null,
+    limit: number,
+  ): { readonly keys: readonly string[]; readonly next: string | null };
+  /**
    * All of the changes and the checkpoint, or nothing of it.
    * Throws: EngineError STORE_FAILED (retake), also for a checkpoint that is not above the one stored.
    */

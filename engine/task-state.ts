@@ -2,6 +2,7 @@ import type { EffectRequest, Message } from './actor.ts';
 import { type Due, DueIndex } from './due-index.ts';
 import type { Micros, Priority } from './event.ts';
 import {
+  type Again,
   type Anchor,
   type Batch,
   type EffectChange,
@@ -104,6 +105,8 @@ export class TaskState {
   readonly states: Map<string, ActorStates>;
   readonly seen: SeenSets;
   readonly references = new Map<string, Map<string, ReferenceValue>>();
+  /** Finished ones, the oldest first (J9). */
+  readonly anchors: Table<{ readonly offset: number; readonly time: Micros }>;
   readonly effects: Table<OpenEffect>;
   readonly timers: Table<OpenTimer>;
   readonly parked: Table<ParkedQueue>;
@@ -124,6 +127,7 @@ export class TaskState {
     this.producers = table('producers');
     this.watermarks = table('watermarks');
     this.versions = table('versions');
+    this.anchors = table('anchors');
     this.effects = table('effects');
     this.timers = table('timers');
     this.parked = table('parked');
@@ -164,11 +168,13 @@ export class TaskState {
     for (const mark of batch.producers) this.applyProducer(mark);
     for (const watermark of batch.watermarks) this.applyWatermark(watermark);
     for (const change of batch.states) this.applyState(change);
+    for (const { key, event_ids: ids } of batch.seen_sets) this.seen.replace(key, ids);
     for (const seen of batch.seen) this.applySeen(seen);
     for (const change of batch.references) this.applyReference(change);
     for (const change of batch.effects) this.applyEffect(change);
     for (const change of batch.timers) this.applyTimer(change);
     for (const change of batch.parked) this.applyParked(change);
+    if (batch.again?.is_last === true) this.applyAnchored(batch.again);
   }
 
   /** Takes over what a cleaned log begins with; the states follow in numbered batches (J9). */
@@ -179,6 +185,12 @@ export class TaskState {
     for (const mark of anchor.marks) this.applyMark(mark);
     for (const mark of anchor.producers) this.applyProducer(mark);
     for (const watermark of anchor.watermarks) this.applyWatermark(watermark);
+  }
+
+  /** An anchor before which nothing is needed any more. */
+  applyAnchored({ anchor, time }: Again): void {
+    this.anchors.set(String(anchor), { offset: anchor, time });
+    if (this.anchors.size > LIMITS.anchors) forgetOldest(this.anchors);
   }
 
   applyPosition(position: Position): void {
@@ -253,8 +265,8 @@ export class TaskState {
 
   applyParked({ actor, key, act, code, reason, message, attempt, due }: ParkedChange): void {
     const id = parkedKey(actor, key);
-    const queue = this.parked.get(id);
-    if (act === 'push' && message !== null) {
+    const queue = act === 'anew' ? undefined : this.parked.get(id);
+    if ((act === 'push' || act === 'anew') && message !== null) {
       const first = { code, reason, attempt, due, messages: [], bytes: 0 };
       const { messages, bytes, ...rest } = queue ?? first;
       const parsed = JSON.parse(message) as ParkedMessage;
@@ -285,6 +297,7 @@ export class TaskState {
         .filter(([, states]) => states.length > 0),
       seen: sorted(this.seen).map(([key, ids]) => [key, [...ids]]),
       references: sorted(this.references).map(([name, byId]) => [name, sorted(byId)]),
+      anchors: [...this.anchors.keys()],
       effects: sorted(this.effects),
       timers: sorted(this.timers),
       parked: sorted(this.parked),

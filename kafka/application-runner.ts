@@ -6,6 +6,7 @@ import type { GroupAssignment, GroupMembership, KafkaClient } from './client.ts'
 import { checkDeployment } from './deployment-check.ts';
 import { CIRCUIT_DEFAULTS, type CircuitOptions, Circuits } from './circuit.ts';
 import type { EffectPerformer } from './effect-runner.ts';
+import { CLEANING_DEFAULTS, type CleaningSettings } from './journal-cleaner.ts';
 import { SHELL_LIMITS } from './limits.ts';
 import type { Log } from './log.ts';
 import { SourceFetcher } from './source-fetcher.ts';
@@ -36,6 +37,8 @@ export interface ApplicationOptions {
   readonly effectConcurrency?: number;
   /** When a target of effects is left alone, and how long. Default: CIRCUIT_DEFAULTS. */
   readonly circuit?: Omit<CircuitOptions, 'onState'>;
+  /** When journals are cleaned. Default: CLEANING_DEFAULTS. */
+  readonly cleaning?: Partial<CleaningSettings>;
   /** How often group offsets are committed; they may lag, they are for lag displays only (J4). Default: 5 s. */
   readonly commitEveryMs?: number;
   /** How long a task may have work and not move before it is taken again. Default: SHELL_LIMITS.stallMs. */
@@ -92,6 +95,7 @@ export class ApplicationRunner {
       ...options,
       stallMs,
       performers: options.performers ?? {},
+      cleaning: { ...CLEANING_DEFAULTS, ...options.cleaning },
       effectConcurrency: options.effectConcurrency ?? 100,
       circuits: new Circuits({
         ...(options.circuit ?? CIRCUIT_DEFAULTS),

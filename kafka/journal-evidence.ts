@@ -25,6 +25,8 @@ export async function refuseLostJournal(
   const committed = await admin.groupOffsets(names.physical(topology.application));
   for (const { topic: physical, partition: of, offset } of committed) {
     const topic = names.logical(physical);
+    // What only feeds references may be read anew from wherever its topic begins.
+    if (topology.lossySources.has(topic)) continue;
     if (of !== partition || !topology.sources.includes(topic)) continue;
     const journaled = state.positions.get(topic)?.offset ?? 0;
     if (offset <= journaled) continue;

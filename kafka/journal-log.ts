@@ -1,6 +1,12 @@
 import { type Codec, CodecError } from '../engine/codec.ts';
 import { EngineError } from '../engine/errors.ts';
-import { type Batch, type Fence, JOURNAL_RECORD, type JournalEntry } from '../engine/journal.ts';
+import {
+  type Anchor,
+  type Batch,
+  type Fence,
+  JOURNAL_RECORD,
+  type JournalEntry,
+} from '../engine/journal.ts';
 import type { FetchedRecord, PartitionReader, PlainProducer } from './client.ts';
 import { readRange } from './read-range.ts';
 
@@ -28,6 +34,8 @@ export interface JournalLogOptions {
 export class JournalLog {
   readonly #options: JournalLogOptions;
   #expected = -1;
+  /** Of the last record sent. */
+  lastBytes = 0;
 
   constructor(options: JournalLogOptions) {
     this.#options = options;
@@ -47,8 +55,9 @@ export class JournalLog {
   /**
    * Throws: EngineError APPEND_UNKNOWN, FENCED (retake), APPEND_REFUSED, JOURNAL_LOST_RECORDS (stop).
    */
-  async append(batch: Batch): Promise<number> {
-    const offset = await this.#send(JOURNAL_RECORD.batch, batch);
+  async append(entry: Batch | Anchor): Promise<number> {
+    const isAnchor = !('inputs' in entry);
+    const offset = await this.#send(isAnchor ? JOURNAL_RECORD.anchor : JOURNAL_RECORD.batch, entry);
     if (offset < this.#expected) throw this.#lostRecords(offset);
     if (offset > this.#expected) await this.#readGap(this.#expected, offset);
     this.#expected = offset + 1;
@@ -71,9 +80,10 @@ export class JournalLog {
     this.#options.onVoid(voids);
   }
 
-  async #send(record: string, entry: Batch | Fence): Promise<number> {
+  async #send(record: string, entry: Batch | Anchor | Fence): Promise<number> {
     const { producer, codec, logicalTopic, topic, partition } = this.#options;
     const value = codec.encode(logicalTopic, record, entry);
+    this.lastBytes = value.byteLength;
     const [result] = await producer.send([{ topic, partition, key: null, value, headers: {} }]);
     if (result?.result === 'confirmed') return result.baseOffset;
     const code = result?.code ?? 'NO_RESULT';
@@ -143,7 +153,7 @@ function entryOf(decoded: { readonly record: string; readonly value: unknown }):
   if (decoded.record === JOURNAL_RECORD.anchor)
     return {
       kind: 'anchor',
-      anchor: decoded.value as Extract<JournalEntry, { kind: 'anchor' }>['anchor'],
+      anchor: decoded.value as Anchor,
     };
   throw new Error(`unknown journal record ${decoded.record}`);
 }

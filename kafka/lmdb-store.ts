@@ -98,6 +98,23 @@ export class LmdbStore implements StateStore {
     }
   }
 
+  page(table: string, after: string | null, limit: number): ReturnType<StateStore['page']> {
+    // Behind a row comes the one that is a byte longer.
+    const start =
+      after === null
+        ? Buffer.from(table + SEPARATOR)
+        : Buffer.concat([Buffer.from(after, 'base64'), Buffer.of(0)]);
+    const end = Buffer.from(table + AFTER_SEPARATOR);
+    const keys: string[] = [];
+    let last: Buffer | null = null;
+    for (const { key, value } of this.#db.getRange({ start, end, limit })) {
+      last = Buffer.from(key);
+      const [longKey] = valueOf(checked(value));
+      keys.push(longKey ?? last.toString('utf8', table.length + 1));
+    }
+    return { keys, next: keys.length < limit ? null : (last?.toString('base64') ?? null) };
+  }
+
   async write(changes: readonly StoreChange[], checkpoint: Checkpoint): Promise<void> {
     refuseOlder(this.#checkpoint, checkpoint);
     await this.#db.batch(() => {

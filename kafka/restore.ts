@@ -9,6 +9,7 @@ import type { JournalLog } from './journal-log.ts';
 import { SHELL_LIMITS } from './limits.ts';
 import { StoreKeeper } from './store-keeper.ts';
 import { readRange } from './read-range.ts';
+import type { TaskSurroundings } from './task-runner.ts';
 import type { TopicNames } from './topic-names.ts';
 
 export interface RestoreOptions {
@@ -55,19 +56,44 @@ export interface RestoredTask {
   /** Takes what is confirmed from now on; null without a store. */
   readonly keeper: StoreKeeper | null;
   readonly topicId: string;
+  /** About how many bytes of journal there are. */
+  readonly bytesRead: number;
+}
+
+/** What a term restores its task with. */
+export function restoreOptions(
+  { topology, names, reader, admin, observer }: TaskSurroundings,
+  of: Pick<RestoreOptions, 'partition' | 'journal' | 'signal' | 'store'> &
+    Pick<RestoreOptions, 'onStoreFailed' | 'onProgress'>,
+): RestoreOptions {
+  return {
+    ...of,
+    ...{ names, reader, admin },
+    application: topology.application,
+    journalTopic: names.physical(topology.journal),
+    onStoreDiscarded: (reason) => observer.storeDiscarded?.(of.partition, reason),
+    onProgress: (ratio) => {
+      of.onProgress(ratio);
+      observer.restored(of.partition, ratio);
+    },
+  };
 }
 
 /** Hands what a confirmed batch changed to the store. */
 export function keepConfirmed(
   { journal, keeper, topicId }: RestoredTask,
   fenceRecord: Fence,
-  done: { readonly batch: Batch; readonly offset: number; readonly taken: TakenChanges },
+  done: {
+    readonly batch: Pick<Batch, 'fence' | 'n' | 'time' | 'emits' | 'watermarks'>;
+    readonly offset: number;
+    readonly taken: TakenChanges;
+  },
 ): void {
-  if (keeper === null) return;
   const { batch, offset, taken } = done;
   const { fence, n, time } = batch;
   const before = { offset, fence, n: n - 1 };
   journal.emitFloor.add(before, batch);
+  if (keeper === null) return;
   const emitsFrom = journal.emitFloor.place ?? before;
   keeper.confirmed(taken, { offset: offset + 1, fence, n, topicId, time, fenceRecord, emitsFrom });
 }
@@ -90,11 +116,14 @@ async function restoreOnce(
   const keeper = store && new StoreKeeper(store, state, options.onStoreFailed);
   const from = checkpoint?.emitsFrom.offset ?? start;
   const until = fenceOffset + 1;
+  // What a store spares it from reading is taken for a kilobyte a record.
+  let bytesRead = (from - start) * 1024;
   const onProgress = (position: number): void =>
     options.onProgress((position - from) / Math.max(1, until - from));
   try {
     const range = { reader, topic, partition, from, until, signal, onProgress };
     await readRange(range, async (record) => {
+      bytesRead += record.value?.byteLength ?? 0;
       const isNews = journal.read(record.offset, await options.journal.decode(record));
       if (keeper === null || !isNews) return;
       const reached = journal.checkpointAfter(record.offset, topicId);
@@ -116,7 +145,7 @@ async function restoreOnce(
       `The fence of ${own.member} does not stand at offset ${fenceOffset} of ${topic}/${partition}.`,
     );
   options.onProgress(1);
-  return { journal, keeper, topicId };
+  return { journal, keeper, topicId, bytesRead };
 }
 
 /** Why a checkpoint cannot be of use for what the journal topic holds now; null: nothing says so yet. */

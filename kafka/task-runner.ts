@@ -12,6 +12,7 @@ import type { EffectPerformer } from './effect-runner.ts';
 import { SHELL_LIMITS } from './limits.ts';
 import type { Log } from './log.ts';
 import type { SourceFetcher } from './source-fetcher.ts';
+import type { CleaningSettings } from './journal-cleaner.ts';
 import { Term } from './term.ts';
 import type { TermMode } from './term-options.ts';
 import type { TopicNames } from './topic-names.ts';
@@ -64,6 +65,8 @@ export interface TaskSurroundings {
   readonly effectConcurrency: number;
   /** Of the process, shared by its tasks. */
   readonly circuits: Circuits;
+  /** When journals are cleaned. */
+  readonly cleaning: CleaningSettings;
   /** Absent: task states stand in memory, and a restart reads the whole journal. */
   readonly openStore?: OpenStore;
   readonly observer: RunnerObserver;

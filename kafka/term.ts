@@ -1,14 +1,15 @@
 import type { EngineError } from '../engine/errors.ts';
 import type { Micros } from '../engine/event.ts';
-import type { Batch, Fence, Position, Watermark } from '../engine/journal.ts';
+import type { Anchor, Batch, Fence, Position, Watermark } from '../engine/journal.ts';
 import type { JournalReader } from '../engine/journal-reader.ts';
-import { type SourceRecord, Task } from '../engine/task.ts';
+import type { SourceRecord, Task } from '../engine/task.ts';
 import { SourceQueue } from '../engine/source-queue.ts';
 import type { StateStore } from '../engine/state-store.ts';
 import { checkJournal } from './check-journal.ts';
 import { isRekeyed } from '../engine/topology.ts';
 import type { FetchedRecord } from './client.ts';
 import { EffectRunner, type Settled } from './effect-runner.ts';
+import { type Appended, JournalCleaner } from './journal-cleaner.ts';
 import { JournalLog } from './journal-log.ts';
 import { learnSchema } from './learn-schema.ts';
 import { SHELL_LIMITS } from './limits.ts';
@@ -18,11 +19,12 @@ import {
   keepConfirmed,
   type RestoredTask,
   type RestoreOptions,
+  restoreOptions,
   restoreTask,
 } from './restore.ts';
 import type { SourceSubscriber } from './source-fetcher.ts';
 import { lookAgain, openSources } from './source-positions.ts';
-import { taskObserver } from './task-observer.ts';
+import { newTask } from './new-task.ts';
 import type { TaskStatus, TaskSurroundings } from './task-runner.ts';
 import type { TaskProgress } from './watchdog.ts';
 import type { TermMode, TermOptions } from './term-options.ts';
@@ -63,6 +65,7 @@ export class Term implements SourceSubscriber {
   #task: Task | null = null;
   #own: RestoredTask | null = null;
   #steady: SteadyClock | null = null;
+  #cleaner: JournalCleaner | null = null;
   #fenceOffset = -1;
   #refreshedAt = performance.now();
   #restored = 0;
@@ -175,6 +178,7 @@ export class Term implements SourceSubscriber {
       await this.#publisher.ended();
       // The next owner's effects of a key must not run beside ours.
       await this.#effects.ended();
+      await this.#cleaner?.ended();
       await this.#own?.keeper?.idle();
       this.status = 'stopped';
     }
@@ -228,13 +232,25 @@ export class Term implements SourceSubscriber {
     await this.#in.checkDeployment();
     const fence = await this.#journal.appendFence(this.#fence);
     this.#fenceOffset = fence;
-    const restore = this.#restoreOptions();
+    const restore: RestoreOptions = restoreOptions(this.#in, {
+      partition: this.#partition,
+      journal: this.#journal,
+      signal: this.#ended.signal,
+      store: this.#store,
+      onStoreFailed: (error) => this.#end(error),
+      onProgress: (ratio) => (this.#restored = ratio),
+    });
     this.#own = await restoreTask(restore, fence, this.#fence);
     const { journal } = this.#own;
     checkJournal(journal, this.#in.topology, this.#fence, this.#mode);
     if (journal.voidBatches > 0) observer.voidBatches(journal.voidBatches);
     const republish = await emitsToRepublish(restore, journal);
-    this.#task = this.#newTask(journal);
+    this.#task = newTask(this.#in, {
+      partition: this.#partition,
+      state: journal.state,
+      isDraining: this.#mode === 'drain',
+      clock: () => this.#clock(),
+    });
     for (const [, emits] of republish) {
       observer.republished(emits.length);
       for (const { n, emit } of emits) this.#publisher.enqueue(n, [emit]);
@@ -245,6 +261,7 @@ export class Term implements SourceSubscriber {
     // What is published again has to come back too, so it must stand before the ends are looked up.
     else await this.#publisher.drained();
     await this.#openSources(journal);
+    if (this.#mode !== 'drain') this.#cleaner = this.#newCleaner(this.#own);
     observer.parkedKeys(this.#partition, journal.state.parked.size);
     this.status = 'running';
   }
@@ -269,24 +286,26 @@ export class Term implements SourceSubscriber {
     }
   }
 
+  #newCleaner(own: RestoredTask): JournalCleaner {
+    return new JournalCleaner({
+      surroundings: this.#in,
+      ...{ own, partition: this.#partition, store: this.#store },
+      fence: { offset: this.#fenceOffset, record: this.#fence },
+      clock: () => this.#clock(),
+      append: (entry) => this.#appendAgain(own, entry),
+    });
+  }
+
+  async #appendAgain(own: RestoredTask, entry: Anchor | Batch): Promise<Appended> {
+    const taken = own.journal.state.takeChanges();
+    const offset = await this.#journal.append(entry);
+    keepConfirmed(own, this.#fence, { batch: { emits: [], ...entry }, offset, taken });
+    return { offset, bytes: this.#journal.lastBytes };
+  }
+
   #clock(): Micros {
     this.#steady ??= new SteadyClock(this.#in.clock, this.#own?.journal.state.time ?? 0);
     return this.#steady.now();
-  }
-
-  #newTask(journal: JournalReader): Task {
-    const { topology, codec, observer, partitions, partitionOf } = this.#in;
-    return new Task({
-      topology,
-      codec,
-      clock: () => this.#clock(),
-      partition: this.#partition,
-      state: journal.state,
-      partitionOf: (key) => partitionOf(key, partitions),
-      fuse: topology.deployment === 'fused' && this.#mode !== 'drain',
-      stopwatch: () => performance.now(),
-      observer: taskObserver(observer),
-    });
   }
 
   #raiseDrainEnd({ topic, offset }: Watermark): void {
@@ -307,6 +326,7 @@ export class Term implements SourceSubscriber {
 
   get #hasWork(): boolean {
     if (this.#results.length > 0) return true;
+    if (this.#cleaner?.hasWork === true && !this.#draining) return true;
     return !this.#effects.isFull && (this.#queue.size > 0 || this.#dueInMs() <= 0);
   }
 
@@ -334,6 +354,7 @@ export class Term implements SourceSubscriber {
     if (!this.#effects.isFull) await this.#takeRecords(task);
     const batch = task.seal(this.#fenceOffset, this.#isRefreshDue());
     if (batch !== null && !this.#ended.signal.aborted) await this.#append(task, batch);
+    if (!this.#ended.signal.aborted && !this.#draining) await this.#cleaner?.step();
   }
 
   async #takeRecords(task: Task): Promise<void> {
@@ -359,33 +380,13 @@ export class Term implements SourceSubscriber {
     const taken = task.state.takeChanges();
     const offset = await this.#journal.append(batch);
     keepConfirmed(this.#own as RestoredTask, this.#fence, { batch, offset, taken });
+    this.#cleaner?.noteAppended(this.#journal.lastBytes);
     this.#in.observer.appended(batch, (performance.now() - startedAt) / 1000);
     for (const position of batch.positions) this.#confirmed.set(position.topic, position);
     if (batch.parked.length > 0)
       this.#in.observer.parkedKeys(this.#partition, task.state.parked.size);
     this.#publisher.enqueue(batch.n, batch.emits);
     if (this.#mode !== 'drain') this.#effects.confirmed(batch.effects, task.state.effects);
-  }
-
-  #restoreOptions(): RestoreOptions {
-    const { topology, names, reader, admin, observer } = this.#in;
-    return {
-      application: topology.application,
-      partition: this.#partition,
-      journalTopic: names.physical(topology.journal),
-      journal: this.#journal,
-      reader,
-      admin,
-      names,
-      signal: this.#ended.signal,
-      store: this.#store,
-      onStoreDiscarded: (reason) => observer.storeDiscarded?.(this.#partition, reason),
-      onStoreFailed: (error) => this.#end(error),
-      onProgress: (ratio) => {
-        this.#restored = ratio;
-        observer.restored(this.#partition, ratio);
-      },
-    };
   }
 
   #end(error: unknown): void {

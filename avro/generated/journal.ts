@@ -2,6 +2,8 @@
 
 /** What a log that has been cleaned begins with. */
 export interface Anchor {
+  readonly application: string;
+  readonly task: number;
   readonly fence: number;
   readonly n: number;
   readonly time: number;
@@ -64,7 +66,7 @@ export interface TimerChange {
   readonly setter: string;
 }
 
-export type ParkedAct = 'push' | 'shift' | 'wait';
+export type ParkedAct = 'push' | 'shift' | 'wait' | 'anew';
 
 export interface ParkedChange {
   readonly actor: string;
@@ -91,6 +93,17 @@ export interface ReferenceChange {
   readonly value: null | string;
 }
 
+export interface SeenSet {
+  readonly key: string;
+  readonly event_ids: ReadonlyArray<string>;
+}
+
+export interface Again {
+  readonly anchor: number;
+  readonly time: number;
+  readonly is_last: boolean;
+}
+
 /** Everything that one step of a task added. */
 export interface Batch {
   readonly fence: number;
@@ -108,6 +121,8 @@ export interface Batch {
   readonly effects: ReadonlyArray<EffectChange>;
   readonly references: ReadonlyArray<ReferenceChange>;
   readonly watermarks: ReadonlyArray<Watermark>;
+  readonly seen_sets: ReadonlyArray<SeenSet>;
+  readonly again: null | Again;
 }
 
 export type Deployment = 'fused' | 'split';

@@ -68,6 +68,8 @@ export class Rerun {
         replace(state.parked, after.parked, parkedKey(actor, key));
       for (const { actor, key, name } of batch.timers)
         replace(state.timers, after.timers, timerKey(actor, key, name));
+      for (const { key } of batch.seen_sets)
+        state.seen.replace(key, [...(after.seen.get(key) ?? [])]);
       for (const seen of batch.seen) {
         const stands = after.seen.get(seen.key)?.has(seen.event_id) === true;
         if (stands) state.applySeen(seen);

@@ -38,13 +38,16 @@ const step = fc.record({
     { maxLength: 3 },
   ),
   seen: fc.array(fc.record({ key, event_id: id }), { maxLength: 100 }),
+  seenSets: fc.array(fc.record({ key, event_ids: fc.uniqueArray(id, { maxLength: 100 }) }), {
+    maxLength: 2,
+  }),
   parked: fc.array(
     fc.record({
       actor,
       key,
       code: fc.constant('c'),
       reason: fc.constant('r'),
-      act: fc.constantFrom('push' as const, 'shift' as const, 'wait' as const),
+      act: fc.constantFrom('push', 'shift', 'wait', 'anew'),
       message: fc.integer().map(String),
       attempt: fc.integer({ min: 0, max: 4 }),
       due: fc.option(fc.integer({ min: 0, max: 100 })),
@@ -93,7 +96,7 @@ function journalOf(steps: readonly Step[]): JournalEntry[] {
       fence = entries.length;
       entries.push({ kind: 'fence', fence: { ...FENCE, member: `m${fence}` } });
     }
-    const { states, seen, parked, references, producers, timers } = each;
+    const { states, seen, parked, references, producers, timers, seenSets } = each;
     const covered = emitted.splice(0, each.covers);
     const emits = each.emits.map((place, index) => ({
       ...place,
@@ -110,6 +113,8 @@ function journalOf(steps: readonly Step[]): JournalEntry[] {
       positions: [{ topic: 's', topic_id: 't', partition: 0, leader_epoch: 0, offset: n }],
       marks: [],
       effects: [],
+      seen_sets: seenSets,
+      again: null,
       ...{ states, seen, parked, references, producers, timers, emits },
       watermarks: covered.map(({ n, emit: { topic, partition, index } }) => ({
         ...{ topic, partition, n, index },

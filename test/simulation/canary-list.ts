@@ -15,6 +15,8 @@ const INTAKE = 'engine/record-intake.ts';
 const HANDLING = 'engine/handling.ts';
 const STATE = 'engine/task-state.ts';
 const DEDUPE = 'engine/dedupe.ts';
+const CLEANER = 'kafka/journal-cleaner.ts';
+const ROWS = 'engine/live-rows.ts';
 const LANES = 'kafka/effect-lanes.ts';
 const RUNNER = 'kafka/effect-runner.ts';
 
@@ -274,5 +276,47 @@ export const CANARIES: readonly Canary[] = [
     file: DEDUPE,
     find: 'if (batch.seen({ key, event_id: id }))',
     replace: 'if (letterOf(headers) === null && batch.seen({ key, event_id: id }))',
+  },
+  {
+    rule: 'J9',
+    what: 'the log begins at an anchor before everything live is put again behind it',
+    file: CLEANER,
+    find: 'if (isLast) state.applyAnchored(told);',
+    replace: 'state.applyAnchored(told);',
+  },
+  {
+    rule: 'J9',
+    what: 'emits that nobody has seen are deleted',
+    file: CLEANER,
+    find: 'offset <= uncovered &&',
+    replace: '',
+  },
+  {
+    rule: 'J9',
+    what: 'open effects are not put again',
+    file: ROWS,
+    find: 'for (const effect of state.effects.values()) yield effectRow(effect);',
+    replace: '',
+  },
+  {
+    rule: 'J9',
+    what: 'seen ids are not put again',
+    file: ROWS,
+    find: 'yield* seenSets(state, store);',
+    replace: '',
+  },
+  {
+    rule: 'J9',
+    what: 'an anchor does not say what was read',
+    file: CLEANER,
+    find: 'positions: [...state.positions.values()],',
+    replace: 'positions: [],',
+  },
+  {
+    rule: 'J9',
+    what: 'blocked queues are not put again',
+    file: ROWS,
+    find: 'for (const [id, queue] of state.parked) yield parkedRow(id, queue);',
+    replace: '',
   },
 ];

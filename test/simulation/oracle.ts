@@ -107,7 +107,7 @@ export class Oracle {
     const model = this.models[partition] as TaskModel;
     for (const { offset, value } of records) {
       const { record, value: entry } = this.#in.codec.decode(value as Uint8Array);
-      const kind = record.endsWith('.Fence') ? 'fence' : 'batch';
+      const kind = record.slice(record.lastIndexOf('.') + 1).toLowerCase();
       reader.read(offset, { kind, [kind]: entry } as never);
     }
     const states = [...reader.state.states].flatMap(([actor, byKey]) =>

@@ -20,6 +20,7 @@ import type { Topology } from '../../engine/topology.ts';
 import type { FetchedRecord } from '../../kafka/client.ts';
 import { BlockedKeys, type Waiting } from './blocked-model.ts';
 import { ExpectedBatch, same } from './expected-batch.ts';
+import { PutAgain } from './put-again.ts';
 import type { TrueBatch } from './truth.ts';
 
 export interface TaskModelOptions {
@@ -73,14 +74,18 @@ export class TaskModel {
   #expected: ExpectedBatch | null = null;
   #work: Work[] = [];
   #root: Input | null = null;
+  readonly #putAgain: PutAgain;
 
   constructor(options: TaskModelOptions) {
     this.#in = options;
     this.parked = new BlockedKeys(options.topology);
+    this.#putAgain = new PutAgain(this);
   }
 
   /** Throws: AssertionError or Error that says where the batch and the model part. */
   take(batch: TrueBatch): void {
+    if (batch.again !== null) return this.#putAgain.verify(batch);
+    this.#putAgain.note(batch);
     const emits = batch.emits.filter((emit) => !this.#isDeadRecord(emit));
     this.#expected = new ExpectedBatch(batch, emits);
     this.#work = [];

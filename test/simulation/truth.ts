@@ -1,5 +1,6 @@
 import type { Codec } from '../../engine/codec.ts';
-import type { Batch } from '../../engine/journal.ts';
+import type { Anchor, Batch } from '../../engine/journal.ts';
+import { emptyBatch } from '../support/journal-entries.ts';
 import type { RecordToSend } from '../../kafka/client.ts';
 
 export interface TrueBatch extends Batch {
@@ -12,7 +13,7 @@ export interface TrueBatch extends Batch {
  */
 export class JournalTruth {
   readonly #codec: Codec;
-  /** Valid batches, n = index + 1. */
+  /** Valid batches and anchors, n = index + 1. */
   readonly batches: TrueBatch[] = [];
   readonly #positions = new Map<string, number>();
   voidBatches = 0;
@@ -33,8 +34,9 @@ export class JournalTruth {
       this.fences += 1;
       return null;
     }
-    if (!name.endsWith('.Batch')) throw new Error(`unexpected ${name} in a journal`);
-    const batch = value as Batch;
+    const isAnchor = name.endsWith('.Anchor');
+    if (!isAnchor && !name.endsWith('.Batch')) throw new Error(`unexpected ${name} in a journal`);
+    const batch = isAnchor ? asBatch(value as Anchor, offset) : (value as Batch);
     if (batch.fence !== this.#fence || batch.n !== this.batches.length + 1) {
       this.voidBatches += 1;
       return null;
@@ -53,4 +55,10 @@ export class JournalTruth {
   get end(): number {
     return this.#end;
   }
+}
+
+/** What counts like a batch that puts nothing again yet. */
+function asBatch({ fence, n, time, positions, watermarks }: Anchor, offset: number): Batch {
+  const again = { anchor: offset, time, is_last: false };
+  return { ...emptyBatch(fence, n), time, positions, watermarks, again };
 }

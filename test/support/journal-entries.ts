@@ -18,6 +18,8 @@ export function emptyBatch(fence: number, n: number, extra: Partial<Batch> = {})
     effects: [],
     references: [],
     watermarks: [],
+    seen_sets: [],
+    again: null,
     ...extra,
   };
 }

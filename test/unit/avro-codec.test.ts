@@ -157,6 +157,8 @@ describe('journal records', () => {
     effects: [{ actor: 'a', key: 'k', id: 'i', request: '{}' }],
     references: [{ name: 'pool', id: 'p', version: 'v', value: '{}' }],
     watermarks: [{ topic: 'risk', partition: 1, offset: 9, n: 3, index: 0 }],
+    seen_sets: [{ key: 'k', event_ids: ['e', 'f'] }],
+    again: { anchor: 3, time: 7, is_last: true },
   };
 
   it('come back as they were, with any Uint8Array for bytes', () => {

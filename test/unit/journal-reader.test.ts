@@ -34,6 +34,8 @@ const batch = (fenceOffset: number, n: number, extra: Partial<Batch> = {}): Jour
     effects: [],
     references: [],
     watermarks: [],
+    seen_sets: [],
+    again: null,
     ...extra,
   },
 });
@@ -78,6 +80,8 @@ describe('validity of journal entries (J2)', () => {
   it('J9 adopts the anchor that a cleaned log begins with', () => {
     const reader = new JournalReader();
     const anchor = {
+      application: 'app',
+      task: 0,
       fence: 90,
       n: 40,
       time: 7,

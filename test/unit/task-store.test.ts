@@ -171,6 +171,7 @@ function failing(store: StateStore): StateStore {
     },
     get: (table, key) => store.get(table, key),
     entries: (table) => store.entries(table),
+    page: (table, after, limit) => store.page(table, after, limit),
     write: () => Promise.reject(new Error('no space left on device')),
     clear: () => store.clear(),
     close: () => store.close(),

@@ -1,7 +1,16 @@
-import { type Batch, type Input, outputOf, type Watermark } from '../../engine/journal.ts';
+import {
+  type Anchor,
+  type Batch,
+  type Input,
+  type Mark,
+  outputOf,
+  type Watermark,
+} from '../../engine/journal.ts';
 import { JournalReader } from '../../engine/journal-reader.ts';
-import { effectKey } from '../../engine/task-state.ts';
-import { HEADER } from '../../engine/event.ts';
+import { letterOf } from '../../engine/dedupe.ts';
+import { producerOf, takeSequence } from '../../engine/producer-marks.ts';
+import { effectKey, markKey, producerKey } from '../../engine/task-state.ts';
+import { HEADER, type Headers } from '../../engine/event.ts';
 import { decodeEntry } from '../../kafka/journal-log.ts';
 import type { EmitLedger } from './emit-ledger.ts';
 import type { Findings } from './findings.ts';
@@ -33,6 +42,8 @@ export class JournalFacts {
   baseN = 0;
   /** Source topic → position that the log's anchor starts from. */
   readonly basePositions = new Map<string, number>();
+  /** The marks of own records that the log's anchor starts from, as the state has them. */
+  readonly baseMarks = new Map<string, Mark>();
   /** Source topic → offset → what was handled there. */
   readonly handled = new Map<string, Map<number, HandledRecord>>();
   /** `actor|key|event id` of everything handled or parked. */
@@ -75,15 +86,21 @@ export class JournalFacts {
     return facts;
   }
 
-  #startAt({
-    n,
-    positions,
-  }: {
-    readonly n: number;
-    readonly positions: readonly { readonly topic: string; readonly offset: number }[];
-  }): void {
+  #startAt({ n, positions, marks }: Anchor): void {
     this.baseN = n;
     for (const { topic, offset } of positions) this.basePositions.set(topic, offset);
+    for (const mark of marks)
+      this.baseMarks.set(markKey(mark.topic, mark.application, mark.task), mark);
+  }
+
+  /** Whether a record that no input names is a copy of one that was handled before the log's anchor. */
+  wasKnown(topic: string, key: string, eventId: string, headers: Headers): boolean {
+    if (this.baseN === 0) return false;
+    const { seen, producers, time } = this.journal.state;
+    const place = producerOf(headers);
+    if (place === null) return seen.get(key)?.has(letterOf(headers) ?? eventId) === true;
+    const known = producers.get(producerKey(topic, place.producer));
+    return takeSequence(known, topic, place, time).mark === null;
   }
 
   /** A void batch is harmless, but for one that follows from its own fence and a batch that is not there. */

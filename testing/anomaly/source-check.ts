@@ -2,6 +2,7 @@ import { CodecError } from '../../engine/codec.ts';
 import { type EventRecord, HEADER } from '../../engine/event.ts';
 import { isAfter } from '../../engine/journal-reader.ts';
 import { originOf } from '../../engine/origin.ts';
+import { markKey } from '../../engine/task-state.ts';
 import type { FetchedRecord } from '../../kafka/client.ts';
 import type { Findings } from './findings.ts';
 import type { JournalFacts } from './journal-facts.ts';
@@ -77,8 +78,9 @@ class SourceCheck {
         offset,
         `event ${due.eventId} stands where ${handled.eventId} was handled`,
       );
+    const wasKnown = facts.wasKnown(topic, due.key, due.eventId, record.headers);
     for (const actor of due.actors)
-      if (!facts.accounted.has(`${actor}|${due.key}|${due.eventId}`))
+      if (!facts.accounted.has(`${actor}|${due.key}|${due.eventId}`) && !wasKnown)
         this.#missing(offset, `event ${due.eventId} of key ${due.key} was not handled by ${actor}`);
   }
 
@@ -86,8 +88,10 @@ class SourceCheck {
   #isNew({ headers }: FetchedRecord): boolean {
     const origin = originOf(headers);
     if (origin === null) return true;
-    const from = `${origin.application}|${origin.task}`;
-    const [n, index] = this.#marks.get(from) ?? [-1, -1];
+    const { facts, topic } = this.#in;
+    const from = markKey(topic, origin.application, origin.task);
+    const base = facts.baseMarks.get(from);
+    const [n, index] = this.#marks.get(from) ?? [base?.n ?? -1, base?.index ?? -1];
     if (!isAfter(origin.n, origin.index, n, index)) return false;
     this.#marks.set(from, [origin.n, origin.index]);
     return true;
