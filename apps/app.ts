@@ -63,6 +63,7 @@ export async function startApplication(
     instanceId: `${topology.application}.${config.service.instanceId}`,
     sessionTimeoutMs: config.kafka.sessionTimeoutMs,
     ...openStores(context, topology),
+    cleaning: config.kafka.cleaning,
     observer: engineObserver(topology, metrics, log),
     log,
     onFenced: die,

@@ -13,6 +13,7 @@ export type { ConfigProblem } from './config-reader.ts';
 /** The apps of this system that serve HTTP, each on a port of its own. */
 export type AppName = 'gateway' | 'trading' | 'orchestrator' | 'coordinator';
 
+const MIB = 1024 * 1024;
 /** Which variable moves an app to another port. */
 export const PORT_VARIABLE: Readonly<Record<AppName, string>> = {
   gateway: 'PORT',
@@ -54,6 +55,8 @@ export interface Config {
     readonly sessionTimeoutMs: number;
     /** Fused: a chain of actors is one application; split: one each. Fixed for the life of an application (J6). */
     readonly deployment: Deployment;
+    /** When journals are cleaned (J9). */
+    readonly cleaning: { readonly minBytes: number; readonly historyMs: number };
   };
   readonly stores: {
     readonly registryUrl: string;
@@ -207,6 +210,10 @@ function kafka(reader: ConfigReader): Config['kafka'] {
     partitions: reader.integer('PARTITIONS', 4, { min: 1, max: 1000 }),
     sessionTimeoutMs: reader.integer('SESSION_TIMEOUT_MS', 6_000, { min: 1_000, max: 1_800_000 }),
     deployment: reader.choice<Deployment>('DEPLOYMENT', 'fused', ['fused', 'split']),
+    cleaning: {
+      minBytes: MIB * reader.integer('JOURNAL_CLEAN_MIB', 64, { min: 1, max: 100_000 }),
+      historyMs: 1000 * reader.integer('JOURNAL_HISTORY_S', 3_600, { min: 0, max: 31_536_000 }),
+    },
   };
 }
 

@@ -21,6 +21,7 @@ export interface RunOptions extends Partial<
     | 'codec'
     | 'commitEveryMs'
     | 'openStore'
+    | 'cleaning'
   >
 > {
   readonly definition?: Partial<TopologyDefinition>;

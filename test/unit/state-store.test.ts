@@ -76,6 +76,34 @@ describe.each(ADAPTERS)('the contract of state stores: %s', (_name, make) => {
     expect([...store.entries('x')]).toEqual([]);
   });
 
+  it.each([1, 3, 100])('J9 gives the keys of a table in pages of %i, each once', async (limit) => {
+    const keys = [
+      '',
+      'a',
+      'a\u0000',
+      'x'.repeat(5_000),
+      `${'x'.repeat(4_999)}y`,
+      '\u0000\n😀',
+      'b',
+    ];
+    const changes = keys.map((key) => ({ table: 'x', key, value: '1' }));
+    await store.write([...changes, { table: 'xy', key: 'z', value: '1' }], checkpoint(1));
+    const found: string[] = [];
+    let after: string | null = null;
+    let n = 1;
+    do {
+      const page: ReturnType<StateStore['page']> = store.page('x', after, limit);
+      expect(page.keys.length).toBeLessThanOrEqual(limit);
+      found.push(...page.keys);
+      after = page.next;
+      // What is removed between two pages is no end of them.
+      const value = found.length === 1 ? null : '2';
+      await store.write([{ table: 'x', key: found[0] ?? '', value }], checkpoint(++n));
+    } while (after !== null && n < 100);
+    expect(found.toSorted()).toEqual(keys.toSorted());
+    expect(store.page('none', null, limit)).toEqual({ keys: [], next: null });
+  });
+
   it('J9a refuses who is behind what it holds, and changes nothing then', async () => {
     await store.write([{ table: 'x', key: 'a', value: '1' }], checkpoint(2, 5));
     const late = [{ table: 'x', key: 'a', value: '2' }];
