@@ -2,7 +2,7 @@ import { AvroCodec } from '../avro/index.ts';
 import { migrate } from '../connectors/postgres/index.ts';
 import { checkLog, type LogWeakness } from '../kafka/check-log.ts';
 import type { KafkaAdmin } from '../kafka/client.ts';
-import { platformaticClient } from '../kafka/platformatic.ts';
+import { kafkaClient } from '../kafka/clients.ts';
 import { applyTopics, planTopics, type TopicPlan, type TopicSettings } from '../kafka/topics.ts';
 import { TopicNames } from '../kafka/topic-names.ts';
 import { topicsOf } from '../topologies/topics.ts';
@@ -72,10 +72,10 @@ function withTopics(config: Config, run: typeof planTopics): Promise<TopicPlan> 
 }
 
 async function withAdmin<Result>(
-  { kafka: { brokers, security } }: Config,
+  { kafka: { client, brokers, security } }: Config,
   run: (admin: KafkaAdmin) => Promise<Result>,
 ): Promise<Result> {
-  const admin = platformaticClient({ brokers, security, clientId: 'millrace-apply' }).admin();
+  const admin = kafkaClient(client, { brokers, security, clientId: 'millrace-apply' }).admin();
   try {
     return await run(admin);
   } finally {

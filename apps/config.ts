@@ -5,6 +5,7 @@ import {
   SASL_PLAIN,
   type SaslOptions,
 } from '../kafka/client.ts';
+import { KAFKA_CLIENTS, type KafkaClientName } from '../kafka/clients.ts';
 import { ConfigReader } from './config-reader.ts';
 
 export { ConfigError } from './config-reader.ts';
@@ -41,7 +42,7 @@ export interface Config {
     readonly logLevel: LogLevel;
   };
   readonly kafka: {
-    readonly client: 'platformatic';
+    readonly client: KafkaClientName;
     /** `host:port` each. */
     readonly brokers: readonly string[];
     readonly security: KafkaSecurity;
@@ -194,7 +195,7 @@ function kafka(reader: ConfigReader): Config['kafka'] {
     brokers.length === 1 && LOOPBACK.test(brokers[0] ?? ''),
   );
   return {
-    client: reader.choice('KAFKA_CLIENT', 'platformatic', ['platformatic']),
+    client: reader.choice('KAFKA_CLIENT', 'platformatic', KAFKA_CLIENTS),
     brokers,
     singleNode,
     replicationFactor: reader.integer('REPLICATION_FACTOR', singleNode ? 1 : 3, {

@@ -2,7 +2,7 @@ import { AvroCodec, SchemaRegistry, type Schemas, type TopicRecord } from '../av
 import { EventStore } from '../connectors/postgres/index.ts';
 import { ReadModelReader, ReadModelWriter } from '../connectors/redis/index.ts';
 import type { KafkaAdmin, KafkaClient } from '../kafka/client.ts';
-import { platformaticClient } from '../kafka/platformatic.ts';
+import { kafkaClient } from '../kafka/clients.ts';
 import { TopicNames } from '../kafka/topic-names.ts';
 import type { Config } from './config.ts';
 import type { HealthChecks } from './service-server.ts';
@@ -86,10 +86,10 @@ export class ServiceConnector {
       return handle;
     };
     try {
-      const { brokers, security } = broker;
-      const client = { brokers, security, clientId: this.#clientId };
-      const kafka = platformaticClient(client);
-      const edgeKafka = platformaticClient({ ...client, requestTimeoutMs: EDGE_REQUEST_MS });
+      const { client, brokers, security } = broker;
+      const options = { brokers, security, clientId: this.#clientId };
+      const kafka = kafkaClient(client, options);
+      const edgeKafka = kafkaClient(client, { ...options, requestTimeoutMs: EDGE_REQUEST_MS });
       const admin = keep(kafka.admin());
       await this.#pingBroker(admin);
       const codec = await this.#startCodec();

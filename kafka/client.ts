@@ -2,7 +2,8 @@ import type { Headers } from '../engine/event.ts';
 import type { MemberDescription } from './assigner.ts';
 
 /*
- * The narrow port behind which a Kafka client stands. Adapters: kafka/platformatic.ts (default).
+ * The narrow port behind which a Kafka client stands. Adapters: kafka/platformatic.ts (default), kafka/kafkajs.ts;
+ * kafka/clients.ts chooses.
  * All adapters pass test/contract/kafka-client.contract.ts. Offsets are integers below 2^53.
  */
 

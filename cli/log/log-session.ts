@@ -4,7 +4,7 @@ import { AvroCodec, journalRecords, type TopicRecord } from '../../avro/index.ts
 import type { Codec } from '../../engine/codec.ts';
 import type { Topology } from '../../engine/topology.ts';
 import type { KafkaAdmin, KafkaClient, PartitionReader } from '../../kafka/client.ts';
-import { platformaticClient } from '../../kafka/platformatic.ts';
+import { kafkaClient } from '../../kafka/clients.ts';
 import { TopicNames } from '../../kafka/topic-names.ts';
 import { type Io, UsageError } from '../command.ts';
 import { knownTopology } from '../topology/known-topology.ts';
@@ -42,9 +42,9 @@ export async function withLog<Result>(
   look: (session: LogSession, config: Config) => Promise<Result>,
 ): Promise<Result> {
   const config = loadConfig(options.io.env);
-  const { brokers, security, topicPrefix } = config.kafka;
+  const { client: library, brokers, security, topicPrefix } = config.kafka;
   const known = await knownTopologies(config, options.topologyFile);
-  const client = platformaticClient({ brokers, security, clientId: 'millrace-cli' });
+  const client = kafkaClient(library, { brokers, security, clientId: 'millrace-cli' });
   const admin = client.admin();
   const reader = client.reader();
   try {

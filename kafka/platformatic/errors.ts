@@ -1,75 +1,15 @@
-import {
-  GenericError,
-  MultipleErrors,
-  NetworkError,
-  protocolErrorsCodesById,
-  TimeoutError,
-} from '@platformatic/kafka';
+import { GenericError, MultipleErrors, NetworkError, TimeoutError } from '@platformatic/kafka';
 import { KafkaError } from '../client.ts';
+import { canRetry, PLATFORMATIC_ERRORS, SOCKET_CODES } from '../error-table.ts';
 
 export const UNKNOWN_TOPIC = 'UNKNOWN_TOPIC_OR_PARTITION';
 
+const CODES: ReadonlyMap<string, string> = new Map(
+  PLATFORMATIC_ERRORS.map(([error, code]) => [error, code]),
+);
+
 /** The library's own code for wrong use; of a look-up of topics it means that there is no such topic. */
 const WRONG_USE = 'PLT_KFK_USER';
-
-/** Certainly not in the log (J3a); *_AUTHORIZATION_FAILED are matched by `isRefusal`. */
-const REFUSALS: ReadonlySet<string> = new Set([
-  'MESSAGE_TOO_LARGE',
-  'RECORD_LIST_TOO_LARGE',
-  'INVALID_RECORD',
-  'INVALID_TIMESTAMP',
-  'POLICY_VIOLATION',
-]);
-
-/** What neither time nor fresh metadata cures. Every other code may be tried again. */
-const PERMANENT: ReadonlySet<string> = new Set([
-  ...REFUSALS,
-  'CLOSED',
-  WRONG_USE,
-  'PLT_KFK_UNSUPPORTED_API',
-  'PLT_KFK_UNSUPPORTED_COMPRESSION',
-  'PLT_KFK_UNSUPPORTED_FORMAT',
-  'PLT_KFK_UNSUPPORTED',
-  'PLT_KFK_AUTHENTICATION',
-  'SASL_AUTHENTICATION_FAILED',
-  'UNSUPPORTED_SASL_MECHANISM',
-  'INVALID_TOPIC_EXCEPTION',
-  'TOPIC_ALREADY_EXISTS',
-  'INVALID_CONFIG',
-  'INVALID_PARTITIONS',
-  'INVALID_REPLICATION_FACTOR',
-  'INVALID_REQUEST',
-  'UNSUPPORTED_VERSION',
-  'OFFSET_OUT_OF_RANGE',
-  'FENCED_INSTANCE_ID',
-]);
-
-const SOCKET_CODES: ReadonlySet<string> = new Set([
-  'ECONNREFUSED',
-  'ECONNRESET',
-  'ECONNABORTED',
-  'EPIPE',
-  'ETIMEDOUT',
-  'EHOSTUNREACH',
-  'EHOSTDOWN',
-  'ENETUNREACH',
-  'ENOTFOUND',
-  'EAI_AGAIN',
-]);
-
-export function isRefusal(code: string): boolean {
-  return REFUSALS.has(code) || code.endsWith('_AUTHORIZATION_FAILED');
-}
-
-export function canRetry(code: string): boolean {
-  return !PERMANENT.has(code) && !code.endsWith('_AUTHORIZATION_FAILED');
-}
-
-/** Kafka's name of the number in an answer. */
-export function nameOf(errorCode: number): string {
-  const names = protocolErrorsCodesById as Readonly<Record<number, string>>;
-  return names[errorCode] ?? `ERROR_${errorCode}`;
-}
 
 /** Every error in a tree of aggregates and causes, outermost first. */
 export function errorsWithin(error: unknown, depth = 0): readonly Error[] {
@@ -79,7 +19,7 @@ export function errorsWithin(error: unknown, depth = 0): readonly Error[] {
   return [error, ...all];
 }
 
-/** Kafka's own name of the error where there is one, else CLOSED, TIMEOUT, NETWORK or the library's code. */
+/** Kafka's own name of the error where there is one, else the row of the library's own. */
 export function codeOf(error: unknown): string {
   if (error instanceof KafkaError) return error.code;
   const all = errorsWithin(error);
@@ -90,7 +30,7 @@ export function codeOf(error: unknown): string {
   if (all.some((each) => each instanceof TimeoutError)) return 'TIMEOUT';
   if (all.some((each) => each instanceof NetworkError || isSocketError(each))) return 'NETWORK';
   const known = all.find((each) => each instanceof GenericError || each instanceof MultipleErrors);
-  return known === undefined ? 'UNKNOWN' : String((known as GenericError).code);
+  return known === undefined ? 'UNKNOWN' : (CODES.get((known as GenericError).code) ?? 'UNKNOWN');
 }
 
 /** The first error that the broker itself has named; null: it said nothing. */

@@ -1,6 +1,6 @@
 import type { Consumer, RecordsBatch } from '@platformatic/kafka';
 import type { FetchedPartition, FetchedRecord, FetchPosition } from '../client.ts';
-import { nameOf } from './errors.ts';
+import { nameOf } from '../error-table.ts';
 
 export type FetchAnswer = Awaited<ReturnType<Consumer['fetch']>>;
 export type PartitionAnswer = FetchAnswer['responses'][number]['partitions'][number];

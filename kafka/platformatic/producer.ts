@@ -13,7 +13,8 @@ import {
   requestTimeoutOf,
   watchConnections,
 } from './cluster.ts';
-import { codeOf, errorsWithin, isRefusal, nameOf, UNKNOWN_TOPIC } from './errors.ts';
+import { isRefusal, nameOf } from '../error-table.ts';
+import { codeOf, errorsWithin, UNKNOWN_TOPIC } from './errors.ts';
 import { produce, type ProduceResponse } from './produce-request.ts';
 
 /*

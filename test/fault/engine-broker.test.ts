@@ -1,7 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { kafkaPart } from '../../cli/stack/kafka.ts';
-import { platformaticClient } from '../../kafka/platformatic.ts';
+import { clientUnderTest } from '../support/client-under-test.ts';
 import { type OwnServer, ownServer } from '../integration/own-servers.ts';
 import { actualCounts, expectedCounts, repeated, settled } from '../support/counter-model.ts';
 import { add } from '../support/counter.ts';
@@ -17,7 +17,7 @@ afterAll(() => broker.remove());
 beforeEach(async () => {
   const brokers = [`127.0.0.1:${broker.port}`];
   fixture = await EngineFixture.start({
-    client: platformaticClient({ brokers, clientId: 'engine-test' }),
+    client: clientUnderTest({ brokers, clientId: 'engine-test' }),
   });
 });
 afterEach(() => fixture.end());

@@ -1,6 +1,6 @@
 import type { Actor } from '../../engine/actor.ts';
 import type { TopologyDefinition } from '../../engine/topology.ts';
-import { platformaticClient } from '../../kafka/platformatic.ts';
+import { clientUnderTest } from './client-under-test.ts';
 import { COUNTER_APPLICATION } from './counter.ts';
 import { EngineFixture } from './engine-fixture.ts';
 import { StepFile, steppingClient } from './fault-steps.ts';
@@ -39,11 +39,7 @@ const settings = JSON.parse(process.env['CREW_WORKER'] ?? '{}') as CrewWorkerSet
 const { brokers, prefix, member, sessionTimeoutMs, stateVersion } = settings;
 const steps = new StepFile(settings.stepFile);
 const runs = [COUNTER_APPLICATION, TALLY].map((application) => {
-  const client = steppingClient(
-    platformaticClient({ brokers, clientId: member }),
-    steps,
-    STRETCH_MS,
-  );
+  const client = steppingClient(clientUnderTest({ brokers, clientId: member }), steps, STRETCH_MS);
   const { definition } = application;
   return new EngineFixture({ application, client, prefix }).run({
     definition: inSteps(definition),

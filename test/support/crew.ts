@@ -2,7 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
-import { platformaticClient } from '../../kafka/platformatic.ts';
+import { clientUnderTest } from './client-under-test.ts';
 import { type AnomalyReport, checkAnomalies, isClean } from '../../testing/anomaly-checker.ts';
 import { add } from './counter.ts';
 import { CrewMember } from './crew-member.ts';
@@ -59,7 +59,7 @@ export class Crew {
   /** Topics of its own, and load from now on. */
   static async start(options: CrewOptions): Promise<Crew> {
     const { brokers } = options;
-    const client = platformaticClient({ brokers, clientId: 'crew' });
+    const client = clientUnderTest({ brokers, clientId: 'crew' });
     const counter = await EngineFixture.start({ client });
     const crew = new Crew(options, await mkdtemp(join(tmpdir(), 'millrace-crew-')), counter);
     await crew.#tally.createMissingTopics();

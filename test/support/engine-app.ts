@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { platformaticClient } from '../../kafka/platformatic.ts';
+import { clientUnderTest } from './client-under-test.ts';
 import { COUNTER_APPLICATION } from './counter.ts';
 import { CREDIT } from './credit.ts';
 import { brokers, EngineFixture } from './engine-fixture.ts';
@@ -68,7 +68,7 @@ if (settings.swallowsOutputs === true)
       ? send(records)
       : new Promise(() => {});
 const client = faultyClient(
-  platformaticClient({ brokers: brokers(), clientId: settings.instanceId }),
+  clientUnderTest({ brokers: brokers(), clientId: settings.instanceId }),
   faults,
 );
 const application = APPLICATIONS[settings.application ?? 'counter'];

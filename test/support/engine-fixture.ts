@@ -22,7 +22,7 @@ import {
   type SendResult,
 } from '../../kafka/client.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
-import { platformaticClient } from '../../kafka/platformatic.ts';
+import { clientUnderTest } from './client-under-test.ts';
 import { TopicNames } from '../../kafka/topic-names.ts';
 import { COUNTER_APPLICATION } from './counter.ts';
 import { EngineRun, type RunOptions } from './engine-run.ts';
@@ -70,7 +70,7 @@ export class EngineFixture {
     this.application = options.application ?? COUNTER_APPLICATION;
     this.names = new TopicNames(options.prefix ?? `engine-${crypto.randomUUID().slice(0, 8)}.`);
     this.client =
-      options.client ?? platformaticClient({ brokers: brokers(), clientId: 'engine-test' });
+      options.client ?? clientUnderTest({ brokers: brokers(), clientId: 'engine-test' });
     this.codec = options.codec ?? offlineCodec(this.application);
     this.admin = this.client.admin();
     this.producer = this.client.producer();

@@ -111,7 +111,7 @@ describe('configuration', () => {
     ['KAFKA_PORT', '0'],
     ['KAFKA_BROKERS', 'localhost'],
     ['KAFKA_BROKERS', ','],
-    ['KAFKA_CLIENT', 'kafkajs'],
+    ['KAFKA_CLIENT', 'librdkafka'],
     ['SCHEMA_REGISTRY_URL', '127.0.0.1:18081'],
     ['DATABASE_URL', 'mysql://a:b@c/d'],
     ['REDIS_URL', 'http://127.0.0.1'],

@@ -8,14 +8,8 @@ import {
 } from '@platformatic/kafka';
 import { describe, expect, it } from 'vitest';
 import { KafkaError } from '../../kafka/client.ts';
-import {
-  codeOf,
-  isFenced,
-  isRefusal,
-  lookUpError,
-  nameOf,
-  toKafkaError,
-} from '../../kafka/platformatic/errors.ts';
+import { isRefusal, nameOf } from '../../kafka/error-table.ts';
+import { codeOf, isFenced, lookUpError, toKafkaError } from '../../kafka/platformatic/errors.ts';
 
 /** An error as the library hands it over: wrapped, and in company. */
 const within = (...errors: Error[]): Error =>
@@ -69,7 +63,7 @@ describe('errors of the Kafka client', () => {
       true,
     ],
     ['a closed client', new NetworkError('Client is closed.', { closed: true }), 'CLOSED', false],
-    ['wrong credentials', new AuthenticationError('no'), 'PLT_KFK_AUTHENTICATION', false],
+    ['wrong credentials', new AuthenticationError('no'), 'SASL_AUTHENTICATION_FAILED', false],
     ['a forbidden topic', new ProtocolError(29), 'TOPIC_AUTHORIZATION_FAILED', false],
     ['wrong use', new UserError('no'), 'PLT_KFK_USER', false],
     ['a file that is not there', socketError('ENOENT'), 'UNKNOWN', true],

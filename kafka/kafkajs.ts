@@ -1,0 +1,1 @@
+export { kafkajsClient } from './kafkajs/index.ts';
