@@ -42,7 +42,7 @@ export const WALLS = {
 export const CLIENT_LIBRARIES = {
   '@platformatic/kafka':
     /^(kafka\/platformatic(\.ts$|\/)|bench\/|test\/contract\/|test\/(unit|property)\/kafka-)/,
-  kafkajs: /^(kafka\/kafkajs(\.ts$|\/)|bench\/)/,
+  kafkajs: /^(kafka\/kafkajs(\.ts$|\/)|bench\/|test\/unit\/kafka-)/,
 };
 
 const packageOf = (source) =>

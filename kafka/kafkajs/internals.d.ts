@@ -109,6 +109,10 @@ declare module 'kafkajs/src/network/connection.js' {
   export default class Connection {
     constructor(options: object);
     readonly socket: Socket | undefined;
+    readonly requestQueue: {
+      readonly pending: readonly unknown[];
+      scheduleCheckPendingRequests(): void;
+    };
     isConnected(): boolean;
     connect(): Promise<unknown>;
     disconnect(): Promise<unknown>;
@@ -129,4 +133,9 @@ declare module 'kafkajs/src/errors.js' {
     message: string,
     at: { readonly host: string; readonly port: number },
   ) => Error;
+}
+
+declare module 'kafkajs/src/protocol/error.js' {
+  export const errorCodes: readonly { readonly type: string; readonly code: number }[];
+  export function createErrorFromCode(code: number): Error;
 }

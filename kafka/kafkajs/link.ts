@@ -63,6 +63,12 @@ export class Link {
       ssl: tls === null ? null : tls.ca === null ? {} : { ca: [tls.ca] },
       sasl: sasl === null ? null : { ...sasl, mechanism: sasl.mechanism.toLowerCase() },
     });
+    // After its first answer the library looks a thousand times a second whether anything waits, by time-outs below 0.
+    const queue = this.#connection.requestQueue;
+    const check = queue.scheduleCheckPendingRequests.bind(queue);
+    queue.scheduleCheckPendingRequests = () => {
+      if (queue.pending.length > 0) check();
+    };
   }
 
   /** Throws: the library's errors when the broker is not reached, or knows nobody of that name. */

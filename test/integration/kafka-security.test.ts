@@ -7,7 +7,7 @@ import { loadConfig } from '../../apps/config.ts';
 import { kafkaPart } from '../../cli/stack/kafka.ts';
 import { freePort } from '../../cli/stack/ports.ts';
 import type { KafkaClient } from '../../kafka/client.ts';
-import { platformaticClient } from '../../kafka/platformatic.ts';
+import { KAFKA_CLIENTS, kafkaClient } from '../../kafka/clients.ts';
 import { eventually } from '../support/eventually.ts';
 import { ownServer, type OwnServer } from './own-servers.ts';
 
@@ -44,7 +44,9 @@ afterAll(async () => {
   await rm(folder, { recursive: true });
 }, START_MS);
 
-describe('a broker with TLS and SASL', () => {
+describe.each(KAFKA_CLIENTS)('a broker with TLS and SASL, by %s', (library) => {
+  const trusted = (authority: string) => ({ KAFKA_CLIENT: library, ...trust(authority) });
+
   it.each(['PLAIN', 'SCRAM-SHA-256', 'SCRAM-SHA-512'])(
     'lets a producer, a reader, a member and an admin in by %s',
     async (mechanism) => {
@@ -55,7 +57,7 @@ describe('a broker with TLS and SASL', () => {
         KAFKA_SASL_USERNAME: 'millrace',
         KAFKA_SASL_PASSWORD_FILE: file('password'),
       });
-      await exchangeOneRecord(client, `secured-${mechanism.toLowerCase()}`);
+      await exchangeOneRecord(client, `secured-${library}-${mechanism.toLowerCase()}`);
     },
   );
 
@@ -73,7 +75,7 @@ describe('a broker with TLS and SASL', () => {
   });
 
   it('does not answer who comes without TLS', async () => {
-    expect(await pingError({})).toMatchObject({ name: 'KafkaError' });
+    expect(await pingError({ KAFKA_CLIENT: library })).toMatchObject({ name: 'KafkaError' });
   });
 });
 
@@ -88,7 +90,7 @@ function makeCertificate(name: string): void {
   execFileSync('openssl', ['req', ...kind, ...files, ...names], { stdio: 'pipe' });
 }
 
-function trusted(authority: string): Record<string, string> {
+function trust(authority: string): Record<string, string> {
   return { KAFKA_SSL: 'true', KAFKA_SSL_CA_FILE: file(`${authority}.pem`) };
 }
 
@@ -101,8 +103,8 @@ function credentials(mechanism: string, password: string): Record<string, string
 }
 
 function clientOf(env: Readonly<Record<string, string>>): KafkaClient {
-  const { brokers, security } = loadConfig({ ...env, KAFKA_BROKERS: broker }).kafka;
-  return platformaticClient({ brokers, security, clientId: 'security' });
+  const { client, brokers, security } = loadConfig({ ...env, KAFKA_BROKERS: broker }).kafka;
+  return kafkaClient(client, { brokers, security, clientId: 'security' });
 }
 
 async function pingError(env: Readonly<Record<string, string>>): Promise<unknown> {
