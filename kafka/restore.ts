@@ -9,6 +9,7 @@ import type { JournalLog } from './journal-log.ts';
 import { SHELL_LIMITS } from './limits.ts';
 import { StoreKeeper } from './store-keeper.ts';
 import { readRange } from './read-range.ts';
+import { RestoreProgress } from './restore-progress.ts';
 import type { TaskSurroundings } from './task-runner.ts';
 import type { TopicNames } from './topic-names.ts';
 
@@ -62,18 +63,20 @@ export interface RestoredTask {
 
 /** What a term restores its task with. */
 export function restoreOptions(
-  { topology, names, reader, admin, observer }: TaskSurroundings,
+  { topology, names, reader, admin, observer, log }: TaskSurroundings,
   of: Pick<RestoreOptions, 'partition' | 'journal' | 'signal' | 'store'> &
     Pick<RestoreOptions, 'onStoreFailed' | 'onProgress'>,
 ): RestoreOptions {
+  const { application } = topology;
+  const progress = new RestoreProgress(log, { application, partition: of.partition });
   return {
     ...of,
-    ...{ names, reader, admin },
-    application: topology.application,
+    ...{ names, reader, admin, application },
     journalTopic: names.physical(topology.journal),
     onStoreDiscarded: (reason) => observer.storeDiscarded?.(of.partition, reason),
     onProgress: (ratio) => {
       of.onProgress(ratio);
+      progress.note(ratio);
       observer.restored(of.partition, ratio);
     },
   };
