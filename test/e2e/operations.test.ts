@@ -165,6 +165,26 @@ describe('millrace dlq and park', () => {
     expect((await millrace('dlq', 'peek', 'dlq.nothing')).code).toBe(2);
   });
 
+  it('E-58 sends dead letters back to the applications that set them aside, once', async () => {
+    const depths = async (): Promise<readonly string[]> => {
+      const { out } = await millrace('dlq', 'list', '--json');
+      const { topics } = JSON.parse(out) as { readonly topics: readonly Depth[] };
+      return topics
+        .filter(({ letters, redriven }) => letters + redriven > 0)
+        .map(({ topic, letters, redriven }) => `${topic} ${letters} ${redriven}`);
+    };
+    for (const count of [2, 0]) {
+      const { code, out } = await millrace('dlq', 'redrive', 'dlq.intents', '--json');
+      const { sent } = JSON.parse(out) as { readonly sent: readonly string[] };
+      expect([code, sent.length]).toEqual([0, count]);
+    }
+    // Its bytes are what they were, so each application sets it aside again.
+    await eventually('they are set aside again', async () => (await depths()).length === 3);
+    const all = await depths();
+    expect(all).toContain('dlq.intents 0 2');
+    expect(all).toContain('dlq.planner.workers.redrive 1 0');
+  });
+
   it('J8a lists no parked keys where there are none', async () => {
     const { code, out } = await millrace('park', 'list', '--json');
     expect([code, JSON.parse(out)]).toEqual([0, { parked: [] }]);
