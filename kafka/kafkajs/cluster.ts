@@ -19,6 +19,7 @@ export class Cluster {
   #topics = new Map<string, FoundTopic>();
   #controller = -1;
   #turn = 0;
+  #life = new AbortController();
   #closed = false;
 
   constructor(options: KafkaClientOptions) {
@@ -93,10 +94,12 @@ export class Cluster {
     return this.#open(address);
   }
 
-  /** Ends all connections; the next call makes new ones. What waits on them fails. */
+  /** Ends all connections, those being made too; the next call makes new ones. What waits on them fails. */
   cut(): Promise<unknown> {
     const links = [...this.#links.values()];
     this.#links.clear();
+    this.#life.abort();
+    this.#life = new AbortController();
     return Promise.all(links.map((each) => each.then((link) => link.cut()).catch(() => {})));
   }
 
@@ -106,7 +109,7 @@ export class Cluster {
   }
 
   async #open(address: Address): Promise<Link> {
-    const link = await Link.open(address, this.#options);
+    const link = await Link.open(address, this.#options, this.#life.signal);
     if (!this.#closed) return link;
     link.cut();
     throw new KafkaError('CLOSED', false, 'The client was closed; make another one.');

@@ -71,15 +71,28 @@ export class Link {
     };
   }
 
-  /** Throws: the library's errors when the broker is not reached, or knows nobody of that name. */
-  static async open(address: Address, options: KafkaClientOptions): Promise<Link> {
+  /**
+   * `signal` ends it while it is being made: a broker that is silent then would hold it for a whole time-out.
+   *
+   * Throws: the library's errors when the broker is not reached, or knows nobody of that name; KafkaError CLOSED.
+   */
+  static async open(
+    address: Address,
+    options: KafkaClientOptions,
+    signal: AbortSignal,
+  ): Promise<Link> {
     const link = new Link(address, options);
+    const ended = Promise.withResolvers<never>();
+    const end = (): void => ended.reject(new KafkaError('CLOSED', false, 'The client was closed.'));
+    signal.addEventListener('abort', end, { once: true });
     try {
-      await link.#start();
+      await Promise.race([link.#start(), ended.promise]);
       return link;
     } catch (error) {
       link.cut();
       throw error;
+    } finally {
+      signal.removeEventListener('abort', end);
     }
   }
 

@@ -1,4 +1,4 @@
-import { platformaticClient } from '../../kafka/platformatic.ts';
+import { clientUnderTest } from '../support/client-under-test.ts';
 
 /*
  * A process that opens one of everything on a broker, uses it, closes it and then has nothing more to do. It says
@@ -6,7 +6,7 @@ import { platformaticClient } from '../../kafka/platformatic.ts';
  */
 
 const [broker = '', topic = '', how] = process.argv.slice(2);
-const kafka = platformaticClient({
+const kafka = clientUnderTest({
   brokers: [broker],
   clientId: 'process',
   requestTimeoutMs: 5_000,
