@@ -1,26 +1,64 @@
-import { rmSync } from 'node:fs';
+import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
+import type { StateStore } from '../engine/state-store.ts';
 import type { Topology } from '../engine/topology.ts';
 import type { ApplicationOptions } from '../kafka/application-runner.ts';
 import { LmdbStore } from '../kafka/lmdb-store.ts';
 import type { AppContext } from './app.ts';
 
-/** The local stores of an application's tasks, as STATE_STORE and MILLRACE_DATA have it. */
-export function openStores(
-  { config, log, services, metrics }: AppContext,
-  { application }: Topology,
-): Pick<ApplicationOptions, 'openStore'> {
+type StoreOptions = Pick<ApplicationOptions, 'openStore' | 'warmth'>;
+
+/**
+ * The local stores of an application's tasks, as STATE_STORE and MILLRACE_DATA have it, and how far each has followed its
+ * journal: those that this process has open, and those that it left or found (J5b).
+ */
+export async function openStores(
+  { config, log, services, metrics }: Pick<AppContext, 'config' | 'log' | 'services' | 'metrics'>,
+  { application }: Pick<Topology, 'application'>,
+): Promise<StoreOptions> {
   const { stateStore, dataFolder } = config.local;
   if (stateStore === 'memory') return {};
   const applicationFolder = join(dataFolder, 'state', services.names.physical(application));
+  const open = (partition: number): LmdbStore =>
+    LmdbStore.open(join(applicationFolder, String(partition)), (reason) => {
+      metrics.storesDiscardedTotal.inc({ application, partition });
+      log.warn({ application, partition, reason }, 'the local store is made anew');
+    });
+  const known = await storesIn(applicationFolder, open);
   return {
     openStore(partition, how) {
-      const folder = join(applicationFolder, String(partition));
-      if (how === 'empty') rmSync(folder, { recursive: true, force: true });
-      return LmdbStore.open(folder, (reason) => {
-        metrics.storesDiscardedTotal.inc({ application, partition });
-        log.warn({ application, partition, reason }, 'the local store is made anew');
-      });
+      if (how === 'empty')
+        rmSync(join(applicationFolder, String(partition)), { recursive: true, force: true });
+      const store = open(partition);
+      known.set(partition, store);
+      return store;
     },
+    warmth: () =>
+      Object.fromEntries(
+        [...known].flatMap(([partition, { checkpoint }]) =>
+          checkpoint === null ? [] : [[partition, checkpoint.offset]],
+        ),
+      ),
   };
+}
+
+/** What stands on the disk, looked at once; a store that another process has is that one's. */
+async function storesIn(
+  folder: string,
+  open: (partition: number) => LmdbStore,
+): Promise<Map<number, Pick<StateStore, 'checkpoint'>>> {
+  const found = new Map<number, Pick<StateStore, 'checkpoint'>>();
+  if (!existsSync(folder)) return found;
+  const partitions = readdirSync(folder).filter((name) => /^\d+$/.test(name));
+  for (const partition of partitions.map(Number)) {
+    try {
+      const store = open(partition);
+      const { checkpoint } = store;
+      await store.close();
+      found.set(partition, { checkpoint });
+    } catch {
+      // Its task says so when it opens it; nobody is warm here.
+    }
+  }
+  return found;
 }

@@ -29,11 +29,11 @@ export interface RunnerObserver extends Omit<TaskObserver, 'handled'> {
   fenced(): void;
   voidBatches(count: number): void;
   restored(partition: number, ratio: number): void;
-  /** The local store was of no use, and is filled again from the journal. */
   /** `outcome`: ok, or the code of the failure. */
   effectPerformed?(name: string, outcome: string, seconds: number): void;
   /** The circuit breaker of a target of effects changed. */
   circuit?(target: string, state: CircuitState): void;
+  /** The local store was of no use, and is filled again from the journal. */
   storeDiscarded?(partition: number, reason: string): void;
   lag(topic: string, partition: number, records: number): void;
   parkedKeys(partition: number, count: number): void;
