@@ -1,4 +1,5 @@
 import type { PoolSnapshotPayload } from '../../avro/index.ts';
+import type { FailureKind } from '../../engine/effect-failure.ts';
 import type { BuiltTx, TxReceipt } from '../../processors/trading/index.ts';
 
 export type { BuiltTx, TxReceipt };
@@ -66,9 +67,12 @@ export class VenueError extends Error {
   readonly code: VenueErrorCode;
   /** Whether the same call may succeed later. */
   readonly retriable: boolean;
+  /** What the venue has answered is no trouble of the venue: only one that is away opens its circuit. */
+  readonly kind: FailureKind;
   constructor(code: VenueErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
     this.retriable = code === 'RPC_AWAY';
+    this.kind = this.retriable ? 'target-down' : 'final';
   }
 }

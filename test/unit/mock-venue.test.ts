@@ -3,7 +3,9 @@ import {
   createMockVenue,
   type MockVenueOptions,
   swapPerformers,
+  VenueError,
 } from '../../connectors/chain/index.ts';
+import { failureOf } from '../../engine/effect-failure.ts';
 import { type BuiltTx, parseAssets } from '../../processors/trading/index.ts';
 import config from '../../config/assets.json' with { type: 'json' };
 import { venueContract } from '../contract/venue.contract.ts';
@@ -163,4 +165,14 @@ describe('swap performers', () => {
     ];
     for (const call of calls) await expect(call).rejects.toMatchObject({ code: 'WRONG_CHAIN' });
   });
+});
+
+it.each([
+  ['TX_REVERTED', 'final'],
+  ['TX_TIMEOUT', 'final'],
+  ['TX_DROPPED', 'final'],
+  ['WRONG_CHAIN', 'final'],
+  ['RPC_AWAY', 'target-down'],
+] as const)('an answer of a venue opens no circuit, its absence does: %s', (code, kind) => {
+  expect(failureOf(new VenueError(code, 'why'))).toEqual({ code, reason: 'why', kind });
 });
