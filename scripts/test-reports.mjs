@@ -2,7 +2,10 @@
 import { existsSync, readFileSync, readdirSync } from 'node:fs';
 import { join } from 'node:path';
 
-/** Every test in the reports of a folder, as {name, status: 'passed' | 'failed' | 'skipped'}; null: no report there. */
+/**
+ * Every test in the reports of a folder, as {name, status: 'passed' | 'failed' | 'skipped', why}; null: no report there.
+ * `why` is what a failed test said, '' for the others.
+ */
 export function readTests(folder) {
   const files = existsSync(folder) ? readdirSync(folder).sort() : [];
   const reports = files.filter((file) => /\.(json|xml)$/.test(file));
@@ -20,10 +23,12 @@ function fromVitest(report, file) {
     const tests = suite.assertionResults.map((test) => ({
       name: test.fullName,
       status: STATUS[test.status] ?? 'skipped',
+      why: (test.failureMessages ?? []).join('\n'),
     }));
     // A file that could not even be loaded has no tests, and must not pass for that.
     const broken = suite.status === 'failed' && !tests.some((test) => test.status === 'failed');
-    return broken ? [...tests, { name: `${suite.name ?? file} (file)`, status: 'failed' }] : tests;
+    const name = `${suite.name ?? file} (file)`;
+    return broken ? [...tests, { name, status: 'failed', why: suite.message ?? '' }] : tests;
   });
 }
 
@@ -31,6 +36,7 @@ function fromJunit(text) {
   return [...text.matchAll(/<testcase\b([^>]*?)(\/>|>([\s\S]*?)<\/testcase>)/g)].map((match) => ({
     name: /\bname="([^"]*)"/.exec(match[1])?.[1] ?? '',
     status: statusOf(match[3] ?? ''),
+    why: /<(?:failure|error)\b[^>]*>([\s\S]*?)<\//.exec(match[3] ?? '')?.[1] ?? '',
   }));
 }
 

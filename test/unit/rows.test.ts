@@ -40,8 +40,10 @@ describe('scripts/rows.mjs and scripts/summary.mjs', () => {
     const assertionResults = Object.entries(tests).map(([fullName, each]) => ({
       fullName,
       status: each,
+      failureMessages: each === 'failed' ? [`${fullName} said why`] : [],
     }));
-    const report = { testResults: [{ name: 'a.test.ts', status, assertionResults }] };
+    const suite = { name: 'suite.test.ts', status, message: 'no such module', assertionResults };
+    const report = { testResults: [suite] };
     writeFileSync(join(folder.reports, 'unit.json'), JSON.stringify(report));
   }
 
@@ -121,7 +123,7 @@ describe('scripts/rows.mjs and scripts/summary.mjs', () => {
     vitestReport({ a: 'passed', b: 'failed' }, 'failed');
     expect(run('summary.mjs', folder.reports)).toEqual({
       status: 1,
-      output: '1 passed, 1 failed\n',
+      output: 'failed: b\n    b said why\n1 passed, 1 failed\n',
     });
   });
 
@@ -129,7 +131,7 @@ describe('scripts/rows.mjs and scripts/summary.mjs', () => {
     vitestReport({}, 'failed');
     expect(run('summary.mjs', folder.reports)).toEqual({
       status: 1,
-      output: '0 passed, 1 failed\n',
+      output: 'failed: suite.test.ts (file)\n    no such module\n0 passed, 1 failed\n',
     });
     expect(run('summary.mjs', join(folder.path, 'none')).status).toBe(1);
   });
