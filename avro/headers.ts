@@ -1,4 +1,4 @@
-import { envelopeHeaders } from '../engine/emit-encoder.ts';
+import { envelopeHeaders } from '../engine/event-headers.ts';
 import type { Envelope, Headers } from '../engine/event.ts';
 
 /**

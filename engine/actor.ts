@@ -219,6 +219,8 @@ export function event(
 /**
  * Speaks to the actors of another key. The type's topic begins with `rk.`; the record goes to the partition of
  * `key` and keeps the correlation. Never fused: it is handled when it comes back from the log, in every deployment.
+ * It is no step of the correlation: `causation_id` and `sequence` are those of the newest event the correlation got
+ * before it, and what its answer causes goes on from there. Ask one question at a time where the numbers matter.
  *
  * Order: what one key tells another is handled once, in the order it was told (J7a).
  */

@@ -1,16 +1,9 @@
-import type {
-  Actor,
-  DeadLetterEmit,
-  Emit,
-  EventCause,
-  EventEmit,
-  ReadModelEmit,
-  ReplyAddress,
-} from './actor.ts';
+import type { Actor, DeadLetterEmit, Emit, EventCause, EventEmit, ReadModelEmit } from './actor.ts';
 import type { BatchBuilder } from './batch-builder.ts';
 import type { Codec } from './codec.ts';
 import { derivedEventId } from './derived-id.ts';
 import { EngineError } from './errors.ts';
+import { addressHeaders, envelopeHeaders, headerBytes } from './event-headers.ts';
 import {
   type Envelope,
   type EventDefinition,
@@ -95,14 +88,8 @@ export class EmitEncoder {
    * key, and nothing of the decision stands.
    */
   encode(actor: Actor<unknown>, emits: readonly Emit[], origin: EmitOrigin): EncodedEmit[] {
-    let events = 0;
+    const encoded = this.#encodeAll(actor, emits, origin);
     let bytes = 0;
-    const encoded = emits.map((emit) => {
-      if (emit.kind === 'read-model') return this.#readModel(actor, emit);
-      if (emit.kind === 'dead-letter') return this.#deadLetter(actor.name, emit, origin);
-      events += 1;
-      return this.#event(actor, emit, origin, events);
-    });
     for (const { emit } of encoded) {
       const size = (emit.value?.byteLength ?? 0) + headerBytes(emit.headers);
       bytes += size;
@@ -115,6 +102,26 @@ export class EmitEncoder {
         );
     }
     return encoded;
+  }
+
+  #encodeAll(actor: Actor<unknown>, emits: readonly Emit[], origin: EmitOrigin): EncodedEmit[] {
+    let events = 0;
+    let steps = 0;
+    let { cause } = origin;
+    const encoded = emits.map((emit) => {
+      if (emit.kind === 'read-model') return this.#readModel(actor, emit);
+      if (emit.kind === 'dead-letter') return this.#deadLetter(actor.name, emit, origin);
+      events += 1;
+      if (emit.to !== undefined) return { told: emit, index: events };
+      const step = this.#event(actor, emit, origin, { index: events, step: (steps += 1) });
+      cause = stepped(cause, step);
+      return step;
+    });
+    // What is told follows all that the correlation gets by the same decision, so that an answer comes after it.
+    const teller = { ...origin, cause };
+    return encoded.map((each) =>
+      'told' in each ? this.#event(actor, each.told, teller, { index: each.index, step: 0 }) : each,
+    );
   }
 
   /** Gives an emit its place in the journal: the origin header that its readers know it by (J7a). */
@@ -164,7 +171,13 @@ export class EmitEncoder {
     return topology.consumers.has(type) || topology.referenceOf.has(type);
   }
 
-  #event(actor: Actor<unknown>, emit: EventEmit, origin: EmitOrigin, count: number): EncodedEmit {
+  /** `index` among the decision's events, `step` among those of its correlation; 0: it is none of them. */
+  #event(
+    actor: Actor<unknown>,
+    emit: EventEmit,
+    origin: EmitOrigin,
+    { index, step }: { readonly index: number; readonly step: number },
+  ): EncodedEmit {
     const { topology, partition: own, codec, fuse, partitionOf } = this.#options;
     const { time } = origin;
     const { cause, causeId } = joined(origin, emit.causes ?? []);
@@ -172,12 +185,12 @@ export class EmitEncoder {
     if (definition === undefined || !actor.emits.includes(emit.type))
       throw unknownEmit(actor.name, emit.type);
     const topic = this.#topicOf(actor.name, emit, definition);
-    const sequence = cause.sequence === null ? null : cause.sequence + count;
+    const sequence = cause.sequence === null ? null : cause.sequence + step;
     const envelope: Envelope = {
       event_id: derivedEventId({
         causeId,
         actor: actor.name,
-        index: count,
+        index,
         family: definition.family,
         time,
         sequence,
@@ -315,19 +328,14 @@ function originalPlace(at: { topic: string; partition?: number; offset?: number 
   };
 }
 
-/** The headers every event carries; what is null is absent. Source: docs/reference/interfaces.md. */
-export function envelopeHeaders(envelope: Envelope): Headers {
-  const headers: Record<string, string> = {
-    [HEADER.eventId]: envelope.event_id,
-    [HEADER.eventType]: envelope.event_type,
-    [HEADER.family]: envelope.family,
-    [HEADER.correlationId]: envelope.correlation_id,
-    [HEADER.priority]: envelope.priority,
-  };
-  if (envelope.causation_id !== null) headers[HEADER.causationId] = envelope.causation_id;
-  if (envelope.sequence !== null) headers[HEADER.sequence] = String(envelope.sequence);
-  if (envelope.trace_id !== null) headers[HEADER.traceparent] = envelope.trace_id;
-  return headers;
+/** What comes after the events of a decision: the newest that its correlation got, or, without one, its cause. */
+export function newestStep(cause: Cause, emits: readonly EncodedEmit[]): Cause {
+  return emits.reduce(stepped, cause);
+}
+
+function stepped(cause: Cause, { emit, event }: EncodedEmit): Cause {
+  if (event === null || isRekeyed(emit.topic)) return cause;
+  return { ...cause, eventId: event.envelope.event_id, sequence: event.envelope.sequence };
 }
 
 /** What an event follows from: the direct cause, and the one id that all its causes make in any order (J8). */
@@ -346,18 +354,6 @@ function joined(
 
 function replyHeaders({ to, replyTopic }: EventEmit, key: string): Headers {
   return to === undefined ? {} : addressHeaders({ key, topic: replyTopic ?? null });
-}
-
-function addressHeaders(address: ReplyAddress | undefined): Headers {
-  if (address === undefined) return {};
-  const headers = { [HEADER.replyKey]: address.key };
-  return address.topic === null ? headers : { ...headers, [HEADER.replyTopic]: address.topic };
-}
-
-function headerBytes(headers: Headers): number {
-  let bytes = 0;
-  for (const name in headers) bytes += name.length + (headers[name]?.length ?? 0);
-  return bytes;
 }
 
 function unknownEmit(actor: string, name: string): EngineError {

@@ -2,7 +2,12 @@ import type { Actor, Context, Decision, EffectResult, Firing, Message } from './
 import type { BatchBuilder } from './batch-builder.ts';
 import { type DecidedStep, DecisionMaker, handlerOf } from './decide.ts';
 import { askedEffect } from './effect-attempt.ts';
-import type { EmitEncoder, EncodedEmit, InputSource } from './emit-encoder.ts';
+import {
+  type EmitEncoder,
+  type EncodedEmit,
+  type InputSource,
+  newestStep,
+} from './emit-encoder.ts';
 import { EngineError } from './errors.ts';
 import { HEADER } from './event.ts';
 import type { Input } from './journal.ts';
@@ -186,11 +191,7 @@ export class Handling {
       const error = emit.headers['x-error'];
       if (error !== undefined) this.#options.observer?.deadLettered(emit.topic, error, null);
     }
-    const newest = step.emits.findLast((each) => each.event !== null)?.event?.envelope;
-    const next: Cause =
-      newest === undefined
-        ? cause
-        : { ...cause, eventId: newest.event_id, sequence: newest.sequence };
+    const next = newestStep(cause, step.emits);
     for (const request of step.effects) {
       const asked = askedEffect(request, next, batch.nextAsked);
       batch.effect({ actor: actor.name, key, id: request.id, request: asked });

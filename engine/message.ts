@@ -22,10 +22,14 @@ export function toMessage(event: EventRecord, key: string, headers: Headers = {}
   };
 }
 
-/** What the emits of a message's handler descend from. */
+/**
+ * What the emits of a message's handler descend from. Of what was told that is the event it was told for: a question
+ * and its answer are no steps of their correlation, which runs on without a gap (docs/protocol.md, J7).
+ */
 export function causeOf(message: Message): Cause {
+  const step = message.replyTo === undefined ? null : message.causationId;
   return {
-    eventId: message.eventId,
+    eventId: step ?? message.eventId,
     correlationId: message.correlationId,
     sequence: message.sequence,
     priority: message.envelope.priority,

@@ -1,7 +1,7 @@
 import type { EffectResult } from '../engine/actor.ts';
 import type { Codec } from '../engine/codec.ts';
 import type { EventRecord, Headers, Micros } from '../engine/event.ts';
-import { envelopeHeaders } from '../engine/emit-encoder.ts';
+import { envelopeHeaders } from '../engine/event-headers.ts';
 import type { Batch, JournaledEmit } from '../engine/journal.ts';
 import { Task, type TaskObserver } from '../engine/task.ts';
 import { type OpenEffect, TaskState } from '../engine/task-state.ts';

@@ -129,6 +129,20 @@ export const CANARIES: readonly Canary[] = [
   },
   {
     rule: 'J7',
+    what: 'what is told takes a number of its correlation',
+    file: 'engine/emit-encoder.ts',
+    find: '{ index: each.index, step: 0 }',
+    replace: '{ index: each.index, step: 1 }',
+  },
+  {
+    rule: 'J7',
+    what: 'what is told is a cause in its correlation',
+    file: 'engine/message.ts',
+    find: 'eventId: step ?? message.eventId',
+    replace: 'eventId: message.eventId',
+  },
+  {
+    rule: 'J7',
     what: 'what has come waits in no order',
     file: TERM,
     find: 'deliver(topic: string, topicId: string, records: readonly FetchedRecord[]): void {',

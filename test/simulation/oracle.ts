@@ -6,7 +6,8 @@ import { JournalReader } from '../../engine/journal-reader.ts';
 import { originOf } from '../../engine/origin.ts';
 import type { Topology } from '../../engine/topology.ts';
 import type { FetchedRecord, FetchPosition, RecordToSend } from '../../kafka/client.ts';
-import { handledAs, TaskModel } from './task-model.ts';
+import { handledAs } from './event-identity.ts';
+import { TaskModel } from './task-model.ts';
 import { JournalTruth, type TrueBatch } from './truth.ts';
 
 export interface OracleOptions {

@@ -11,14 +11,15 @@ import type {
 import type { Codec } from '../../engine/codec.ts';
 import { COMMAND_RECORD, type Command } from '../../engine/command.ts';
 import { derivedUuid, hashOf } from '../../engine/derived-id.ts';
-import { type EventRecord, HEADER } from '../../engine/event.ts';
+import { type Envelope, type EventRecord, HEADER } from '../../engine/event.ts';
 import type { Input, JournaledEmit } from '../../engine/journal.ts';
-import { causeOf, toMessage } from '../../engine/message.ts';
+import { toMessage } from '../../engine/message.ts';
 import { originOf } from '../../engine/origin.ts';
 import type { Cause } from '../../engine/task-state.ts';
 import type { Topology } from '../../engine/topology.ts';
 import type { FetchedRecord } from '../../kafka/client.ts';
 import { BlockedKeys, type Waiting } from './blocked-model.ts';
+import { handledAs, stepOf } from './event-identity.ts';
 import { ExpectedBatch, same } from './expected-batch.ts';
 import { PutAgain } from './put-again.ts';
 import type { TrueBatch } from './truth.ts';
@@ -135,7 +136,7 @@ export class TaskModel {
     this.#decide(actor, input, {
       key: message.key,
       eventId: message.eventId,
-      cause: causeOf(message),
+      cause: stepOf(message),
       event: { type: message.type, value: record?.value ?? null },
       handle: (state, context) => handler(state, message, context),
     });
@@ -286,8 +287,7 @@ export class TaskModel {
       if (json === null) this.states.delete(id);
       else this.states.set(id, json);
     }
-    let newest = cause;
-    for (const emit of decision.emit ?? []) newest = this.#emit(emit, cause) ?? newest;
+    const newest = this.#emitAll(decision.emit ?? [], cause);
     for (const request of decision.effects ?? []) {
       this.effects.set(request.id, { key, request, cause: newest, failed: 0 });
       this.#batch.effects.push([request.id, true]);
@@ -331,8 +331,23 @@ export class TaskModel {
     }
   }
 
+  /** What follows next has as its cause the newest event that is a step of its correlation; so has what is told. */
+  #emitAll(emits: readonly Emit[], cause: Cause): Cause {
+    let newest = cause;
+    const told: Envelope[] = [];
+    for (const emit of emits) {
+      const envelope = this.#emit(emit, cause);
+      if (envelope === null) continue;
+      if (emit.kind === 'event' && emit.to !== undefined) told.push(envelope);
+      else newest = { ...cause, eventId: envelope.event_id, sequence: envelope.sequence };
+    }
+    for (const { causation_id: causeId, sequence } of told)
+      same('told after', [causeId, sequence], [newest.eventId, newest.sequence]);
+    return newest;
+  }
+
   /** Compares one emit with the journal's, and queues what it causes within the task. */
-  #emit(emit: Emit, cause: Cause): Cause | null {
+  #emit(emit: Emit, cause: Cause): Envelope | null {
     const { codec, partition, partitionOf, topology } = this.#in;
     const journaled = this.#batch.nextEmit(cause.eventId);
     const value = journaled.value === null ? null : codec.decode(journaled.value).value;
@@ -351,18 +366,15 @@ export class TaskModel {
     const to = emit.to?.key ?? cause.correlationId;
     same('emit', [journaled.topic, key, payload], [emit.to?.topic ?? home, to, emit.payload]);
     same('partition', journaled.partition, partitionOf(to));
-    same(
-      'cause',
-      [envelope.causation_id, envelope.correlation_id],
-      [cause.eventId, cause.correlationId],
-    );
+    same('correlation', envelope.correlation_id, cause.correlationId);
+    if (emit.to === undefined) same('cause', envelope.causation_id, cause.eventId);
     const isFused = topology.deployment === 'fused' && emit.to === undefined;
     if (isFused && journaled.partition === partition) {
       const message = toMessage(value as EventRecord, envelope.correlation_id);
       for (const actor of topology.consumers.get(emit.type) ?? [])
         this.#work.push({ actor, message, record: null });
     }
-    return { ...cause, eventId: envelope.event_id, sequence: envelope.sequence };
+    return envelope;
   }
 
   #messageOf(record: FetchedRecord): Message {
@@ -378,11 +390,6 @@ export class TaskModel {
     if (time < this.#time) throw new Error(`time went back from ${this.#time} to ${time}`);
     this.#time = time;
   }
-}
-
-/** What of an event must be handled once: itself, and every letter that it was. */
-export function handledAs(eventId: string, redrivenFrom: string | undefined): string {
-  return redrivenFrom === undefined ? eventId : `${eventId} from ${redrivenFrom}`;
 }
 
 function describe({ kind, actor, key, event_id: id, topic, offset }: Input): string {

@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { actor, event, reply, tell } from '../../engine/actor.ts';
+import type { Envelope, EventRecord } from '../../engine/event.ts';
 import { buildTopology } from '../../engine/topology.ts';
 import { TopologyDriver } from '../../testing/topology-driver.ts';
 import { CREDIT } from '../support/credit.ts';
@@ -24,6 +25,28 @@ describe('tell', () => {
     expect(driver.on('orders.settled').map(({ key }) => key)).toEqual(['o1']);
     expect(driver.on('moves').map(({ key }) => key)).toEqual(['o1']);
   });
+
+  it.each([true, false])(
+    'J7 takes no number of its correlation, and is no cause in it (fused: %s)',
+    (fuse) => {
+      const topology = buildTopology(CREDIT.definition);
+      const driver = new TopologyDriver({ topology, codec, fuse });
+      const first = placed('o1', 'ann');
+      driver.publish(first);
+      const on = (topic: string): readonly Envelope[] =>
+        driver.on(topic).map(({ value }) => (value as EventRecord).envelope);
+      const steps = [first.envelope, ...on('moves'), ...on('orders.settled')];
+      expect(steps.map(({ sequence }) => sequence)).toEqual([1, 2, 3]);
+      const causes = steps.map(({ causation_id }) => causation_id);
+      expect(causes).toEqual([null, ...steps.slice(0, 2).map(({ event_id }) => event_id)]);
+      // The question follows the order; its answer also what was said of the order with it.
+      const told = [...on('rk.credit'), ...on('rk.credit.answers')];
+      expect(told.map(({ causation_id }) => causation_id)).toEqual(causes.slice(1));
+      expect(told.map(({ sequence }) => sequence)).toEqual([1, 2]);
+      const ids = [...steps, ...told].map(({ event_id }) => event_id);
+      expect(new Set(ids).size).toBe(5);
+    },
+  );
 
   it('J7b is refused in the wrong partition, and takes any key in the right one', () => {
     const codes: string[] = [];
