@@ -11,6 +11,8 @@ export interface Load {
 /** What it says. */
 export interface LoadResult {
   readonly perSecond: number;
+  /** Processor time of the whole process for one record, in microseconds. */
+  readonly cpuMicrosEach: number;
   /** Records that must be on the topic then. */
   readonly sent: number;
   /** Of the SDK: each timed `emit.nowait`, in microseconds. */

@@ -35,6 +35,11 @@ def payload_of(index):
     }
 
 
+def rates(started, cpu):
+    seconds, cpu_seconds = time.perf_counter() - started, time.process_time() - cpu
+    return {"perSecond": (count - warm) / seconds, "cpuMicrosEach": cpu_seconds * 1e6 / (count - warm)}
+
+
 def sdk():
     with tempfile.TemporaryDirectory() as folder:
         bot = BotProducer(
@@ -47,11 +52,11 @@ def sdk():
         for index in range(warm):
             bot.emit_nowait(EVENT_TYPE, payload_of(index))
         bot.flush(300)
-        started = time.perf_counter()
+        started, cpu = time.perf_counter(), time.process_time()
         for index in range(warm, count):
             bot.emit_nowait(EVENT_TYPE, payload_of(index))
         bot.flush(300)
-        seconds = time.perf_counter() - started
+        took = rates(started, cpu)
         micros = []
         for index in range(TIMED):
             payload = payload_of(index)
@@ -59,7 +64,7 @@ def sdk():
             bot.emit_nowait(EVENT_TYPE, payload)
             micros.append((time.perf_counter_ns() - before) / 1000)
         bot.close()
-    return {"perSecond": (count - warm) / seconds, "sent": count + TIMED, "micros": micros}
+    return {**took, "sent": count + TIMED, "micros": micros}
 
 
 def raw():
@@ -103,11 +108,11 @@ def raw():
         producer.flush(300)
 
     send(records[:warm])
-    started = time.perf_counter()
+    started, cpu = time.perf_counter(), time.process_time()
     send(records[warm:])
-    seconds = time.perf_counter() - started
+    took = rates(started, cpu)
     assert delivered == count
-    return {"perSecond": (count - warm) / seconds, "sent": count, "micros": []}
+    return {**took, "sent": count, "micros": []}
 
 
 print(json.dumps(sdk() if load["what"] == "sdk" else raw()))

@@ -2,11 +2,10 @@ import { type MessageToProduce, Producer } from '@platformatic/kafka';
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { AvroCodec, BOT_RECORDS } from '../../avro/index.ts';
-import { RULES } from '../../sdk/typescript/src/contract.ts';
+import { EventEncoder } from '../../sdk/typescript/src/event-encoder.ts';
 import { eventOf } from '../../sdk/typescript/src/event-builder.ts';
 import { BotProducer } from '../../sdk/typescript/src/index.ts';
-import { headersOf, keyOf, partitionOfKey, recordValue } from '../../sdk/typescript/src/record.ts';
+import { headersOf, keyOf, partitionOfKey } from '../../sdk/typescript/src/record.ts';
 import { EVENT_TYPE, IDENTITY, type Load, type LoadResult, payloadOf } from './load.ts';
 
 /*
@@ -44,9 +43,7 @@ async function sdk(load: Load): Promise<LoadResult> {
   };
   const warm = Math.floor(load.count * WARM_UP);
   await emit(0, warm);
-  const startedAt = performance.now();
-  await emit(warm, load.count);
-  const seconds = (performance.now() - startedAt) / 1000;
+  const took = await timed(() => emit(warm, load.count));
   const micros: number[] = [];
   for (let index = 0; index < TIMED; index++) {
     const before = performance.now();
@@ -55,7 +52,7 @@ async function sdk(load: Load): Promise<LoadResult> {
   }
   await bot.close();
   await rm(spoolFolder, { recursive: true });
-  return { perSecond: (load.count - warm) / seconds, sent: load.count + TIMED, micros };
+  return { ...rates(took, load.count - warm), sent: load.count + TIMED, micros };
 }
 
 async function raw(load: Load): Promise<LoadResult> {
@@ -64,20 +61,19 @@ async function raw(load: Load): Promise<LoadResult> {
     bootstrapBrokers: [load.broker],
     autocreateTopics: false,
   });
-  const codec = AvroCodec.offline({ subjects: BOT_RECORDS });
-  const { record } = RULES.events[EVENT_TYPE] ?? { record: '' };
+  const encoder = new EventEncoder(() => 1);
   const messages = Array.from({ length: load.count }, (_, index): MessageToProduce => {
     const call = { type: EVENT_TYPE, payload: payloadOf(index), options: {}, upstream: null };
     const event = eventOf(IDENTITY, call);
     const key = keyOf(event);
-    const identity = { producerId: 'bench.raw', incarnation: 7_388_289_024_000_123 };
+    const own = 'bench.bench-1/7388289024000123';
     return {
       topic: `${load.prefix}orders`,
       partition: partitionOfKey(key, load.partitions),
       key: Buffer.from(key),
-      value: Buffer.from(codec.encode('orders', record, recordValue(event, undefined))),
+      value: encoder.encode(event, undefined),
       headers: new Map(
-        Object.entries(headersOf(event, identity, index, undefined)).map(
+        Object.entries(headersOf(event, own, index, undefined)).map(
           ([name, value]) => [Buffer.from(name), Buffer.from(value)] as const,
         ),
       ),
@@ -95,11 +91,27 @@ async function raw(load: Load): Promise<LoadResult> {
   };
   const warm = Math.floor(load.count * WARM_UP);
   await send(0, warm);
-  const startedAt = performance.now();
-  await send(warm, load.count);
-  const seconds = (performance.now() - startedAt) / 1000;
+  const took = await timed(() => send(warm, load.count));
   await producer.close();
-  return { perSecond: (load.count - warm) / seconds, sent: load.count, micros: [] };
+  return { ...rates(took, load.count - warm), sent: load.count, micros: [] };
+}
+
+interface Took {
+  readonly seconds: number;
+  readonly cpuMicros: number;
+}
+
+async function timed(work: () => Promise<void>): Promise<Took> {
+  const cpu = process.cpuUsage();
+  const startedAt = performance.now();
+  await work();
+  const seconds = (performance.now() - startedAt) / 1000;
+  const { user, system } = process.cpuUsage(cpu);
+  return { seconds, cpuMicros: user + system };
+}
+
+function rates({ seconds, cpuMicros }: Took, count: number) {
+  return { perSecond: count / seconds, cpuMicrosEach: cpuMicros / count };
 }
 
 const load = JSON.parse(process.argv[2] ?? '{}') as Load;

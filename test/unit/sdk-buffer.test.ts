@@ -11,9 +11,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { BotEvent } from '../../sdk/typescript/src/index.ts';
+import { LIMITS } from '../../sdk/typescript/src/limits.ts';
 import { Outbox, type OutboxOptions, type Waiting } from '../../sdk/typescript/src/outbox.ts';
 import { ProducerHome } from '../../sdk/typescript/src/producer-home.ts';
-import { encodeFrame } from '../../sdk/typescript/src/spool-frame.ts';
+import { encodeFrames, spoolEntry } from '../../sdk/typescript/src/spool-frame.ts';
 import { Spool } from '../../sdk/typescript/src/spool.ts';
 
 let folder: string;
@@ -21,9 +22,11 @@ beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'millrace-spool-'))));
 afterEach(() => rmSync(folder, { recursive: true }));
 
 const textOf = (index: number): string => `{"event":${String(index).padStart(6, '0')}}`;
-const frame = (index: number) => encodeFrame({}, textOf(index));
-const FRAME_BYTES = frame(0).bytes.length;
-const EVENT = {} as BotEvent;
+const entry = (index: number) => spoolEntry({}, textOf(index));
+const frame = (index: number) => encodeFrames([entry(index)]);
+const FRAME_BYTES = frame(0).length;
+/** Found again by its name. */
+const event = (index: number) => ({ producer: textOf(index) }) as BotEvent;
 
 function outboxOf(over: Partial<OutboxOptions> = {}): Outbox {
   return new Outbox({
@@ -37,10 +40,14 @@ function outboxOf(over: Partial<OutboxOptions> = {}): Outbox {
   });
 }
 
-const put = (outbox: Outbox, index: number): Promise<boolean> =>
-  outbox.put(EVENT, frame(index), null);
+const put = (outbox: Outbox, index: number, settle: () => void = () => {}): Promise<boolean> =>
+  new Promise((resolve, reject) =>
+    outbox.put(event(index), entry(index), settle, (error, isBuffered) =>
+      error ? reject(error) : resolve(isBuffered),
+    ),
+  );
 const texts = (waiting: readonly Waiting[]): readonly string[] =>
-  waiting.map((each) => each.spooled.json.toString());
+  waiting.map(({ event: each }) => (Buffer.isBuffer(each) ? each.toString() : each.producer));
 
 /** Fills it with three events: no more fit. */
 async function full(over: Partial<OutboxOptions>): Promise<Outbox> {
@@ -90,8 +97,7 @@ describe('the outbox', () => {
     const spool = Spool.open(folder, 10 * FRAME_BYTES);
     const settled: number[] = [];
     const outbox = outboxOf({ spool, limitBytes: 1e6, windowBytes: 5 * FRAME_BYTES });
-    for (let index = 0; index < 40; index++)
-      await outbox.put(EVENT, frame(index), () => settled.push(index));
+    for (let index = 0; index < 40; index++) await put(outbox, index, () => settled.push(index));
     const taken: Waiting[] = [];
     for (let next = 40; taken.length < 60;) {
       const some = outbox.take(7, 1e6);
@@ -104,6 +110,26 @@ describe('the outbox', () => {
     expect(settled).toEqual(Array.from({ length: 40 }, (_, index) => index));
     expect(outbox.pendingBytes).toBe(0);
     spool.close();
+  });
+
+  it('S-43 gives the event loop a turn where events are emitted without a pause', async () => {
+    const outbox = outboxOf({ limitBytes: 1e9, windowBytes: 1e9 });
+    let hadTurn = false;
+    setImmediate(() => (hadTurn = true));
+    for (let index = 0; index < 2 * LIMITS.turnEvents && !hadTurn; index++)
+      await put(outbox, index);
+    expect(hadTurn).toBe(true);
+  });
+
+  it('writes what was emitted before it is drained, and that first', async () => {
+    const spool = Spool.open(folder);
+    const outbox = outboxOf({ spool, limitBytes: 1e9 });
+    void put(outbox, 0);
+    void outbox.drained(0);
+    expect(spool.end).toBe(1);
+    spool.close();
+    await new Promise(setImmediate);
+    expect(spool.end).toBe(1);
   });
 
   it('is drained when all that was buffered before is acknowledged, and not earlier', async () => {
@@ -125,7 +151,7 @@ describe('the outbox', () => {
 
 describe('the spool', () => {
   const write = (spool: Spool, from: number, to: number): void => {
-    for (let index = from; index < to; index++) spool.append([frame(index).bytes]);
+    for (let index = from; index < to; index++) spool.append(frame(index), 1);
   };
   const readAll = (spool: Spool, from = spool.first): string[] => {
     const found: string[] = [];
@@ -133,7 +159,7 @@ describe('the spool', () => {
       const read = spool.read(number);
       const last = read.at(-1);
       if (last === undefined) return found;
-      found.push(...read.map(({ event }) => event.json.toString()));
+      found.push(...read.map((each) => each.event.json.toString()));
       number = last.number + 1;
     }
   };
@@ -188,7 +214,7 @@ describe('the numbers of a producer', () => {
   /** Four events, two of them acknowledged. Its incarnation. */
   function used(): number {
     const home = open();
-    for (const index of [0, 1, 2, 3]) home.spool?.append([frame(index).bytes]);
+    for (const index of [0, 1, 2, 3]) home.spool?.append(frame(index), 1);
     const state = { ...home.state, partitions: 4, next: 2, sequences };
     home.progressed({ ...state, incarnation: state.incarnation + 1 });
     home.progressed({ ...state, incarnation: state.incarnation + 1 });

@@ -8,10 +8,11 @@ import { takeBotJson } from '../../processors/bots/index.ts';
 import { CONTRACT_FILES, contractText } from '../../scripts/generate-sdk-contract.ts';
 import { problemOf } from '../../sdk/typescript/src/check.ts';
 import { CONTRACT, RULES } from '../../sdk/typescript/src/contract.ts';
-import { eventOf, frameOf } from '../../sdk/typescript/src/event-builder.ts';
+import { entryOf, eventOf } from '../../sdk/typescript/src/event-builder.ts';
 import type { BotEvent } from '../../sdk/typescript/src/index.ts';
-import { headersOf, keyOf, partitionOfKey, recordValue } from '../../sdk/typescript/src/record.ts';
-import { encodeFrame, readFrame } from '../../sdk/typescript/src/spool-frame.ts';
+import { EventEncoder } from '../../sdk/typescript/src/event-encoder.ts';
+import { headersOf, keyOf, partitionOfKey, producerText } from '../../sdk/typescript/src/record.ts';
+import { encodeFrames, readFrame, spoolEntry } from '../../sdk/typescript/src/spool-frame.ts';
 import emits from '../../sdk/vectors/emits.json' with { type: 'json' };
 import events from '../../sdk/vectors/events.json' with { type: 'json' };
 import partitions from '../../sdk/vectors/partitions.json' with { type: 'json' };
@@ -47,12 +48,12 @@ describe('the vectors, by the TypeScript SDK', () => {
     'S-15 S-16 writes $name',
     ({ type, payload, upstream, options, json, meta }) => {
       const call = { type: type as never, payload, options, upstream };
-      const { spooled } = frameOf(
+      const entry = entryOf(
         eventOf(emits.identity, call),
         (options as { traceparent?: string }).traceparent,
       );
-      expect(spooled.json.toString()).toBe(json);
-      expect(JSON.stringify(spooled.meta)).toBe(meta);
+      expect(entry.json).toBe(json);
+      expect(JSON.stringify(entry.meta)).toBe(meta);
     },
   );
 
@@ -60,19 +61,18 @@ describe('the vectors, by the TypeScript SDK', () => {
     const event = JSON.parse(vector.json) as BotEvent;
     const traceparent = vector.traceparent ?? undefined;
     const { id: producerId, incarnation } = records.producer;
+    const producer = producerText({ producerId, incarnation });
     expect(keyOf(event)).toBe(vector.key);
     expect(partitionOfKey(vector.key, records.partitions)).toBe(vector.partition);
-    expect(headersOf(event, { producerId, incarnation }, vector.sequence, traceparent)).toEqual(
-      vector.headers,
-    );
-    const { record } = RULES.events[event.event_type] ?? { record: '' };
-    const bytes = Buffer.from(codec.encode('orders', record, recordValue(event, traceparent)));
+    expect(headersOf(event, producer, vector.sequence, traceparent)).toEqual(vector.headers);
+    const bytes = new EventEncoder(() => 7).encode(event, traceparent);
+    expect(bytes.readUInt32BE(1)).toBe(7);
     expect(bytes.subarray(FRAMING_BYTES).toString('hex')).toBe(vector.avro);
   });
 
   it.each(spool)('keeps $name in the spool', ({ meta, json, frame }) => {
     const event = { meta: JSON.parse(meta) as object, json: Buffer.from(json) };
-    expect(encodeFrame(event.meta, json).bytes.toString('hex')).toBe(frame);
+    expect(encodeFrames([spoolEntry(event.meta, json)]).toString('hex')).toBe(frame);
     const bytes = Buffer.from(frame, 'hex');
     expect(readFrame(bytes, 0, 1e6)).toEqual({ is: 'frame', event, bytes: bytes.length });
     expect(readFrame(bytes.subarray(0, -1), 0, 1e6)).toMatchObject({ is: 'cut' });

@@ -11,9 +11,9 @@ import type {
   Emitted,
   Upstream,
 } from './event.ts';
-import { type BotIdentity, eventOf, frameOf, NO_OPTIONS } from './event-builder.ts';
+import { type BotIdentity, entryOf, eventOf, NO_OPTIONS } from './event-builder.ts';
 import { LIMITS } from './limits.ts';
-import { Outbox, type WhenFull } from './outbox.ts';
+import { type Buffered, Outbox, type WhenFull } from './outbox.ts';
 import { ProducerHome } from './producer-home.ts';
 import { traceSource } from './trace.ts';
 
@@ -220,36 +220,46 @@ export class BotProducer implements Chain {
       options: EmitOptions = NO_OPTIONS,
     ): Promise<Emitted> => {
       const event = eventOf(this.#identity, { type, payload, options, upstream });
-      const settled = Promise.withResolvers<void>();
-      const isBuffered = await this.#buffer(event, options, (error) =>
-        error === null ? settled.resolve() : settled.reject(error),
-      );
-      if (!isBuffered)
-        throw new BotError(
-          'BUFFER_FULL',
-          `${type} was dropped: the buffer is full${this.#why()}; it counts in status().dropped`,
-        );
-      await settled.promise;
+      await new Promise<void>((resolve, reject) => {
+        const settle = (error: BotError | null): void => (error ? reject(error) : resolve());
+        this.#put(event, options, settle, (error, isBuffered) => {
+          if (error !== null) reject(error);
+          else if (!isBuffered) reject(this.#dropped(type));
+        });
+      });
       return emittedOf(event);
     };
-    const nowait = async (
+    // Not async: a promise for each event is enough.
+    const nowait = (
       type: BotEventType,
       payload: Readonly<Record<string, unknown>>,
       options: EmitOptions = NO_OPTIONS,
-    ): Promise<Emitted | null> => {
-      const event = eventOf(this.#identity, { type, payload, options, upstream });
-      return (await this.#buffer(event, options, null)) ? emittedOf(event) : null;
-    };
+    ): Promise<Emitted | null> =>
+      new Promise((resolve, reject) => {
+        const event = eventOf(this.#identity, { type, payload, options, upstream });
+        this.#put(event, options, null, (error, isBuffered) => {
+          if (error !== null) reject(error);
+          else resolve(isBuffered ? emittedOf(event) : null);
+        });
+      });
     return Object.assign(emit, { nowait }) as Emit;
   }
 
-  #buffer(
+  #put(
     event: BotEvent,
     { traceparent = this.#traceparent() }: EmitOptions,
     settle: ((error: BotError | null) => void) | null,
-  ): Promise<boolean> {
+    buffered: Buffered,
+  ): void {
     if (this.#isClosed) throw this.#ended('CLOSED', '');
-    return this.#outbox.put(event, frameOf(event, traceparent), settle);
+    this.#outbox.put(event, entryOf(event, traceparent), settle, buffered);
+  }
+
+  #dropped(type: string): BotError {
+    return new BotError(
+      'BUFFER_FULL',
+      `${type} was dropped: the buffer is full${this.#why()}; it counts in status().dropped`,
+    );
   }
 
   #why(): string {

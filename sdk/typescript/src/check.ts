@@ -95,7 +95,7 @@ export function tooLarge(bytes: number): BotError {
 export function decimalText(value: unknown): string | null {
   const isNumber = typeof value === 'number' || typeof value === 'bigint';
   if (!isNumber && typeof value !== 'string') return null;
-  const text = String(value).replace('e+', 'e');
+  const text = typeof value === 'string' ? value : String(value).replace('e+', 'e');
   const match = text.length <= limits.decimalChars ? DECIMAL.exec(text) : null;
   if (match === null || Math.abs(Number(match[1] ?? 0)) > limits.decimalExponent) return null;
   return text;
@@ -103,18 +103,23 @@ export function decimalText(value: unknown): string | null {
 
 /** Microseconds of an ISO 8601 time in UTC, further digits cut; null when there is no such time. */
 export function microsOf(text: string): number | null {
+  // Events come many to the millisecond.
+  if (text === lastTime.text) return lastTime.micros;
   const match = TIMESTAMP.exec(text);
   if (match === null) return null;
   const second = text.slice(0, SECOND_CHARS);
-  // Events come many to the second.
   if (second !== lastSecond.text) {
     const micros = secondMicros(match);
     if (micros === null) return null;
     lastSecond = { text: second, micros };
   }
   const fraction = match[7] ?? '';
-  return lastSecond.micros + Number(fraction.slice(0, MICROS_DIGITS).padEnd(MICROS_DIGITS, '0'));
+  const rest = Number(fraction.slice(0, MICROS_DIGITS).padEnd(MICROS_DIGITS, '0'));
+  lastTime = { text, micros: lastSecond.micros + rest };
+  return lastTime.micros;
 }
+
+let lastTime = { text: '', micros: 0 };
 
 let lastSecond = { text: '', micros: 0 };
 

@@ -5,8 +5,10 @@ import type { BotError } from './bot-error.ts';
 import { CONTRACT, RULES } from './contract.ts';
 import type { BotEvent } from './event.ts';
 import { LIMITS } from './limits.ts';
+import { partitionOf } from '../../../kafka/partitioner.ts';
 import type { Outbox, Waiting } from './outbox.ts';
-import { headersOf, keyOf, partitionOfKey, producerText, recordValue } from './record.ts';
+import { EventEncoder } from './event-encoder.ts';
+import { headersOf, keyOf, partitionOfKey, producerText } from './record.ts';
 import type { SpoolState } from './spool-state.ts';
 
 export interface CourierOptions {
@@ -45,7 +47,8 @@ export class Courier {
   readonly #producer: PlainProducer;
   readonly #stop = new AbortController();
   readonly #topic: string;
-  #codec: AvroCodec | null = null;
+  /** Null: the schemas' ids are not known yet. */
+  #encoder: EventEncoder | null = null;
   /** As of the last event that was taken out. */
   #state: SpoolState;
   #acknowledged: SpoolState;
@@ -117,7 +120,7 @@ export class Courier {
 
   /** Schema ids and the number of partitions, however long it takes. False: closed before that. */
   async #isReady(): Promise<boolean> {
-    if (this.#codec !== null) return true;
+    if (this.#encoder !== null) return true;
     const ready = await this.#untilDone(async () => {
       const partitions = await this.#partitions();
       if (this.#state.partitions === null)
@@ -125,7 +128,7 @@ export class Courier {
       else if (this.#state.partitions !== partitions)
         this.#state = this.#options.renewed(partitions);
       this.#options.onProgress(this.#state);
-      this.#codec = await AvroCodec.start({
+      const codec = await AvroCodec.start({
         subjects: Object.values(RULES.events).map(({ record }) => ({
           topic: TOPIC,
           record,
@@ -135,6 +138,10 @@ export class Courier {
         registryUrl: this.#options.registryUrl,
         topicPrefix: this.#options.topicPrefix,
       });
+      const ids = new Map(
+        Object.entries(RULES.events).map(([type, { record }]) => [type, codec.idOf(TOPIC, record)]),
+      );
+      this.#encoder = new EventEncoder((type) => ids.get(type) ?? missing(type));
     });
     return ready;
   }
@@ -149,27 +156,27 @@ export class Courier {
   }
 
   #nextBatch(): Batch | null {
-    const codec = this.#codec;
-    if (codec === null) return null;
+    const encoder = this.#encoder;
+    if (encoder === null) return null;
     const events = this.#options.outbox.take(LIMITS.requestRecords, LIMITS.requestBytes);
     const last = events.at(-1);
     if (last === undefined) return null;
     const { partitions, sequences: before } = this.#state;
     const sequences = [...before];
-    const records = events.map(({ event, spooled }): RecordToSend => {
-      const own = event ?? (JSON.parse(spooled.json.toString()) as BotEvent);
-      const { traceparent } = spooled.meta;
-      const key = keyOf(own);
-      const partition = partitionOfKey(key, partitions ?? 1);
+    const producer = producerText(this.#state);
+    const records = events.map(({ event, meta }): RecordToSend => {
+      const own = Buffer.isBuffer(event) ? (JSON.parse(event.toString()) as BotEvent) : event;
+      const key = Buffer.from(keyOf(own));
+      const partition = partitionOf(key, partitions ?? 1);
       const sequence = (sequences[partition] ?? 0) + 1;
       sequences[partition] = sequence;
-      const { record } = RULES.events[own.event_type] ?? missing(own.event_type);
+      const { traceparent } = meta;
       return {
         topic: this.#topic,
         partition,
-        key: Buffer.from(key),
-        value: codec.encode(TOPIC, record, recordValue(own, traceparent)),
-        headers: headersOf(own, this.#state, sequence, traceparent),
+        key,
+        value: encoder.encode(own, traceparent),
+        headers: headersOf(own, producer, sequence, traceparent),
       };
     });
     this.#state = { ...this.#state, next: last.number + 1, sequences };
@@ -179,15 +186,19 @@ export class Courier {
 
   /** Sends until all of it is confirmed. False: closed before that. */
   async #deliver({ events, records }: Batch): Promise<boolean> {
-    let left = records.map((record, index) => ({ record, event: events[index] as Waiting }));
+    let left: readonly Waiting[] = events;
+    let leftRecords = records;
     return this.#untilDone(async () => {
-      const results = await this.#producer.send(left.map(({ record }) => record));
-      const isDone = (partition: number): boolean =>
-        results.some((each) => each.partition === partition && each.result === 'confirmed');
-      const done = left.filter(({ record }) => isDone(record.partition));
-      left = left.filter(({ record }) => !isDone(record.partition));
+      const results = await this.#producer.send(leftRecords);
+      const confirmed = new Set(
+        results.filter(({ result }) => result === 'confirmed').map(({ partition }) => partition),
+      );
+      const isDone = (index: number): boolean => confirmed.has(leftRecords[index]?.partition ?? -1);
+      const done = left.filter((_, index) => isDone(index));
+      left = left.filter((_, index) => !isDone(index));
+      leftRecords = leftRecords.filter((_, index) => !isDone(index));
       this.#confirmed += done.length;
-      this.#options.outbox.acknowledge(done.map(({ event }) => event));
+      this.#options.outbox.acknowledge(done);
       const failed = results.find(({ result }) => result !== 'confirmed');
       if (failed !== undefined && failed.result !== 'confirmed')
         throw new Error(`${failed.topic}/${failed.partition} took no records: ${failed.code}`);
@@ -214,7 +225,7 @@ export class Courier {
   /** Tells the server what was acknowledged, so that a loss at the very end is seen too. Nothing depends on it here. */
   async #saySent(): Promise<void> {
     const { partitions, sequences, next } = this.#acknowledged;
-    if (partitions === null || next === this.#saidNext || this.#codec === null) return;
+    if (partitions === null || next === this.#saidNext || this.#encoder === null) return;
     this.#saidAt = performance.now();
     this.#saidNext = next;
     const producer_id = producerText(this.#acknowledged);

@@ -2,7 +2,7 @@ import { envelopeProblem, invalid, payloadProblem, tooLarge } from './check.ts';
 import { RULES } from './contract.ts';
 import type { BotEvent, BotEventType, EmitOptions, Upstream } from './event.ts';
 import { keptPayload } from './record.ts';
-import { encodeFrame, type EntryMeta, type Frame } from './spool-frame.ts';
+import { type EntryMeta, type SpoolEntry, spoolEntry } from './spool-frame.ts';
 
 /** Who emits: what all events of a producer say of it. Source: S-07…S-11. */
 export interface BotIdentity {
@@ -28,6 +28,8 @@ type Writable<Value> = { -readonly [Key in keyof Value]: Value[Key] };
 
 const VERSION = 'v1';
 const NO_META: EntryMeta = {};
+/** UTF-8 takes at most this many bytes for one UTF-16 unit. */
+const UTF8_GROWTH = 3;
 /** Of a call that gives none. */
 export const NO_OPTIONS: EmitOptions = {};
 
@@ -60,11 +62,12 @@ export function eventOf(identity: BotIdentity, call: EmitCall): BotEvent {
 }
 
 /** What of an event is kept until the broker has it. Throws: BotError INVALID_EVENT: too large. */
-export function frameOf(event: BotEvent, traceparent: string | undefined): Frame {
-  const frame = encodeFrame(traceparent === undefined ? NO_META : { traceparent }, jsonOf(event));
-  const { length } = frame.spooled.json;
-  if (length > RULES.limits.eventBytes) throw tooLarge(length);
-  return frame;
+export function entryOf(event: BotEvent, traceparent: string | undefined): SpoolEntry {
+  const json = jsonOf(event);
+  const isShort = json.length * UTF8_GROWTH <= RULES.limits.eventBytes;
+  const bytes = isShort ? 0 : Buffer.byteLength(json);
+  if (bytes > RULES.limits.eventBytes) throw tooLarge(bytes);
+  return spoolEntry(traceparent === undefined ? NO_META : { traceparent }, json);
 }
 
 let lastNow = { ms: -1, text: '' };

@@ -16,6 +16,8 @@ export const LIMITS = {
   requestBytes: 700 * 1024,
   /** Records of one produce request: bounds how long the event loop is held. */
   requestRecords: 1_000,
+  /** Events buffered before the event loop gets a turn: who emits without a pause would keep it from sending. */
+  turnEvents: 1_000,
   /** Counted per record besides its value: key, headers, lengths. */
   recordOverheadBytes: 500,
   /** First pause after a failed request; doubles up to `retryMaxMs`. */

@@ -1,6 +1,7 @@
 import { BotError } from './bot-error.ts';
 import type { BotEvent } from './event.ts';
-import type { Frame, SpooledEvent } from './spool-frame.ts';
+import { LIMITS } from './limits.ts';
+import { encodeFrames, type EntryMeta, type SpoolEntry } from './spool-frame.ts';
 import type { Spool } from './spool.ts';
 
 /** What an emit does when there is no room: wait at most 10 s, drop the new event and count it, or fail at once. */
@@ -9,9 +10,9 @@ export type WhenFull = 'block' | 'drop_new' | 'error';
 /** An event on its way to the broker. */
 export interface Waiting {
   readonly number: number;
-  readonly spooled: SpooledEvent;
-  /** As it was emitted; null: it was read back from the spool. */
-  readonly event: BotEvent | null;
+  readonly meta: EntryMeta;
+  /** As it was emitted, or as the JSON that was read back from the spool. */
+  readonly event: BotEvent | Buffer;
   readonly bytes: number;
   /** Told when the broker has acknowledged it, or that this will not be known. */
   readonly settle: ((error: BotError | null) => void) | null;
@@ -29,11 +30,13 @@ export interface OutboxOptions {
 
 interface Put {
   readonly event: BotEvent;
-  readonly spooled: SpooledEvent;
-  readonly frame: Buffer;
+  readonly entry: SpoolEntry;
   readonly settle: ((error: BotError | null) => void) | null;
-  readonly buffered: (outcome: BotError | null) => void;
+  readonly buffered: Buffered;
 }
+
+/** Told once whether an event is buffered, or why not; false: the policy dropped it. */
+export type Buffered = (error: BotError | null, isBuffered: boolean) => void;
 
 /**
  * Events between `emit` and the broker's acknowledgement, in order: in the spool, and in memory as far as there is room.
@@ -48,6 +51,8 @@ export class Outbox {
   readonly #room: { readonly put: Put; readonly timer: NodeJS.Timeout }[] = [];
   readonly #settles = new Map<number, NonNullable<Put['settle']>>();
   #unwritten: Put[] = [];
+  /** Events written since the event loop last looked at its sockets. */
+  #sinceTurn = 0;
   #memory: Waiting[] = [];
   #memoryBytes = 0;
   /** From this number on events are read back from the spool; null: all that wait are in memory. */
@@ -88,25 +93,17 @@ export class Outbox {
   }
 
   /**
-   * Buffers one event. False: dropped by the policy.
+   * Buffers one event, and says so later: a promise here would be one more for each event.
    *
-   * Throws: BotError BUFFER_FULL, SPOOL_FAILED.
+   * Throws: never; `buffered` gets BotError BUFFER_FULL, SPOOL_FAILED.
    */
-  // Not async: that would add a promise to each event.
-  put(
-    event: BotEvent,
-    { bytes: frame, spooled }: Frame,
-    settle: Put['settle'] = null,
-  ): Promise<boolean> {
-    return new Promise((resolve, reject) => {
-      const buffered: Put['buffered'] = (error) => (error === null ? resolve(true) : reject(error));
-      const put: Put = { event, spooled, frame, settle, buffered };
-      if (this.#room.length === 0 && this.#fits(frame)) return this.#admit(put);
-      if (this.#options.whenFull === 'block') return this.#waitForRoom(put);
-      if (this.#options.whenFull === 'error') return reject(this.#full(''));
-      this.#dropped += 1;
-      resolve(false);
-    });
+  put(event: BotEvent, entry: SpoolEntry, settle: Put['settle'], buffered: Buffered): void {
+    const put: Put = { event, entry, settle, buffered };
+    if (this.#room.length === 0 && this.#fits(entry)) return this.#admit(put);
+    if (this.#options.whenFull === 'block') return this.#waitForRoom(put);
+    if (this.#options.whenFull === 'error') return buffered(this.#full(''), false);
+    this.#dropped += 1;
+    buffered(null, false);
   }
 
   /** Events to send next, in order: as many as fit, empty when there is none. Each is given out once. */
@@ -140,7 +137,7 @@ export class Outbox {
       settle?.(null);
     }
     for (let first = this.#room[0]; first !== undefined; first = this.#room[0]) {
-      if (!this.#fits(first.put.frame)) return;
+      if (!this.#fits(first.put.entry)) return;
       this.#room.shift();
       clearTimeout(first.timer);
       this.#admit(first.put);
@@ -159,9 +156,10 @@ export class Outbox {
 
   /** Waits until what is buffered now is acknowledged. False: it was not in time. */
   async drained(timeoutMs: number): Promise<boolean> {
+    this.#write();
     if (this.#pending === 0) return true;
     return new Promise((resolve) => {
-      const waiter = { before: this.#end + this.#unwritten.length, resolve };
+      const waiter = { before: this.#end, resolve };
       this.#drains.push(waiter);
       const timer = setTimeout(() => {
         this.#drains.splice(this.#drains.indexOf(waiter), 1);
@@ -178,45 +176,51 @@ export class Outbox {
   abandon(error: (what: 'CLOSED' | 'NOT_CONFIRMED') => BotError, given: readonly Waiting[]): void {
     for (const { put, timer } of this.#room.splice(0)) {
       clearTimeout(timer);
-      put.buffered(error('CLOSED'));
+      put.buffered(error('CLOSED'), false);
     }
     for (const { settle } of [...given, ...this.#memory]) settle?.(error('NOT_CONFIRMED'));
     for (const settle of this.#settles.values()) settle(error('NOT_CONFIRMED'));
     this.#settles.clear();
   }
 
-  #fits(frame: Buffer): boolean {
-    return this.#pending === 0 || this.#pendingBytes + frame.length <= this.#options.limitBytes;
+  #fits({ bytes }: SpoolEntry): boolean {
+    return this.#pending === 0 || this.#pendingBytes + bytes <= this.#options.limitBytes;
   }
 
   #admit(put: Put): void {
-    this.#pendingBytes += put.frame.length;
+    this.#pendingBytes += put.entry.bytes;
     this.#pending += 1;
     this.#unwritten.push(put);
-    if (this.#unwritten.length === 1) queueMicrotask(() => this.#write());
+    if (this.#unwritten.length > 1) return;
+    if (this.#sinceTurn >= LIMITS.turnEvents) setImmediate(() => this.#write());
+    else queueMicrotask(() => this.#write());
   }
 
   /** All that was emitted in one go is one write. */
   #write(): void {
     const puts = this.#unwritten;
+    if (puts.length === 0) return;
     this.#unwritten = [];
     try {
-      this.#options.spool?.append(puts.map(({ frame }) => frame));
+      const { spool } = this.#options;
+      spool?.append(encodeFrames(puts.map(({ entry }) => entry)), puts.length);
     } catch (error) {
       this.#pending -= puts.length;
-      for (const { frame, buffered } of puts) {
-        this.#pendingBytes -= frame.length;
-        buffered(error as BotError);
+      for (const { entry, buffered } of puts) {
+        this.#pendingBytes -= entry.bytes;
+        buffered(error as BotError, false);
       }
       for (const drain of this.#drains) drain.before = Math.min(drain.before, this.#end);
       this.passed(this.#passed);
       return;
     }
-    for (const { event, spooled, frame, settle, buffered } of puts) {
-      const waiting = { number: this.#end, spooled, event, bytes: frame.length, settle };
+    if (this.#sinceTurn === 0) setImmediate(() => (this.#sinceTurn = 0));
+    this.#sinceTurn += puts.length;
+    for (const { event, entry, settle, buffered } of puts) {
+      const { meta, bytes } = entry;
+      this.#keep({ number: this.#end, meta, event, bytes, settle });
       this.#end += 1;
-      this.#keep(waiting);
-      buffered(null);
+      buffered(null, true);
     }
     this.#wake();
   }
@@ -233,10 +237,11 @@ export class Outbox {
 
   #readBack(): void {
     const read = this.#options.spool?.read(this.#spooledFrom ?? 0) ?? [];
-    for (const { number, event: spooled, bytes } of read) {
+    for (const { number, event, bytes } of read) {
+      const { meta, json } = event;
       const settle = this.#settles.get(number) ?? null;
       this.#settles.delete(number);
-      this.#memory.push({ number, spooled, event: null, bytes, settle });
+      this.#memory.push({ number, meta, event: json, bytes, settle });
       this.#memoryBytes += bytes;
     }
     const last = read.at(-1);
@@ -249,7 +254,7 @@ export class Outbox {
     const timer = setTimeout(() => {
       const at = this.#room.findIndex((each) => each.put === put);
       if (at >= 0) this.#room.splice(at, 1);
-      put.buffered(this.#full(` for ${blockMs} ms`));
+      put.buffered(this.#full(` for ${blockMs} ms`), false);
     }, blockMs);
     this.#room.push({ put, timer });
   }

@@ -22,26 +22,44 @@ export interface SpooledEvent {
   readonly json: Buffer;
 }
 
-/** An event and its bytes on disk, of which `json` is a part. */
-export interface Frame {
-  readonly bytes: Buffer;
-  readonly spooled: SpooledEvent;
+/** An event on its way into the spool. */
+export interface SpoolEntry {
+  readonly meta: EntryMeta;
+  readonly json: string;
+  /** Of its frame. */
+  readonly bytes: number;
 }
 
 const NO_META = '{}';
 
-export function encodeFrame(meta: EntryMeta, json: string): Frame {
-  const text = meta.traceparent === undefined ? NO_META : JSON.stringify(meta);
-  const metaBytes = Buffer.byteLength(text);
-  const jsonAt = HEAD_BYTES + META_LENGTH_BYTES + metaBytes;
-  const bytes = Buffer.allocUnsafe(jsonAt + Buffer.byteLength(json));
-  bytes.writeUInt32BE(bytes.length - HEAD_BYTES, 0);
-  bytes.writeUInt16BE(metaBytes, HEAD_BYTES);
-  bytes.write(text, HEAD_BYTES + META_LENGTH_BYTES);
-  bytes.write(json, jsonAt);
-  bytes.writeUInt32BE(crc32(bytes.subarray(HEAD_BYTES)), 4);
-  bytes.writeUInt32BE(headSum(bytes, 0), 8);
-  return { bytes, spooled: { meta, json: bytes.subarray(jsonAt) } };
+export function spoolEntry(meta: EntryMeta, json: string): SpoolEntry {
+  const metaBytes = Buffer.byteLength(metaText(meta));
+  return {
+    meta,
+    json,
+    bytes: HEAD_BYTES + META_LENGTH_BYTES + metaBytes + Buffer.byteLength(json),
+  };
+}
+
+function metaText(meta: EntryMeta): string {
+  return meta.traceparent === undefined ? NO_META : JSON.stringify(meta);
+}
+
+/** The frames of entries, one after the other: a buffer for each would be most of the work. */
+export function encodeFrames(entries: readonly SpoolEntry[]): Buffer {
+  const all = Buffer.allocUnsafe(entries.reduce((sum, { bytes }) => sum + bytes, 0));
+  let at = 0;
+  for (const { meta, json, bytes } of entries) {
+    const bodyAt = at + HEAD_BYTES;
+    const metaBytes = all.write(metaText(meta), bodyAt + META_LENGTH_BYTES);
+    all.write(json, bodyAt + META_LENGTH_BYTES + metaBytes);
+    all.writeUInt32BE(bytes - HEAD_BYTES, at);
+    all.writeUInt16BE(metaBytes, bodyAt);
+    all.writeUInt32BE(crc32(all.subarray(bodyAt, at + bytes)), at + 4);
+    all.writeUInt32BE(headSum(all, at), at + 8);
+    at += bytes;
+  }
+  return all;
 }
 
 const CRC_POLYNOMIAL = 0xedb88320;

@@ -96,12 +96,11 @@ export class Spool {
     return kept.reduce((sum, { bytes }) => sum + bytes, 0);
   }
 
-  /** Writes events to the end; all of them or none. Throws: BotError SPOOL_FAILED. */
-  append(frames: readonly Buffer[]): void {
+  /** Writes the frames of so many events to the end; all of them or none. Throws: BotError SPOOL_FAILED. */
+  append(bytes: Buffer, count: number): void {
     try {
       const segment = this.#writable();
       const handle = this.#tail as number;
-      const bytes = frames.length === 1 ? (frames[0] as Buffer) : Buffer.concat(frames);
       try {
         for (let at = 0; at < bytes.length;)
           at += writeSync(handle, bytes, at, bytes.length - at, segment.bytes + at);
@@ -110,7 +109,7 @@ export class Spool {
         throw error;
       }
       segment.bytes += bytes.length;
-      segment.count += frames.length;
+      segment.count += count;
     } catch (cause) {
       const why = (cause as Error).message;
       const message = `the spool ${this.folder} took no event: ${why}; make room there, or give another folder`;
