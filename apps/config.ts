@@ -87,6 +87,8 @@ export interface Config {
   readonly chain: {
     readonly mock: boolean;
     readonly rpcUrl: string | null;
+    /** Of the chain that `--chain anvil` starts. */
+    readonly anvilPort: number;
     readonly chainId: number;
     readonly mainnetFork: boolean;
   };
@@ -337,6 +339,7 @@ function chain(reader: ConfigReader): Config['chain'] {
   return {
     mock,
     rpcUrl: reader.url('ETH_RPC_URL', null, ['http:', 'https:', 'ws:', 'wss:']),
+    anvilPort: reader.integer('ANVIL_PORT', 18_545, PORT),
     chainId: reader.integer('CHAIN_ID', 31_337, { min: 1, max: 999_999_999_999_999 }),
     mainnetFork: reader.flag('USE_MAINNET_FORK', false),
   };

@@ -5,7 +5,7 @@ import { UsageError, type Command, type ExitCode, type Io } from '../command.ts'
 import { endLeftovers } from '../stack/leftovers.ts';
 import { formatNews } from '../stack/news.ts';
 import { RunFolder } from '../stack/run-folder.ts';
-import { SERVERS } from '../stack/servers.ts';
+import { ALL_SERVERS } from '../stack/servers.ts';
 import { APPS, dataFolderOf } from '../stack/settings.ts';
 
 const USAGE = `
@@ -22,7 +22,7 @@ export const command: Command = {
 };
 
 /** What millrace makes in the data folder. Anything else there belongs to somebody else. */
-const OWN = [...SERVERS, ...APPS, 'run', 'log'];
+const OWN = [...ALL_SERVERS, ...APPS, 'run', 'log'];
 
 async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   const { values } = parseArgs({

@@ -1,24 +1,36 @@
+import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { AppName, Config } from '../../apps/config.ts';
 import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
+import { anvilPart } from '../stack/anvil.ts';
 import { appPart } from '../stack/app-part.ts';
 import { submitFirstIntent, type FirstIntent } from '../stack/first-intent.ts';
 import { formatNews, type News } from '../stack/news.ts';
+import type { Part } from '../stack/part.ts';
 import { ADDRESS_VARIABLE, serverParts, SERVERS } from '../stack/servers.ts';
-import { APPS, stackSettings, type StackSettings } from '../stack/settings.ts';
+import {
+  APPS,
+  type ChainName,
+  type ChainSettings,
+  stackSettings,
+  type StackSettings,
+} from '../stack/settings.ts';
 import { supervise, type LocalSystem } from '../stack/supervisor.ts';
 
 const USAGE = `
-Usage: millrace up [--no-first-intent] [--only <part,…>] [--json]
+Usage: millrace up [--chain mock|anvil] [--no-first-intent] [--only <part,…>] [--json]
 
 Starts Kafka, the schema registry, Postgres, Redis and the apps, each in a process of its own, and starts again what
 dies. Ctrl-C and SIGTERM stop everything.
 
+  --chain C          mock (default): swaps end in this system; anvil: on a chain of this machine, with Uniswap's
+                     contracts, which is kept from start to start
   --no-first-intent  do not submit an intent when everything is ready
   --only <part,…>    only these of: ${[...SERVERS, ...APPS].join(', ')}
   --json             one JSON object a line
 
-A server whose address is in KAFKA_BROKERS, SCHEMA_REGISTRY_URL, DATABASE_URL or REDIS_URL is used, not started.
+A server whose address is in KAFKA_BROKERS, SCHEMA_REGISTRY_URL, DATABASE_URL, REDIS_URL or ETH_RPC_URL is used, not
+started.
 Data, run/<part>.pid and log/<part>.log are in MILLRACE_DATA (.data).
 `;
 
@@ -32,6 +44,7 @@ export const command: Command = {
 const ORPHAN_CHECK_MS = 250;
 
 interface UpOptions {
+  readonly chain: ChainName;
   readonly only: readonly string[];
   readonly firstIntent: boolean;
   readonly json: boolean;
@@ -39,7 +52,7 @@ interface UpOptions {
 
 async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   const options = parse(args);
-  const settings = await stackSettings(io.env);
+  const settings = await stackSettings(io.env, options.chain);
   const stop = new AbortController();
   const onSignal = (): void => {
     if (!stop.signal.aborted) say(options, io, { text: 'stopping', json: { what: 'stopping' } });
@@ -67,12 +80,16 @@ function parse(args: readonly string[]): UpOptions {
   const { values } = parseArgs({
     args: [...args],
     options: {
+      chain: { type: 'string', default: 'mock' },
       'no-first-intent': { type: 'boolean', default: false },
       only: { type: 'string' },
       json: { type: 'boolean', default: false },
     },
   });
-  const all: readonly string[] = [...SERVERS, ...APPS];
+  const { chain } = values;
+  if (chain !== 'mock' && chain !== 'anvil')
+    throw new UsageError('WRONG_USE', `--chain is mock or anvil, not ${chain}.`);
+  const all: readonly string[] = [...SERVERS, ...(chain === 'anvil' ? ['anvil'] : []), ...APPS];
   const only = values.only?.split(',') ?? all;
   const unknown = only.filter((part) => !all.includes(part));
   if (unknown.length > 0) {
@@ -81,30 +98,48 @@ function parse(args: readonly string[]): UpOptions {
       `--only names ${unknown.join(', ')}, which is no part. Parts: ${all.join(', ')}.`,
     );
   }
-  return { only, firstIntent: !values['no-first-intent'], json: values.json };
+  return { chain, only, firstIntent: !values['no-first-intent'], json: values.json };
 }
 
 function localSystem(settings: StackSettings, options: UpOptions, io: Io): LocalSystem {
-  const { dataFolder, given, serverPorts, appPorts, env, config } = settings;
+  const { dataFolder, given, serverPorts, appPorts, env, config, chain } = settings;
   const isWanted = (part: string): boolean => options.only.includes(part);
   const servers = serverParts(serverPorts, dataFolder);
   const apps = APPS.filter(isWanted);
+  const local = chain === null || chain.given || !isWanted('anvil') ? [] : [chainPart(settings)];
+  const existing = chain?.given === true ? [{ part: 'anvil', address: chain.url }] : [];
   return {
     dataFolder,
-    given: given
-      .filter(isWanted)
-      .map((part) => ({ part, address: env[ADDRESS_VARIABLE[part]] ?? '' })),
-    servers: SERVERS.filter((name) => isWanted(name) && !given.includes(name)).map(
-      (name) => servers[name],
-    ),
-    apply: apps.length === 0 ? null : () => applyAll(config),
+    given: [
+      ...given
+        .filter(isWanted)
+        .map((part) => ({ part, address: env[ADDRESS_VARIABLE[part]] ?? '' })),
+      ...existing,
+    ],
+    servers: [
+      ...SERVERS.filter((name) => isWanted(name) && !given.includes(name)).map(
+        (name) => servers[name],
+      ),
+      ...local,
+    ],
+    apply: apps.length === 0 ? null : () => applyAll(config, chain),
     apps: apps.map((app) => appPart(app, { port: appPorts[app], env })),
     ready: () => announce({ settings, options, apps, io }),
   };
 }
 
+function chainPart({ chain, dataFolder }: StackSettings): Part {
+  if (chain === null) throw new Error('there is no chain without --chain anvil');
+  const { port, trader } = chain;
+  return anvilPart({ port, folder: join(dataFolder, 'anvil'), trader });
+}
+
 /** Topics, schemas and tables; loaded only now, because --help and --only need none of it. */
-async function applyAll(config: Config): Promise<string> {
+async function applyAll(config: Config, chain: ChainSettings | null): Promise<string> {
+  if (chain?.given === true) {
+    const { deployLocalChain } = await import('../stack/local-chain.ts');
+    await deployLocalChain(chain);
+  }
   const module = await import('../../apps/apply.ts');
   const { topicsCreated, migrationsApplied, warnings } = await module.applyAll(config);
   const made = `new: ${topicsCreated.length} topics, ${migrationsApplied.length} migrations`;
@@ -135,12 +170,13 @@ async function announce(context: {
   });
 }
 
-function addresses({ config }: StackSettings, { only }: UpOptions): Record<string, string> {
+function addresses({ config, chain }: StackSettings, { only }: UpOptions): Record<string, string> {
   const all: Record<string, string> = {
     kafka: config.kafka.brokers.join(','),
     registry: config.stores.registryUrl,
     postgres: config.stores.databaseUrl.replace(/:\/\/[^@/]*@/, '://'),
     redis: config.stores.redisUrl.replace(/:\/\/[^@/]*@/, '://'),
+    ...(chain === null ? {} : { anvil: chain.url.replace(/:\/\/[^@/]*@/, '://') }),
   };
   return Object.fromEntries(Object.entries(all).filter(([name]) => only.includes(name)));
 }

@@ -2,7 +2,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { signalGroup, STOP_TIMEOUT_MS } from './launch.ts';
 import type { News } from './news.ts';
 import { isAlive, type PartRecord, type RunFolder } from './run-folder.ts';
-import { SERVERS } from './servers.ts';
+import { ALL_SERVERS } from './servers.ts';
 
 const LOOK_EVERY_MS = 50;
 /** After a SIGKILL only the kernel is waited for. */
@@ -10,7 +10,7 @@ const KILL_TIMEOUT_MS = 5_000;
 
 /** Ends what an earlier supervisor that was killed left running: the apps first, then the servers. */
 export async function endLeftovers(run: RunFolder, tell: (news: News) => void): Promise<void> {
-  const isServer = ({ part }: PartRecord): boolean => SERVERS.some((server) => server === part);
+  const isServer = ({ part }: PartRecord): boolean => ALL_SERVERS.some((server) => server === part);
   const records = run.readAll();
   const alive = records.filter(isAlive);
   for (const group of [alive.filter((record) => !isServer(record)), alive.filter(isServer)]) {

@@ -7,6 +7,8 @@ import { registryPart, registryUrl } from './registry.ts';
 
 export type ServerName = 'kafka' | 'registry' | 'postgres' | 'redis';
 export const SERVERS: readonly ServerName[] = ['kafka', 'registry', 'postgres', 'redis'];
+/** With the chain, which is there only when it is asked for. */
+export const ALL_SERVERS: readonly string[] = [...SERVERS, 'anvil'];
 
 /** The four servers on the given ports, each with a folder of its own in `dataFolder`. */
 export function serverParts(

@@ -1,6 +1,7 @@
 import { resolve, join } from 'node:path';
 import { ConfigReader } from '../../apps/config-reader.ts';
 import { loadConfig, PORT_VARIABLE, type AppName, type Config } from '../../apps/config.ts';
+import { anvilUrl, LOCAL_CHAIN_ID } from './anvil.ts';
 import { freePort } from './ports.ts';
 import { ROOT } from './programs.ts';
 import { ADDRESS_VARIABLE, addressOf, SERVERS, type ServerName } from './servers.ts';
@@ -16,10 +17,23 @@ export interface StackSettings {
   readonly appPorts: Readonly<Record<AppName, number>>;
   /** The servers whose address the environment gives: they are used and not started. */
   readonly given: readonly ServerName[];
+  /** The chain that swaps go to; null: a mock venue in its place. */
+  readonly chain: ChainSettings | null;
   /** The environment of the apps, with the addresses as they are. */
   readonly env: Readonly<Record<string, string>>;
   readonly config: Config;
 }
+
+export interface ChainSettings {
+  readonly url: string;
+  readonly port: number;
+  /** Whether the environment names it, so that it is used and not started. */
+  readonly given: boolean;
+  /** The address of the account that trades. */
+  readonly trader: string;
+}
+
+export type ChainName = 'mock' | 'anvil';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -37,7 +51,10 @@ export function dataFolderOf(env: Env): string {
 }
 
 /** Throws: ConfigError (stop) that lists every bad variable. */
-export async function stackSettings(env: Env): Promise<StackSettings> {
+export async function stackSettings(
+  env: Env,
+  chainName: ChainName = 'mock',
+): Promise<StackSettings> {
   const wanted = loadConfig(env);
   const serverPorts = serverPortsOf(env);
   const given = SERVERS.filter((server) => (env[ADDRESS_VARIABLE[server]]?.trim() ?? '') !== '');
@@ -51,7 +68,28 @@ export async function stackSettings(env: Env): Promise<StackSettings> {
       actual[ADDRESS_VARIABLE[server]] = addressOf(server, serverPorts[server]);
     }
   }
-  return { dataFolder, serverPorts, appPorts, given, env: actual, config: loadConfig(actual) };
+  const chain = chainName === 'mock' ? null : await chainOf(wanted.chain.anvilPort, env, actual);
+  const config = loadConfig(actual);
+  return { dataFolder, serverPorts, appPorts, given, chain, env: actual, config };
+}
+
+/** Tells the apps of the local chain: where it is, and who trades there unless somebody is named. */
+async function chainOf(
+  port: number,
+  env: Env,
+  actual: Record<string, string>,
+): Promise<ChainSettings> {
+  const { addressOfKey, localTraderKey } = await import('./local-chain.ts');
+  const reader = new ConfigReader(env);
+  const rpcUrl = reader.raw('ETH_RPC_URL');
+  const key = reader.secret('SIGNER_PRIVATE_KEY', 'SIGNER_PRIVATE_KEY_FILE') ?? localTraderKey();
+  reader.finish();
+  const url = rpcUrl ?? anvilUrl(port);
+  actual['PLATFORM_MOCK_CHAIN'] = 'false';
+  actual['CHAIN_ID'] = String(LOCAL_CHAIN_ID);
+  actual['ETH_RPC_URL'] = url;
+  if (reader.raw('SIGNER_PRIVATE_KEY_FILE') === null) actual['SIGNER_PRIVATE_KEY'] = key;
+  return { url, port, given: rpcUrl !== null, trader: addressOfKey(key) };
 }
 
 function serverPortsOf(env: Env): Record<ServerName, number> {

@@ -65,6 +65,7 @@ describe('configuration', () => {
     expect(config.chain).toEqual({
       mock: false,
       rpcUrl: 'http://127.0.0.1:18545',
+      anvilPort: 18_545,
       chainId: 1,
       mainnetFork: true,
     });

@@ -149,6 +149,28 @@ describe('the environment of the stack', () => {
     expect(env['REDIS_URL']).toBe('redis://cache.example:6379');
   });
 
+  it('tells apps of a local chain, and nothing of one without it', async () => {
+    const { env, chain } = await stackSettings({ ANVIL_PORT: '28545' }, 'anvil');
+    expect(chain).toMatchObject({ url: 'http://127.0.0.1:28545', port: 28_545, given: false });
+    expect(env).toMatchObject({
+      PLATFORM_MOCK_CHAIN: 'false',
+      ETH_RPC_URL: 'http://127.0.0.1:28545',
+      CHAIN_ID: '31337',
+    });
+    const mock = await stackSettings({ ANVIL_PORT: '28545' });
+    expect(mock.chain).toBeNull();
+    expect(mock.env['ETH_RPC_URL']).toBeUndefined();
+  });
+
+  it('leaves a chain alone that is given, and its trader', async () => {
+    const key = `0x${'1'.repeat(64)}`;
+    const given = { ETH_RPC_URL: 'http://chain.example:8545', SIGNER_PRIVATE_KEY: key };
+    const { env, chain } = await stackSettings(given, 'anvil');
+    expect(chain).toMatchObject({ url: 'http://chain.example:8545', given: true });
+    expect(chain?.trader).toMatch(/^0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A$/i);
+    expect(env['SIGNER_PRIVATE_KEY']).toBe(key);
+  });
+
   it('turns port 0 of an app into a free one', async () => {
     const { appPorts, env } = await stackSettings({ PORT: '0' });
     expect(appPorts.gateway).toBeGreaterThan(0);
