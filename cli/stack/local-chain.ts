@@ -88,7 +88,8 @@ export async function deployLocalChain(options: {
   readonly trader: string;
 }): Promise<void> {
   const chain = connect(options.url);
-  const done = await chain.getTransactionCount({ address: DEPLOYER });
+  // With what is on its way: a set-up that was cut off may have sent its last step just now.
+  const done = await chain.getTransactionCount({ address: DEPLOYER, blockTag: 'pending' });
   const left = steps().slice(done);
   if (left.length > 0) await chain.setBalance({ address: DEPLOYER, value: POOL_WETH * 2n });
   for (const step of left) await send(chain, DEPLOYER, step);
