@@ -87,8 +87,9 @@ export function taskCheck(...runners: readonly ApplicationRunner[]): HealthCheck
 
 function refuseUnhealthy({ joined, tasks, fetchSilentMs }: ApplicationStatus): void {
   if (!joined) throw new Error('not a member of its group yet');
-  for (const { partition, status, failure, stalledMs } of tasks) {
+  for (const { partition, status, failure, pausedBy, stalledMs } of tasks) {
     if (failure !== null) throw new Error(`task ${partition} stopped: ${failure}`);
+    if (pausedBy !== null) throw new Error(`task ${partition} is paused: ${pausedBy}`);
     if (status !== 'running') throw new Error(`task ${partition} is ${status}`);
     if (stalledMs > STALLED_MS) throw new Error(`task ${partition} has work and does not move`);
   }

@@ -14,8 +14,11 @@ interface Lane<Item> {
   turns: number;
 }
 
+/** What operators say comes before all that they say it about. */
+export type SourceClass = Priority | 'control';
+
 /** Highest first. */
-const CLASSES: readonly Priority[] = ['critical', 'high', 'normal', 'low'];
+const CLASSES: readonly SourceClass[] = ['control', 'critical', 'high', 'normal', 'low'];
 
 /** Of so many turns the lower classes get one, so that a flood of one class never stops the others. */
 const TURNS = 10;
@@ -32,13 +35,13 @@ const OVERHEAD = 200;
  * Source: E-11.
  */
 export class SourceQueue<Item extends Queued> {
-  readonly #classOf: (topic: string) => Priority;
+  readonly #classOf: (topic: string) => SourceClass;
   readonly #limits: { readonly records: number; readonly bytes: number };
-  readonly #lanes = new Map<Priority, Lane<Item>>();
+  readonly #lanes = new Map<SourceClass, Lane<Item>>();
   #size = 0;
 
   constructor(
-    classOf: (topic: string) => Priority,
+    classOf: (topic: string) => SourceClass,
     limits: { readonly records: number; readonly bytes: number },
   ) {
     this.#classOf = classOf;
@@ -68,10 +71,16 @@ export class SourceQueue<Item extends Queued> {
     this.#size += 1;
   }
 
-  /** The next one; undefined when nothing waits. */
-  take(): Item | undefined {
-    const lane = this.#turn();
-    if (lane === undefined) return undefined;
+  /** How many of a class wait. */
+  waits(name: SourceClass): number {
+    const lane = this.#lanes.get(name);
+    return lane === undefined ? 0 : lane.items.length - lane.taken;
+  }
+
+  /** The next one, or the next one of a class; undefined when nothing waits. */
+  take(only?: SourceClass): Item | undefined {
+    const lane = only === undefined ? this.#turn() : this.#lanes.get(only);
+    if (lane === undefined || lane.items.length === lane.taken) return undefined;
     const item = lane.items[lane.taken++] as Item;
     lane.bytes -= sizeOf(item);
     this.#size -= 1;

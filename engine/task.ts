@@ -113,13 +113,14 @@ export class Task {
   /**
    * Handles one record and all that it causes within this task.
    *
-   * Throws: EngineError PARK_FULL (stop): nothing of the record was taken over.
+   * Throws: EngineError PARK_FULL (stop): `fullKey` has a reason, and nothing of the record was taken over.
    */
   take(record: SourceRecord): void {
     const { topology } = this.#options;
     const next = this.#state.positions.get(record.topic);
     if (next !== undefined && record.offset < next.offset) return this.#skip('position');
-    this.#refuseIfParkIsFull(record);
+    const full = this.fullKey(record);
+    if (full !== null) throw new EngineError('PARK_FULL', 'stop', full);
     this.#batch.position({
       topic: record.topic,
       topic_id: record.topicId,
@@ -139,6 +140,27 @@ export class Task {
     if (admitted === null) return this.#skip(null);
     if ('code' in admitted) return this.#deadLetter(record, admitted.code, admitted.reason);
     this.#takeAdmitted(record, admitted, fused);
+  }
+
+  /**
+   * Why the record cannot be taken now: its key is blocked, and as much waits behind it as is kept (J8a). null: it can.
+   */
+  fullKey(record: Pick<SourceRecord, 'topic' | 'key'>): string | null {
+    const { topology } = this.#options;
+    if (this.#state.parked.size === 0 || record.key === null) return null;
+    if (record.topic === topology.control) return null;
+    const key = text.decode(record.key);
+    for (const { name } of topology.actors) {
+      const queue = this.#state.parked.get(parkedKey(name, key));
+      if (queue === undefined) continue;
+      const { messages, bytes, code } = queue;
+      if (messages.length >= LIMITS.parkedMessagesPerKey || bytes >= LIMITS.parkedBytesPerKey)
+        return (
+          `Key '${key}' of ${name} is parked (${code}) with ${messages.length} messages behind it, the most that ` +
+          `are kept; millrace park release or drop makes room.`
+        );
+    }
+    return null;
   }
 
   /** Feeds an effect's result to the actor that asked for it. Unknown or settled attempts are ignored. */
@@ -272,27 +294,6 @@ export class Task {
 
   #noteInput(input: InputHead, actor: string): void {
     this.#batch.input({ ...input, actor, references: [] });
-  }
-
-  #refuseIfParkIsFull(record: SourceRecord): void {
-    const { topology } = this.#options;
-    if (this.#state.parked.size === 0 || record.key === null) return;
-    if (record.topic === topology.control) return;
-    const key = text.decode(record.key);
-    for (const actor of topology.actors) {
-      const queue = this.#state.parked.get(parkedKey(actor.name, key));
-      if (queue === undefined) continue;
-      const full =
-        queue.messages.length >= LIMITS.parkedMessagesPerKey ||
-        queue.bytes >= LIMITS.parkedBytesPerKey;
-      if (full)
-        throw new EngineError(
-          'PARK_FULL',
-          'stop',
-          `Key '${key}' of ${actor.name} is parked (${queue.code}) with ${queue.messages.length} ` +
-            `messages behind it, the most that are kept; release or drop it, then start the task again.`,
-        );
-    }
   }
 
   #deadLetter(record: SourceRecord, code: string, reason: string): void {

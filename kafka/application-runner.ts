@@ -64,6 +64,8 @@ export interface ApplicationStatus {
     readonly partition: number;
     readonly status: TaskStatus;
     readonly failure: string | null;
+    /** Why it takes no records for now. */
+    readonly pausedBy: string | null;
     /** For how long it has had work and not moved. */
     readonly stalledMs: number;
   }[];
@@ -142,6 +144,7 @@ export class ApplicationRunner {
       partition: task.partition,
       status: task.status,
       failure: task.failure?.message ?? null,
+      pausedBy: task.pausedBy,
       stalledMs: this.#watchdog.stalledMs(task.partition),
     }));
     return {

@@ -86,7 +86,9 @@ export interface Membership {
   readonly generation: number;
 }
 
-export type TaskStatus = 'starting' | 'restoring' | 'running' | 'waiting' | 'stopped' | 'failed';
+/** `paused`: it runs, and takes no records until there is room behind a blocked key (J8a). */
+export type TaskStatus =
+  'starting' | 'restoring' | 'running' | 'paused' | 'waiting' | 'stopped' | 'failed';
 
 /** How long a task may take to finish what it has begun when it is told to stop. */
 const DRAIN_MS = 5_000;
@@ -118,12 +120,19 @@ export class TaskRunner {
   }
 
   get status(): TaskStatus {
-    return this.#status === 'running' ? (this.#term?.status ?? 'starting') : this.#status;
+    if (this.#status !== 'running') return this.#status;
+    if (this.pausedBy !== null) return 'paused';
+    return this.#term?.status ?? 'starting';
   }
 
   /** Why the task stopped by itself; null while it has not. */
   get failure(): Error | null {
     return this.#failure;
+  }
+
+  /** Why it takes no records for now (J8a); null: it takes them, or does not run. */
+  get pausedBy(): string | null {
+    return this.#status === 'running' ? (this.#term?.pausedBy ?? null) : null;
   }
 
   /** Positions of confirmed batches, by logical topic: what group offsets may say (J4). */

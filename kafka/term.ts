@@ -1,13 +1,9 @@
 import type { EngineError } from '../engine/errors.ts';
 import type { Micros } from '../engine/event.ts';
-import type { Anchor, Batch, Fence, Position, Watermark } from '../engine/journal.ts';
-import type { JournalReader } from '../engine/journal-reader.ts';
-import type { SourceRecord, Task } from '../engine/task.ts';
-import { SourceQueue } from '../engine/source-queue.ts';
+import type { Anchor, Batch, Fence, Position } from '../engine/journal.ts';
+import type { Task } from '../engine/task.ts';
 import type { StateStore } from '../engine/state-store.ts';
 import { checkJournal } from './check-journal.ts';
-import { isRekeyed } from '../engine/topology.ts';
-import type { FetchedRecord } from './client.ts';
 import { EffectRunner, type Settled } from './effect-runner.ts';
 import { type Appended, JournalCleaner } from './journal-cleaner.ts';
 import { JournalLog } from './journal-log.ts';
@@ -22,14 +18,12 @@ import {
   restoreOptions,
   restoreTask,
 } from './restore.ts';
-import type { SourceSubscriber } from './source-fetcher.ts';
-import { lookAgain, openSources } from './source-positions.ts';
 import { newTask } from './new-task.ts';
+import { SourceIntake } from './source-intake.ts';
 import type { TaskStatus, TaskSurroundings } from './task-runner.ts';
 import type { TaskProgress } from './watchdog.ts';
 import type { TermMode, TermOptions } from './term-options.ts';
 import { SteadyClock } from './steady-clock.ts';
-import { DrainEnds } from './drain-ends.ts';
 import { pause, Wake } from './wait.ts';
 
 /**
@@ -38,24 +32,20 @@ import { pause, Wake } from './wait.ts';
  * Order of a batch: handled, appended, confirmed; only then its emits are published, its effects performed and
  * its positions told to the group (J1). The next batch is handled and appended while this one is published.
  */
-export class Term implements SourceSubscriber {
+export class Term {
   readonly #in: TaskSurroundings;
   readonly #partition: number;
   readonly #fence: Fence;
   readonly #mode: TermMode;
   readonly #store: StateStore | null;
   readonly #ended = new AbortController();
-  readonly #drainEnds = new DrainEnds();
   readonly #wake = new Wake();
   readonly #confirmed = new Map<string, Position>();
   readonly #journal: JournalLog;
   readonly #publisher: Publisher;
   readonly #effects: EffectRunner;
   readonly #results: Settled[] = [];
-  #topicIds: ReadonlyMap<string, string> = new Map();
-  readonly #queue: SourceQueue<SourceRecord>;
-  /** Source topic (physical) → offset of the next fetch. */
-  readonly #reached = new Map<string, number>();
+  readonly #sources: SourceIntake;
   /** Counts what was taken and acknowledged: progress that no offset shows. */
   #moves = 0;
   #waitsFor: string | null = null;
@@ -80,9 +70,10 @@ export class Term implements SourceSubscriber {
     this.#fence = fence;
     const { signal } = this.#ended;
     const { observer, codec, topology, names } = surroundings;
-    this.#queue = new SourceQueue(topology.priorityOf, {
-      records: SHELL_LIMITS.queueRecords,
-      bytes: SHELL_LIMITS.queueBytes,
+    this.#sources = new SourceIntake({
+      ...{ surroundings, partition, mode },
+      onNews: () => this.#wake.signal(),
+      onLost: (error) => this.#end(error),
     });
     this.#journal = new JournalLog({
       producer: surroundings.journalProducer,
@@ -101,7 +92,7 @@ export class Term implements SourceSubscriber {
       onWatermark: (watermark) => {
         this.#moves += 1;
         this.#task?.noteWatermark(watermark);
-        if (watermark.partition === partition) this.#raiseDrainEnd(watermark);
+        if (watermark.partition === partition) this.#sources.noteOwn(watermark);
         this.#wake.signal();
       },
       onRefused: (error) => this.#end(error),
@@ -125,7 +116,12 @@ export class Term implements SourceSubscriber {
 
   /** Whether a term in mode `drain` has done what it was for. */
   get isDrained(): boolean {
-    return this.#mode === 'drain' && this.#drainEnds.areReached && this.#publisher.waiting === 0;
+    return this.#sources.isDrained && this.#publisher.waiting === 0;
+  }
+
+  /** Why no records are taken (J8a); null: they are. */
+  get pausedBy(): string | null {
+    return this.#sources.pausedBy;
   }
 
   get confirmedPositions(): readonly Position[] {
@@ -134,24 +130,25 @@ export class Term implements SourceSubscriber {
 
   /** For the watchdog. */
   get progress(): TaskProgress {
-    const queue = this.#queue.size;
+    const queue = this.#sources.size;
     const publishing = this.#publisher.waiting;
     const results = this.#results.length;
     const n = this.#task?.state.n ?? 0;
-    const positions = [...this.#reached].map(([topic, offset]) => `${topic}@${offset}`);
+    const positions = [...this.#sources.offsets].map(([topic, offset]) => `${topic}@${offset}`);
     const { status } = this;
     return {
       mark: [status, n, this.#moves, this.#restored, publishing, ...positions].join(),
       // What is not running yet has its journal to read.
       backlog: queue + results + publishing + (status === 'running' ? 0 : 1),
-      reached: this.#reached,
+      reached: this.#sources.offsets,
       waitsFor: this.#knownWait,
       dump: { status, n, queue, publishing, results, positions, effects: this.#effects.isFull },
     };
   }
 
   get #knownWait(): string | null {
-    if (this.#waitsFor !== null) return this.#waitsFor;
+    const known = this.#waitsFor ?? this.pausedBy;
+    if (known !== null) return known;
     if (this.#publisher.isRetrying) return 'the broker to take what is published';
     if (this.#effects.isFull) return 'effects';
     return this.#draining ? 'its end' : null;
@@ -172,8 +169,7 @@ export class Term implements SourceSubscriber {
       this.#end(error);
     } finally {
       signal.removeEventListener('abort', stop);
-      for (const topic of this.#in.topology.sources)
-        this.#in.fetcher.close(this.#in.names.physical(topic), this.#partition, this);
+      this.#sources.close();
       // A request still under way could land behind what the next term publishes again.
       await this.#publisher.ended();
       // The next owner's effects of a key must not run beside ours.
@@ -189,41 +185,10 @@ export class Term implements SourceSubscriber {
   async drain(): Promise<void> {
     if (this.status !== 'running') return;
     this.#draining = true;
-    this.#queue.clear();
+    this.#sources.stop();
     this.#wake.signal();
     while (!this.#idle && !this.#ended.signal.aborted) await pause(5, this.#ended.signal);
     await this.#publisher.drained();
-  }
-
-  deliver(topic: string, topicId: string, records: readonly FetchedRecord[]): void {
-    if (this.#draining) return;
-    const logical = this.#in.names.logical(topic);
-    if (topicId !== this.#topicIds.get(logical)) return this.#end(lookAgain(topic));
-    for (const record of records)
-      if (this.#mode !== 'drain' || this.#drainEnds.takes(logical, record.offset))
-        this.#queue.push({ ...record, topic: logical, topicId });
-    this.#wake.signal();
-  }
-
-  isFull(topic: string): boolean {
-    return this.#queue.isFull(this.#in.names.logical(topic));
-  }
-
-  reached(topic: string, offset: number, end: number): void {
-    this.#reached.set(topic, offset);
-    const logical = this.#in.names.logical(topic);
-    this.#in.observer.lag(logical, this.#partition, Math.max(0, end - offset));
-    if (this.#mode !== 'drain') return;
-    this.#drainEnds.reach(logical, offset);
-    this.#wake.signal();
-  }
-
-  outOfRange(topic: string, offset: number, logStart: number): number | null {
-    const logical = this.#in.names.logical(topic);
-    if (this.#in.topology.lossySources.has(logical) && logStart > offset) return logStart;
-    // The next term compares topic ids and bounds, and stops with what really happened (J4).
-    this.#end(lookAgain(topic));
-    return null;
   }
 
   async #begin(): Promise<void> {
@@ -260,30 +225,11 @@ export class Term implements SourceSubscriber {
     if (this.#mode !== 'drain') this.#effects.start(journal.state.effects.values());
     // What is published again has to come back too, so it must stand before the ends are looked up.
     else await this.#publisher.drained();
-    await this.#openSources(journal);
+    for (const watermark of await this.#sources.open(journal.state))
+      this.#task.noteWatermark(watermark);
     if (this.#mode !== 'drain') this.#cleaner = this.#newCleaner(this.#own);
     observer.parkedKeys(this.#partition, journal.state.parked.size);
     this.status = 'running';
-  }
-
-  async #openSources(journal: JournalReader): Promise<void> {
-    const { topology, names, fetcher, admin } = this.#in;
-    const opened = await openSources(this.#in, this.#partition, journal.state);
-    this.#topicIds = opened.topicIds;
-    for (const watermark of opened.watermarks) this.#task?.noteWatermark(watermark);
-    // What is told is never fused, so nothing of it has to be drained.
-    const isInternal = (topic: string): boolean =>
-      topology.sinks.includes(topic) && !isRekeyed(topic);
-    for (const [topic, offset] of opened.offsets) {
-      const physical = names.physical(topic);
-      this.#reached.set(physical, offset);
-      if (this.#mode === 'drain') {
-        if (!isInternal(topic)) continue;
-        const end = (await admin.offsets(physical))[this.#partition]?.end ?? 0;
-        this.#drainEnds.start(topic, offset, end);
-      }
-      fetcher.open(physical, this.#partition, offset, this);
-    }
   }
 
   #newCleaner(own: RestoredTask): JournalCleaner {
@@ -308,14 +254,8 @@ export class Term implements SourceSubscriber {
     return this.#steady.now();
   }
 
-  #raiseDrainEnd({ topic, offset }: Watermark): void {
-    const again = this.#drainEnds.raise(topic, offset);
-    if (again === null) return;
-    this.#in.fetcher.open(this.#in.names.physical(topic), this.#partition, again, this);
-  }
-
   get #isIdle(): boolean {
-    return this.#queue.size === 0 && this.#results.length === 0;
+    return this.#sources.size === 0 && this.#results.length === 0;
   }
 
   #isRefreshDue(): boolean {
@@ -327,7 +267,7 @@ export class Term implements SourceSubscriber {
   get #hasWork(): boolean {
     if (this.#results.length > 0) return true;
     if (this.#cleaner?.hasWork === true && !this.#draining) return true;
-    return !this.#effects.isFull && (this.#queue.size > 0 || this.#dueInMs() <= 0);
+    return !this.#effects.isFull && (this.#sources.hasNext || this.#dueInMs() <= 0);
   }
 
   /** Milliseconds until a timer, or a blocked key that is tried again, is due. */
@@ -358,10 +298,10 @@ export class Term implements SourceSubscriber {
   }
 
   async #takeRecords(task: Task): Promise<void> {
-    const { codec, fetcher, topology, log } = this.#in;
-    const full = topology.sources.filter((topic) => this.#queue.isFull(topic));
+    const { codec, log } = this.#in;
+    const full = this.#sources.fullTopics;
     while (!task.isFull) {
-      const record = this.#queue.take();
+      const record = this.#sources.next(task);
       if (record === undefined) break;
       if (record.value !== null && !codec.knows(record.value)) {
         this.#waitsFor = 'the schema registry';
@@ -372,7 +312,7 @@ export class Term implements SourceSubscriber {
       task.take(record);
       this.#moves += 1;
     }
-    if (full.some((topic) => !this.#queue.isFull(topic))) fetcher.resume();
+    this.#sources.resume(full);
   }
 
   async #append(task: Task, batch: Batch): Promise<void> {

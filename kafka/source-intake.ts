@@ -1,0 +1,166 @@
+import type { Watermark } from '../engine/journal.ts';
+import { SourceQueue } from '../engine/source-queue.ts';
+import type { SourceRecord, Task } from '../engine/task.ts';
+import type { TaskState } from '../engine/task-state.ts';
+import { isRekeyed } from '../engine/topology.ts';
+import type { FetchedRecord } from './client.ts';
+import { DrainEnds } from './drain-ends.ts';
+import { SHELL_LIMITS } from './limits.ts';
+import { RecordGate } from './record-gate.ts';
+import type { SourceSubscriber } from './source-fetcher.ts';
+import { lookAgain, openSources } from './source-positions.ts';
+import type { TaskSurroundings } from './task-runner.ts';
+import type { TermMode } from './term-options.ts';
+
+export interface SourceIntakeOptions {
+  readonly surroundings: TaskSurroundings;
+  readonly partition: number;
+  readonly mode: TermMode;
+  /** There is something new to look at. */
+  readonly onNews: () => void;
+  /** The sources are not what they were; the term ends with it. */
+  readonly onLost: (error: Error) => void;
+}
+
+/**
+ * What a term reads: its sources from their positions on, in the order of their logs and classes, bounded.
+ *
+ * Limits: SHELL_LIMITS.queueRecords and queueBytes per class.
+ */
+export class SourceIntake implements SourceSubscriber {
+  readonly #in: TaskSurroundings;
+  readonly #options: SourceIntakeOptions;
+  readonly #queue: SourceQueue<SourceRecord>;
+  readonly #gate: RecordGate;
+  readonly #drainEnds = new DrainEnds();
+  /** Source topic (physical) → offset of the next fetch. */
+  readonly #reached = new Map<string, number>();
+  #topicIds: ReadonlyMap<string, string> = new Map();
+  #isClosed = false;
+
+  constructor(options: SourceIntakeOptions) {
+    const { surroundings, partition, mode } = options;
+    this.#options = options;
+    this.#in = surroundings;
+    const { topology, log } = surroundings;
+    this.#queue = new SourceQueue(
+      (topic) => (topic === topology.control ? 'control' : topology.priorityOf(topic)),
+      { records: SHELL_LIMITS.queueRecords, bytes: SHELL_LIMITS.queueBytes },
+    );
+    this.#gate = new RecordGate({
+      ...{ queue: this.#queue, application: topology.application, partition },
+      ...{ canPause: mode !== 'drain', log },
+    });
+  }
+
+  /** Records that wait in memory. */
+  get size(): number {
+    return this.#queue.size;
+  }
+
+  get hasNext(): boolean {
+    return this.#gate.hasNext;
+  }
+
+  /** Why no records are taken (J8a); null: they are. */
+  get pausedBy(): string | null {
+    return this.#gate.reason;
+  }
+
+  get offsets(): ReadonlyMap<string, number> {
+    return this.#reached;
+  }
+
+  get isDrained(): boolean {
+    return this.#options.mode === 'drain' && this.#drainEnds.areReached;
+  }
+
+  /** Begins where the state's positions stand. Returns watermarks of outputs that the state does not know yet. */
+  async open(state: TaskState): Promise<readonly Watermark[]> {
+    const { topology, names, fetcher, admin } = this.#in;
+    const { partition, mode } = this.#options;
+    const opened = await openSources(this.#in, partition, state);
+    this.#topicIds = opened.topicIds;
+    // What is told is never fused, so nothing of it has to be drained.
+    const isInternal = (topic: string): boolean =>
+      topology.sinks.includes(topic) && !isRekeyed(topic);
+    for (const [topic, offset] of opened.offsets) {
+      const physical = names.physical(topic);
+      this.#reached.set(physical, offset);
+      if (mode === 'drain') {
+        if (!isInternal(topic)) continue;
+        const end = (await admin.offsets(physical))[partition]?.end ?? 0;
+        this.#drainEnds.start(topic, offset, end);
+      }
+      fetcher.open(physical, partition, offset, this);
+    }
+    return opened.watermarks;
+  }
+
+  /** An emit of this task has come to stand below `offset`; a drain waits for it. */
+  noteOwn({ topic, offset }: Watermark): void {
+    const again = this.#drainEnds.raise(topic, offset);
+    if (again === null) return;
+    this.#in.fetcher.open(this.#in.names.physical(topic), this.#options.partition, again, this);
+  }
+
+  /** The next record that the task can take. Fetching goes on when there is room again: `resumeIfRoom`. */
+  next(task: Task): SourceRecord | undefined {
+    return this.#gate.next(task);
+  }
+
+  /** Sources whose class is full: of them nothing more is fetched. */
+  get fullTopics(): readonly string[] {
+    return this.#in.topology.sources.filter((topic) => this.#queue.isFull(topic));
+  }
+
+  /** Has those fetched again that were full and are so no more. */
+  resume(full: readonly string[]): void {
+    if (full.some((topic) => !this.#queue.isFull(topic))) this.#in.fetcher.resume();
+  }
+
+  /** Takes nothing more in, and forgets what it has. */
+  stop(): void {
+    this.#isClosed = true;
+    this.#gate.clear();
+  }
+
+  close(): void {
+    const { topology, fetcher, names } = this.#in;
+    for (const topic of topology.sources)
+      fetcher.close(names.physical(topic), this.#options.partition, this);
+  }
+
+  deliver(topic: string, topicId: string, records: readonly FetchedRecord[]): void {
+    if (this.#isClosed) return;
+    const { mode, onLost, onNews } = this.#options;
+    const logical = this.#in.names.logical(topic);
+    if (topicId !== this.#topicIds.get(logical)) return onLost(lookAgain(topic));
+    for (const record of records)
+      if (mode !== 'drain' || this.#drainEnds.takes(logical, record.offset))
+        this.#queue.push({ ...record, topic: logical, topicId });
+    onNews();
+  }
+
+  isFull(topic: string): boolean {
+    return this.#queue.isFull(this.#in.names.logical(topic));
+  }
+
+  reached(topic: string, offset: number, end: number): void {
+    const { partition, mode, onNews } = this.#options;
+    this.#reached.set(topic, offset);
+    const logical = this.#in.names.logical(topic);
+    this.#in.observer.lag(logical, partition, Math.max(0, end - offset));
+    if (mode !== 'drain') return;
+    this.#drainEnds.reach(logical, offset);
+    onNews();
+  }
+
+  outOfRange(topic: string, offset: number, logStart: number): number | null {
+    const logical = this.#in.names.logical(topic);
+    if (this.#in.topology.lossySources.has(logical) && logStart > offset) return logStart;
+    // The next term compares topic ids and bounds, and stops with what really happened (J4).
+    this.#options.onLost(lookAgain(topic));
+    return null;
+  }
+}
