@@ -31,6 +31,8 @@ const UNREAD_BYTES = 1024 * 1024;
 const MESSAGES = 16;
 /** A client that catches up gets more while fewer than these wait. */
 const CATCH_UP_QUEUE = QUEUE_EVENTS / 2;
+/** A minute without a sign of life. */
+const UNANSWERED_PINGS = 4;
 /** What is left in the queue at a drain has this long to go out. */
 const DRAIN_MS = 1_000;
 
@@ -49,14 +51,14 @@ export class StreamClient implements Listener {
   #subscriptions = 0;
   #topics = 0;
   #position: string | null = null;
-  #isAlive = true;
+  #unanswered = 0;
 
   constructor(options: StreamClientOptions) {
     this.#options = options;
     const { socket, hub } = options;
     this.#leave = hub.listen(this);
     socket.on('message', (data, isBinary) => this.#onMessage(isBinary ? null : String(data)));
-    socket.on('pong', () => (this.#isAlive = true));
+    socket.on('pong', () => (this.#unanswered = 0));
     socket.on('error', () => this.end());
     socket.on('close', () => this.end());
   }
@@ -78,10 +80,11 @@ export class StreamClient implements Listener {
     this.#close(CLOSE.tooSlow, 'events were lost');
   }
 
-  /** Every 15 s: a client that has not answered the last one is gone. */
+  /** Every 15 s. Who leaves so many unanswered is gone, or reads nothing; one that reads again is told so. */
   ping(): void {
-    if (!this.#isAlive) return this.#options.socket.terminate();
-    this.#isAlive = false;
+    if (this.#unanswered >= UNANSWERED_PINGS)
+      return this.#close(CLOSE.tooSlow, 'no answer to pings');
+    this.#unanswered += 1;
     this.#options.socket.ping();
   }
 

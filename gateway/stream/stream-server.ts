@@ -1,6 +1,6 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { type WebSocket, WebSocketServer } from 'ws';
+import { WebSocket, WebSocketServer } from 'ws';
 import type { Authorize } from '../authorize.ts';
 import { EventHub, type EventHubOptions } from './event-hub.ts';
 import { StreamClient } from './stream-client.ts';
@@ -10,6 +10,8 @@ export interface StreamServerOptions extends EventHubOptions {
   readonly allowedTopics: readonly string[];
   readonly authorize: Authorize;
   readonly metrics: StreamMetrics;
+  /** Between two pings of a client. Default: 15 s. */
+  readonly pingMs?: number;
 }
 
 export interface StreamMetrics {
@@ -45,7 +47,7 @@ export class StreamServer {
     this.#options = options;
     this.#hub = new EventHub(options);
     this.#timers = [
-      setInterval(() => this.#pingAll(), PING_EVERY_MS),
+      setInterval(() => this.#pingAll(), options.pingMs ?? PING_EVERY_MS),
       setInterval(() => this.#measure(), LOOK_EVERY_MS),
     ];
     for (const timer of this.#timers) timer.unref();
@@ -61,6 +63,12 @@ export class StreamServer {
   /** Connections that are open. */
   get clients(): number {
     return this.#clients.size;
+  }
+
+  /** Those of them that were told to go and have not answered. */
+  get closing(): number {
+    return [...this.#clients.keys()].filter(({ readyState }) => readyState === WebSocket.CLOSING)
+      .length;
   }
 
   /** Sends what waits, closes every socket with its last position, and stops reading. */

@@ -170,6 +170,22 @@ describe('the stream', () => {
     }
   });
 
+  it('B-32 closes one that answers no pings with a code, and leaves one that does', async () => {
+    const pinging = await StreamRig.start(rig.kafka, 'pinged.', { pingMs: 20 });
+    const deaf = await pinging.connect();
+    const awake = await pinging.connect();
+    await awake.subscribe({ topics: ['exec.*'] });
+    deaf.stopReading();
+    await eventually('the deaf one is given up', () => pinging.stream.closing === 1);
+    expect(deaf.closed).toBeNull();
+    deaf.readAgain();
+    await eventually('it is told', () => deaf.closed !== null);
+    expect(deaf.closed).toEqual({ code: 1013, reason: 'no answer to pings' });
+    await pinging.publish('exec.completed', 'a');
+    await eventually('the other one still gets events', () => awake.events.length === 1);
+    await pinging.stop();
+  });
+
   it('B-30 every event in between can be gone on from', async () => {
     await client.subscribe({ topics: ['exec.*'] });
     await rig.publish('exec.completed', 'a', 6);
