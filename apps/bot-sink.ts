@@ -4,6 +4,8 @@ import {
   type BotReject,
   type BotRow,
   type BotStore,
+  type EventPart,
+  eventParts,
   type SentStatement,
   StoreError,
 } from '../connectors/postgres/index.ts';
@@ -13,6 +15,7 @@ import type { FetchedRecord, PlainProducer, RecordToSend } from '../kafka/client
 import type { Log } from '../kafka/log.ts';
 import type { SinkMove, SinkTarget } from '../kafka/sink.ts';
 import type { TopicNames } from '../kafka/topic-names.ts';
+import { breathe } from '../kafka/wait.ts';
 import type { DesiredTopic } from '../kafka/topics.ts';
 import { BOT_TOPIC, readBotRecord, refusedRow, saidType } from './bot-record.ts';
 
@@ -36,6 +39,9 @@ export const BOT_SINK_TOPICS: readonly DesiredTopic[] = [
 export const BOT_SINK = 'bot-store';
 /** Partitions of one statement: a topic has no more. */
 const MAX_PARTITIONS = 10_000;
+
+/** Records that are read before the event loop has a turn. */
+const RECORDS_AT_ONCE = 100;
 
 /** Told what became of a batch once it is committed. */
 export interface BotSinkObserver {
@@ -88,9 +94,10 @@ export function botSink(options: BotSinkOptions): SinkTarget {
     },
     async write(records, moves) {
       const batch = await read(records, options);
+      const parts = await eventParts(batch.events);
       await turn.take(async () => {
         await sendLetters(batch.letters, options);
-        const { report, rejects } = await append(batch, moves, options);
+        const { report, rejects } = await append({ ...batch, parts }, moves, options);
         options.observer.stored(report, rejects);
       });
     },
@@ -128,6 +135,10 @@ interface ReadBatch {
   readonly recordOf: ReadonlyMap<BotRow, FetchedRecord>;
 }
 
+interface ReadyBatch extends ReadBatch {
+  readonly parts: readonly EventPart[];
+}
+
 async function read(
   records: readonly FetchedRecord[],
   { codec, names, log }: BotSinkOptions,
@@ -137,7 +148,9 @@ async function read(
   const letters: RecordToSend[] = [];
   const statements: SentStatement[] = [];
   const recordOf = new Map<BotRow, FetchedRecord>();
-  for (const record of records) {
+  for (const [index, record] of records.entries()) {
+    // What is stored meanwhile need not wait until all are read.
+    if (index % RECORDS_AT_ONCE === 0) await breathe();
     const { topic, partition, offset } = record;
     if (topic === BOT_TOPIC.sent) {
       const statement = statementOf(record);
@@ -246,7 +259,7 @@ async function sendLetters(
 
 /** Returns what became of the batch, and all that was refused, by the rules or by Postgres. */
 async function append(
-  { events, rejects, statements, recordOf }: ReadBatch,
+  { events, parts, rejects, statements, recordOf }: ReadyBatch,
   moves: readonly SinkMove[],
   options: BotSinkOptions,
 ): Promise<{ readonly report: BotAppendReport; readonly rejects: readonly BotReject[] }> {
@@ -255,7 +268,7 @@ async function append(
   for (const gap of gaps) log.error({ ...gap }, 'records were gone from the log before they came');
   const batch = { sink: BOT_SINK, moves, gaps, statements };
   try {
-    return { report: await store.append({ ...batch, events, rejects }), rejects };
+    return { report: await store.append({ ...batch, events, parts, rejects }), rejects };
   } catch (error) {
     if (!(error instanceof StoreError) || error.code !== 'INVALID') throw error;
     const refused = new Set(await store.unstorable(events));

@@ -1,3 +1,4 @@
+import { breathe } from '../../kafka/wait.ts';
 import { type ArrayValue, arrayLiteral } from './array-literal.ts';
 import type { PositionMove } from './sink-positions.ts';
 
@@ -61,6 +62,8 @@ export interface BotBatch {
   readonly sink: string;
   readonly moves: readonly PositionMove[];
   readonly events: readonly BotRow[];
+  /** The same, made ready while the batch before is stored; absent: made when it is needed. */
+  readonly parts?: readonly EventPart[];
   readonly rejects: readonly BotReject[];
   readonly statements: readonly SentStatement[];
   /** Moves past records that were gone from the log. */
@@ -104,7 +107,7 @@ const EVENT: readonly Column<BotRow>[] = [
   { name: 'trading_pair', type: 'text', of: (row) => row.tradingPair },
   { name: 'correlation_id', type: 'uuid', of: (row) => row.correlationId },
   { name: 'causation_id', type: 'uuid', of: (row) => row.causationId },
-  { name: 'payload', type: 'text', of: (row) => row.payload },
+  { name: 'payload', type: 'json', of: (row) => row.payload },
   { name: 'raw', type: 'bytea', of: (row) => row.raw },
   { name: 'raw_format', type: 'text', of: (row) => row.rawFormat },
   { name: 'content_hash', type: 'bytea', of: (row) => row.contentHash },
@@ -142,6 +145,33 @@ const NOT_STORED: readonly Column<NotStored>[] = [
   ...ORIGIN,
 ];
 
+/** Rows of one INSERT, with the arrays that it takes. */
+export interface EventPart {
+  readonly rows: readonly BotRow[];
+  readonly values: readonly string[];
+}
+
+/** Rows of one INSERT: bounds a statement's memory and time; a longer batch takes several. */
+export const ROWS_PER_INSERT = 2_500;
+
+/**
+ * Makes the arrays of all rows, some at a time: an answer of Postgres to what is under way meanwhile need not wait for
+ * them all.
+ */
+export async function eventParts(rows: readonly BotRow[]): Promise<readonly EventPart[]> {
+  const parts: EventPart[] = [];
+  for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
+    const part = rows.slice(at, at + ROWS_PER_INSERT);
+    const values: string[] = [];
+    for (const { type, of } of EVENT) {
+      values.push(arrayLiteral(type, part.map(of)));
+      await breathe();
+    }
+    parts.push({ rows: part, values });
+  }
+  return parts;
+}
+
 /** One array per column for the statements below. */
 export const eventValues = (rows: readonly BotRow[]): readonly string[] =>
   EVENT.map(({ type, of }) => arrayLiteral(type, rows.map(of)));
@@ -149,7 +179,7 @@ export const notStoredValues = (rows: readonly NotStored[]): readonly string[] =
   NOT_STORED.map(({ type, of }) => arrayLiteral(type, rows.map(of)));
 
 const given = (columns: readonly Column<never>[]): string => {
-  const arrays = columns.map(({ type }, at) => `$${at + 1}::${type}[]`);
+  const arrays = columns.map(({ type }, at) => `$${at + 1}::${type === 'json' ? 'text' : type}[]`);
   return `unnest(${arrays.join(', ')}) AS given(${columns.map(({ name }) => name).join(', ')})`;
 };
 const listOf = (columns: readonly Column<never>[]): string =>

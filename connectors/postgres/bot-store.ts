@@ -4,11 +4,14 @@ import {
   type BotBatch,
   type BotReject,
   type BotRow,
+  type EventPart,
+  eventParts,
   eventValues,
   INSERT_EVENTS,
   INSERT_NOT_STORED,
   type NotStored,
   notStoredValues,
+  ROWS_PER_INSERT,
 } from './bot-rows.ts';
 import type { Database, Run } from './database.ts';
 import {
@@ -19,8 +22,6 @@ import {
   type SinkPosition,
 } from './sink-positions.ts';
 
-/** Rows of one INSERT: bounds a statement's memory and time; a longer batch takes several. */
-const ROWS_PER_INSERT = 2_500;
 /** Days that get partitions of their own; rows of further days stand in bot_events_other. */
 const MAX_DAYS = 2_000;
 const DAY_MICROS = 86_400_000_000;
@@ -75,11 +76,12 @@ export class BotStore {
   async append(batch: BotBatch): Promise<BotAppendReport> {
     await this.#makeDays(batch.events);
     const { events, rejects, statements } = batch;
+    const parts = batch.parts ?? (await eventParts(events));
     const doing = `appending ${events.length} events of bots`;
     return this.#database.transaction(doing, async (run) => {
       await movePositions(run, batch);
       const again = await takeMarks(run, [...events, ...rejects], statements);
-      const { stored, known } = await insertNew(run, events);
+      const { stored, known } = await insertNew(run, parts);
       const found = await compare(run, known);
       const duplicates = found.same.filter((row) => !again.has(row));
       const fresh = rejects.filter((row) => !again.has(row));
@@ -204,11 +206,10 @@ const CHAIN = `
   ORDER BY bot_events.ts_utc, ingest_order LIMIT $2`;
 
 /** In the order of their ids, so that two writers of the same events never wait for each other in a ring. */
-async function insertNew(run: Run, events: readonly BotRow[]): Promise<Inserted> {
+async function insertNew(run: Run, parts: readonly EventPart[]): Promise<Inserted> {
   const stored: BotRow[] = [];
   const known: BotRow[] = [];
-  for (let at = 0; at < events.length; at += ROWS_PER_INSERT) {
-    const part = events.slice(at, at + ROWS_PER_INSERT);
+  for (const { rows: part, values } of parts) {
     const { rows } = await run<{ event_id: string }>(
       `INSERT INTO event_dedup SELECT id FROM unnest($1::text[]) AS given(id) ORDER BY id
        ON CONFLICT DO NOTHING RETURNING event_id`,
@@ -217,7 +218,8 @@ async function insertNew(run: Run, events: readonly BotRow[]): Promise<Inserted>
     const fresh = new Set(rows.map(({ event_id }) => event_id));
     // The first of an id is the new one; `delete` says no the second time.
     const own = part.filter((row) => (fresh.delete(row.eventId) ? true : (known.push(row), false)));
-    if (own.length > 0) await run(INSERT_EVENTS, eventValues(own));
+    const ownValues = own.length === part.length ? values : eventValues(own);
+    if (own.length > 0) await run(INSERT_EVENTS, ownValues);
     stored.push(...own);
   }
   return { stored, known };

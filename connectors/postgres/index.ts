@@ -6,6 +6,7 @@ export type {
   BotRow,
   SentStatement,
 } from './bot-rows.ts';
+export { type EventPart, eventParts } from './bot-rows.ts';
 export { BotStore, type ChainEvent } from './bot-store.ts';
 export { Database } from './database.ts';
 export { EventStore } from './event-store.ts';
