@@ -53,6 +53,7 @@ export function engineObserver(topology: Topology, metrics: Metrics, log: Log): 
     },
     lag: (topic, partition, records) =>
       metrics.taskLagRecords.set({ application, topic, partition }, records),
+    healed: (topic, keys) => metrics.healedTotal.inc({ application, topic }, keys),
     stalled: (partition) => metrics.watchdogTotal.inc({ application, partition }),
     parkedKeys: (partition, count) => metrics.parkedKeys.set({ application, partition }, count),
   };

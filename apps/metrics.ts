@@ -180,6 +180,12 @@ function journalMetrics(registers: Registry[]) {
       labelNames: ['application', 'partition'] as const,
       registers,
     }),
+    healedTotal: new Counter({
+      name: 'millrace_read_models_healed_total',
+      help: 'Keys of read models over which an owner before had put an older version (J9b).',
+      labelNames: ['application', 'topic'] as const,
+      registers,
+    }),
     republishedTotal: new Counter({
       name: 'millrace_republished_total',
       help: 'Records published again when a task was taken over (J5).',

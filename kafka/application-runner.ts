@@ -43,6 +43,8 @@ export interface ApplicationOptions {
   readonly commitEveryMs?: number;
   /** How long a task may have work and not move before it is taken again. Default: SHELL_LIMITS.stallMs. */
   readonly stallMs?: number;
+  /** How often the own partitions of read models are looked through. Default: SHELL_LIMITS.lookMs. */
+  readonly lookMs?: number;
   /** Terms of a task in a row that may end with an error that nothing names. Default: SHELL_LIMITS.unknownErrors. */
   readonly unknownErrors?: number;
   readonly openStore?: OpenStore;
@@ -96,6 +98,7 @@ export class ApplicationRunner {
     this.#surroundings = {
       ...options,
       stallMs,
+      lookMs: options.lookMs ?? SHELL_LIMITS.lookMs,
       performers: options.performers ?? {},
       cleaning: { ...CLEANING_DEFAULTS, ...options.cleaning },
       effectConcurrency: options.effectConcurrency ?? 100,

@@ -31,6 +31,12 @@ export const SHELL_LIMITS = {
   stallMs: 30_000,
   /** How often watermarks that no batch has taken along are journaled by themselves (J5). */
   watermarkRefreshMs: 60_000,
+  /** How often the own partitions of read models are looked through for what came late (J9b), */
+  lookMs: 60_000,
+  /** how many of their records at a time, */
+  healRecords: 50_000,
+  /** and how many keys that are out of place are remembered until they are healed. */
+  healKeys: 10_000,
   /** Records of a tail read on takeover; past it the whole tail is published again, and counted (J5). */
   tailRecords: 10_000,
   /** Confirmed batches that may wait for the local store before a task takes no more input. */

@@ -6,7 +6,8 @@ import type { TopicNames } from './topic-names.ts';
 import { Backoff, pause, Wake } from './wait.ts';
 
 interface Pending {
-  readonly n: number;
+  /** null: it was published before, and moves no watermark. */
+  readonly n: number | null;
   readonly emit: JournaledEmit;
   readonly bytes: number;
 }
@@ -46,6 +47,7 @@ export class Publisher {
   #waiting = 0;
   #retrying = 0;
   #waitingBytes = 0;
+  #taken = 0;
 
   constructor(options: PublisherOptions) {
     this.#options = options;
@@ -66,7 +68,14 @@ export class Publisher {
     return this.#waiting;
   }
 
-  enqueue(n: number, emits: readonly JournaledEmit[]): void {
+  /** How many were taken so far, when all of them are acknowledged; else null. */
+  get quietMark(): number | null {
+    return this.#waiting === 0 ? this.#taken : null;
+  }
+
+  /** Behind all that was taken so far; n: the batch of the emits, null where they were published before. */
+  enqueue(n: number | null, emits: readonly JournaledEmit[]): void {
+    this.#taken += emits.length;
     for (const emit of emits) {
       const bytes = sizeOf(emit);
       this.#outputFor(emit).waiting.push({ n, emit, bytes });
@@ -139,16 +148,15 @@ export class Publisher {
     if (output.waiting.length === 0) this.#outputs.delete(name);
     this.#waiting -= sent.length;
     for (const { bytes } of sent) this.#waitingBytes -= bytes;
-    const last = sent.at(-1);
-    if (last !== undefined)
-      this.#options.onWatermark({
-        topic: last.emit.topic,
-        partition: result.partition,
-        offset: result.baseOffset + sent.length,
-        n: last.n,
-        index: last.emit.index,
-      });
+    this.#raiseWatermark(result.partition, result.baseOffset + sent.length, sent);
     return true;
+  }
+
+  #raiseWatermark(partition: number, offset: number, sent: readonly Pending[]): void {
+    const last = sent.findLast(({ n }) => n !== null);
+    if (last === undefined || last.n === null) return;
+    const { topic, index } = last.emit;
+    this.#options.onWatermark({ topic, partition, offset, n: last.n, index });
   }
 
   async #sendAgain(result: SendResult): Promise<void> {

@@ -37,6 +37,8 @@ export interface RunnerObserver extends Omit<TaskObserver, 'handled'> {
   storeDiscarded?(partition: number, reason: string): void;
   lag(topic: string, partition: number, records: number): void;
   parkedKeys(partition: number, count: number): void;
+  /** Keys of a read model of which the newest version was published again (J9b). */
+  healed?(topic: string, keys: number): void;
   /** The watchdog ended a term that did not move. */
   stalled?(partition: number): void;
 }
@@ -75,6 +77,8 @@ export interface TaskSurroundings {
   readonly checkDeployment: () => Promise<void>;
   /** How long a task may have work and not move; a third of it more, and its term is left behind. */
   readonly stallMs: number;
+  /** How often read models are looked through (J9b). */
+  readonly lookMs: number;
   /** Default: SHELL_LIMITS.unknownErrors. */
   readonly unknownErrors?: number;
   /** Age of the last successful heartbeat, in ms: what a fenced owner waits for (J5a). */

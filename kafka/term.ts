@@ -2,6 +2,7 @@ import type { EngineError } from '../engine/errors.ts';
 import type { Micros } from '../engine/event.ts';
 import type { Anchor, Batch, Fence, Position } from '../engine/journal.ts';
 import type { Task } from '../engine/task.ts';
+import type { TaskState } from '../engine/task-state.ts';
 import type { StateStore } from '../engine/state-store.ts';
 import { checkJournal } from './check-journal.ts';
 import { EffectRunner, type Settled } from './effect-runner.ts';
@@ -19,6 +20,7 @@ import {
   restoreTask,
 } from './restore.ts';
 import { newTask } from './new-task.ts';
+import { ReadModelHealer } from './read-model-healer.ts';
 import { SourceIntake } from './source-intake.ts';
 import type { TaskStatus, TaskSurroundings } from './task-runner.ts';
 import type { TaskProgress } from './watchdog.ts';
@@ -56,8 +58,10 @@ export class Term {
   #own: RestoredTask | null = null;
   #steady: SteadyClock | null = null;
   #cleaner: JournalCleaner | null = null;
+  #healer: ReadModelHealer | null = null;
   #fenceOffset = -1;
   #refreshedAt = performance.now();
+  #lookedAt = performance.now();
   #restored = 0;
   status: TaskStatus = 'starting';
 
@@ -175,6 +179,7 @@ export class Term {
       // The next owner's effects of a key must not run beside ours.
       await this.#effects.ended();
       await this.#cleaner?.ended();
+      await this.#healer?.ended();
       await this.#own?.keeper?.idle();
       this.status = 'stopped';
     }
@@ -227,7 +232,10 @@ export class Term {
     else await this.#publisher.drained();
     for (const watermark of await this.#sources.open(journal.state))
       this.#task.noteWatermark(watermark);
-    if (this.#mode !== 'drain') this.#cleaner = this.#newCleaner(this.#own);
+    if (this.#mode !== 'drain') {
+      this.#cleaner = this.#newCleaner(this.#own);
+      this.#healer = this.#newHealer(journal.state);
+    }
     observer.parkedKeys(this.#partition, journal.state.parked.size);
     this.status = 'running';
   }
@@ -239,6 +247,15 @@ export class Term {
       fence: { offset: this.#fenceOffset, record: this.#fence },
       clock: () => this.#clock(),
       append: (entry) => this.#appendAgain(own, entry),
+    });
+  }
+
+  #newHealer(state: TaskState): ReadModelHealer {
+    return new ReadModelHealer({
+      ...{ surroundings: this.#in, partition: this.#partition, publisher: this.#publisher },
+      signal: this.#ended.signal,
+      lastN: () => state.n,
+      onFenced: (error) => this.#end(error),
     });
   }
 
@@ -264,6 +281,12 @@ export class Term {
     return true;
   }
 
+  #lookIfDue(): void {
+    if (performance.now() - this.#lookedAt < this.#in.lookMs) return;
+    this.#lookedAt = performance.now();
+    this.#healer?.look();
+  }
+
   get #hasWork(): boolean {
     if (this.#results.length > 0) return true;
     if (this.#cleaner?.hasWork === true && !this.#draining) return true;
@@ -280,10 +303,12 @@ export class Term {
     const task = this.#task as Task;
     if (!this.#hasWork) {
       this.#idle = true;
-      await this.#wake.wait(Math.min(SHELL_LIMITS.watermarkRefreshMs, this.#dueInMs()));
+      const { lookMs } = this.#in;
+      await this.#wake.wait(Math.min(SHELL_LIMITS.watermarkRefreshMs, lookMs, this.#dueInMs()));
       this.#idle = false;
       if (this.#ended.signal.aborted) return;
     }
+    this.#lookIfDue();
     await this.#publisher.room();
     await this.#own?.keeper?.room(this.#ended.signal);
     if (!this.#effects.isFull && this.#mode !== 'drain') this.#moves += task.takeDue();

@@ -67,7 +67,8 @@ export const TOPIC_CONFIGS: Readonly<Record<TopicKind, Readonly<Record<string, s
     'segment.bytes': String(64 * 1024 * 1024),
     'max.message.bytes': String(16 * 1024 * 1024),
   },
-  'read-model': { 'cleanup.policy': 'compact' },
+  // What comes late must not have the newest removed before its owner has looked (J9b).
+  'read-model': { 'cleanup.policy': 'compact', 'min.compaction.lag.ms': String(3_600_000) },
   reference: { 'cleanup.policy': 'delete', 'retention.ms': String(3_600_000) },
 };
 

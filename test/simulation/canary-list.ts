@@ -193,6 +193,13 @@ export const CANARIES: readonly Canary[] = [
     replace: 'if (right >= 0) return null;',
   },
   {
+    rule: 'J9b',
+    what: 'nobody looks at read models again',
+    file: TERM,
+    find: 'this.#healer?.look();',
+    replace: '',
+  },
+  {
     rule: 'J8',
     what: 'an effect is performed before its wish is confirmed',
     file: TERM,

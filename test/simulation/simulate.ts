@@ -11,6 +11,7 @@ import { LEDGER, RUNGS_MS } from './ledger.ts';
 import { Oracle } from './oracle.ts';
 import { causeLoss, type Loss, RESTART_MS } from './loss.ts';
 import { type Plan, SLOTS, STORM_MS } from './plan.ts';
+import { outOfPlace } from './read-models.ts';
 import { Slot } from './slot.ts';
 import { Workload } from './workload.ts';
 
@@ -288,7 +289,17 @@ class Simulation {
   #missing(): readonly string[] {
     const running = new Set(this.#slots.flatMap((slot) => slot.runningTasks));
     if (running.size < PARTITIONS) return [`only ${running.size} tasks run`];
-    return this.#oracle.missing();
+    return [...this.#oracle.missing(), ...this.#staleReadModels()];
+  }
+
+  /** What was compacted before the owner looked is gone; brokers wait for an hour. */
+  #staleReadModels(): readonly string[] {
+    if (this.#faults.fired.has('world/compaction')) return [];
+    return Array.from({ length: PARTITIONS }, (_, partition) =>
+      outOfPlace(this.#broker.log('rm.ledger', partition).from(0)).map(
+        (key) => `the newest ${key} of rm.ledger/${partition} stands behind an older one`,
+      ),
+    ).flat();
   }
 
   /** A task stopped by name: right only when the broker has refused or lost something. */

@@ -149,6 +149,7 @@ export class Slot {
         host: process.name,
         instanceId: `ledger.${index}`,
         sessionTimeoutMs: SESSION_TIMEOUT_MS,
+        lookMs: 1_000,
         cleaning: { minBytes: 6_000, historyMs: 0, batchBytes: 400 },
         performers: { 'ledger.double': (args) => this.#perform(process, args) },
         observer: OBSERVER,

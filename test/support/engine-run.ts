@@ -13,6 +13,7 @@ export interface RunOptions extends Partial<
     ApplicationOptions,
     | 'performers'
     | 'stallMs'
+    | 'lookMs'
     | 'unknownErrors'
     | 'effectConcurrency'
     | 'instanceId'
@@ -49,6 +50,8 @@ export interface Counts {
   voidBatches: number;
   /** Why local stores were discarded. */
   readonly discarded: string[];
+  /** Read models that were healed, once per key. */
+  healed: number;
   readonly skipped: string[];
   readonly parked: string[];
   readonly deadLettered: string[];
@@ -68,6 +71,7 @@ export class EngineRun {
     fenced: 0,
     republished: 0,
     stalled: 0,
+    healed: 0,
     voidBatches: 0,
     discarded: [],
     skipped: [],
@@ -157,6 +161,7 @@ export class EngineRun {
       published: () => {},
       republished: (count) => (counts.republished += count),
       fenced: () => (counts.fenced += 1),
+      healed: (_topic, keys) => (counts.healed += keys),
       voidBatches: (count) => (counts.voidBatches += count),
       restored: () => {},
       storeDiscarded: (_partition, reason) => counts.discarded.push(reason),
