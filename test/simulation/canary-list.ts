@@ -144,7 +144,7 @@ export const CANARIES: readonly Canary[] = [
   {
     rule: 'J7',
     what: 'what has come waits in no order',
-    file: TERM,
+    file: 'kafka/source-intake.ts',
     find: 'deliver(topic: string, topicId: string, records: readonly FetchedRecord[]): void {',
     replace:
       'deliver(topic: string, topicId: string, records: readonly FetchedRecord[]): void {\n' +

@@ -1,5 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { describe, expect, it } from 'vitest';
+import { CREW_CANARIES } from '../attack/canary-list.ts';
 import { mutate } from '../support/mutant.ts';
 import { runCanary } from './canary.ts';
 import { CANARIES } from './canary-list.ts';
@@ -32,7 +33,7 @@ describe('canaries of the simulation', () => {
   });
 
   it('every mutation fits its file', async () => {
-    for (const canary of CANARIES) {
+    for (const canary of [...CANARIES, ...CREW_CANARIES]) {
       const source = await readFile(canary.file, 'utf8');
       expect(mutate(source, canary)).not.toBe(source);
     }
