@@ -338,7 +338,7 @@ function chain(reader: ConfigReader): Config['chain'] {
   }
   return {
     mock,
-    rpcUrl: reader.url('ETH_RPC_URL', null, ['http:', 'https:', 'ws:', 'wss:']),
+    rpcUrl: reader.url('ETH_RPC_URL', null, ['http:', 'https:']),
     anvilPort: reader.integer('ANVIL_PORT', 18_545, PORT),
     chainId: reader.integer('CHAIN_ID', 31_337, { min: 1, max: 999_999_999_999_999 }),
     mainnetFork: reader.flag('USE_MAINNET_FORK', false),

@@ -1,14 +1,22 @@
 export { createMockVenue } from './mock-venue.ts';
 export type { FailingMethod, InjectedFailure, MockVenue, MockVenueOptions } from './mock-venue.ts';
+export { deploymentOf, DeploymentError } from './deployment.ts';
+export type { Deployment } from './deployment.ts';
 export { swapPerformers } from './performers.ts';
 export type { SwapPerformers } from './performers.ts';
+export { UniswapVenue } from './uniswap-venue.ts';
+export type { UniswapVenueOptions } from './uniswap-venue.ts';
 export { VenueError } from './venue.ts';
 export type {
   BuiltTx,
+  Fees,
+  NonceState,
+  Preparation,
   Quote,
   QuoteRequest,
   SwapOrder,
   TxReceipt,
+  TxTerms,
   VenueAdapter,
   VenueErrorCode,
   WaitOptions,

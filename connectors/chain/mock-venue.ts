@@ -11,6 +11,8 @@ import {
 } from '../../processors/trading/index.ts';
 import {
   type BuiltTx,
+  type NonceState,
+  type Preparation,
   type Quote,
   type QuoteRequest,
   type SwapOrder,
@@ -54,13 +56,23 @@ const POOL_ID = 'WETH/USDC';
 const REMEMBERED = 10_000;
 const NOBODY = `0x${'0'.repeat(39)}1`;
 
-interface MockTx {
+/** What anybody has who has not traded yet, and what nobody will ever use up. */
+const WEALTH = 10n ** 12n;
+const UNLIMITED = 2n ** 256n - 1n;
+
+interface SwapTx {
   readonly order: SwapOrder;
   readonly amountOut: string;
 }
 
+type MockTx =
+  | SwapTx
+  | { readonly approval: Preparation; readonly place: number }
+  | { readonly wrap: Preparation; readonly place: number };
+
 /**
- * A venue without a chain: every answer follows from the seed and the arguments.
+ * A venue without a chain: every answer follows from the seed and the arguments. Its account may trade everything at
+ * first, and what it has only counts: no swap is refused for it.
  *
  * Limits: it remembers the last 10,000 transactions of its process; for any other hash, after a restart for
  * instance, it answers from the transaction it is shown.
@@ -73,7 +85,11 @@ export class MockVenue implements VenueAdapter {
   readonly #options: MockVenueOptions;
   readonly #latencyMs: number;
   readonly #executed = new Map<string, BuiltTx>();
+  /** By symbol, in smallest units; absent: as at first. */
+  readonly #balances = new Map<string, bigint>();
+  readonly #allowances = new Map<string, bigint>();
   #executions = 0;
+  #built = 0;
   readonly #failed = new Map<FailingMethod, number>();
 
   constructor(options: MockVenueOptions) {
@@ -100,8 +116,10 @@ export class MockVenue implements VenueAdapter {
   async buildSwapTx(order: SwapOrder, signal?: AbortSignal): Promise<BuiltTx> {
     await this.#take(signal);
     this.#failWhereInjected('buildSwapTx');
-    const raw = JSON.stringify({ order, amountOut: this.#amountOut(order) } satisfies MockTx);
-    return { txHash: this.#hashOf(raw), raw };
+    this.#refuseLate(order);
+    const amountOut = this.#amountOut(order);
+    this.#refuseUnapproved(order);
+    return this.#signed({ order, amountOut }, order.nonce);
   }
 
   async submitTx(tx: BuiltTx, signal?: AbortSignal): Promise<string> {
@@ -122,16 +140,107 @@ export class MockVenue implements VenueAdapter {
     throw timeout(txHash, timeoutS);
   }
 
+  async head(signal?: AbortSignal): Promise<number> {
+    await this.#take(signal);
+    return this.#snapshot().blockNumber;
+  }
+
+  async nonceState(signal?: AbortSignal): Promise<NonceState> {
+    await this.#take(signal);
+    return { mined: this.#executions, pending: this.#executions };
+  }
+
+  async balance(asset: string, signal?: AbortSignal): Promise<string> {
+    await this.#take(signal);
+    return fromUnits(this.#balanceOf(asset), this.#decimals(asset));
+  }
+
+  async allowance(asset: string, signal?: AbortSignal): Promise<string> {
+    await this.#take(signal);
+    return fromUnits(this.#allowances.get(asset) ?? UNLIMITED, this.#decimals(asset));
+  }
+
+  async buildApproval(approval: Preparation, signal?: AbortSignal): Promise<BuiltTx> {
+    await this.#take(signal);
+    return this.#signed({ approval, place: (this.#built += 1) }, approval.nonce);
+  }
+
+  async buildWrap(wrap: Preparation, signal?: AbortSignal): Promise<BuiltTx> {
+    await this.#take(signal);
+    if (wrap.asset !== 'WETH' || wrap.amount === 'unlimited')
+      throw new VenueError(
+        'TX_REVERTED',
+        `only an amount of WETH can be wrapped, not ${wrap.amount} of ${wrap.asset}`,
+      );
+    return this.#signed({ wrap, place: (this.#built += 1) }, wrap.nonce);
+  }
+
   async poolSnapshots(signal?: AbortSignal): Promise<readonly PoolSnapshotPayload[]> {
     await this.#take(signal);
     return [this.#snapshot()];
   }
 
+  #signed(tx: MockTx, nonce: number | undefined): BuiltTx {
+    const raw = JSON.stringify(tx);
+    return { txHash: this.#hashOf(raw), raw, ...(nonce === undefined ? {} : { nonce }) };
+  }
+
   #execute(tx: BuiltTx): void {
+    if (tx.nonce !== undefined && tx.nonce < this.#executions)
+      throw new VenueError(
+        'NONCE_TOO_LOW',
+        `nonce ${tx.nonce} of ${tx.txHash} is taken, ${this.#executions} is the next; build it again`,
+      );
     this.#executions += 1;
+    this.#book(tx);
     this.#executed.set(tx.txHash, tx);
     const [oldest] = this.#executed.keys();
     if (this.#executed.size > REMEMBERED && oldest !== undefined) this.#executed.delete(oldest);
+  }
+
+  #book(built: BuiltTx): void {
+    const tx = JSON.parse(built.raw) as MockTx;
+    if ('approval' in tx) {
+      const { asset, amount } = tx.approval;
+      const units = amount === 'unlimited' ? UNLIMITED : this.#units(asset, amount);
+      this.#allowances.set(asset, units);
+      return;
+    }
+    if ('wrap' in tx) return this.#move(tx.wrap.asset, tx.wrap.amount, 1n);
+    const receipt = receiptOf(built);
+    if (receipt.status === 0) return;
+    this.#move(tx.order.base, tx.order.amountIn, -1n);
+    this.#move(tx.order.quote, receipt.amountOut, 1n);
+  }
+
+  #move(asset: string, amount: string, sign: bigint): void {
+    this.#balances.set(asset, this.#balanceOf(asset) + sign * this.#units(asset, amount));
+  }
+
+  #balanceOf(asset: string): bigint {
+    return this.#balances.get(asset) ?? WEALTH * 10n ** BigInt(this.#decimals(asset));
+  }
+
+  #units(asset: string, amount: string): bigint {
+    return toUnits(amount, this.#decimals(asset)) ?? 0n;
+  }
+
+  #decimals(asset: string): number {
+    return this.#options.assets.assets.get(asset)?.decimals ?? 0;
+  }
+
+  #refuseLate({ deadlineS, reference }: SwapOrder): void {
+    const nowS = Math.floor((this.#options.clock ?? wallClock)() / 1_000_000);
+    if (nowS >= deadlineS)
+      throw new VenueError(
+        'DEADLINE_PASSED',
+        `the swap ${reference} had to be done before ${deadlineS} (seconds since 1970), and it is ${nowS}; plan it again`,
+      );
+  }
+
+  #refuseUnapproved({ base, amountIn }: SwapOrder): void {
+    if ((this.#allowances.get(base) ?? UNLIMITED) < this.#units(base, amountIn))
+      throw new VenueError('ALLOWANCE_TOO_LOW', `${amountIn} ${base} is not approved; approve it`);
   }
 
   #snapshot(): PoolSnapshotPayload {
@@ -194,7 +303,10 @@ export function createMockVenue(options: MockVenueOptions): MockVenue {
 
 /** As the pool's contract: a swap that gives less than the least accepted is reverted. */
 function receiptOf({ txHash, raw }: BuiltTx): TxReceipt {
-  const { order, amountOut } = JSON.parse(raw) as MockTx;
+  const tx = JSON.parse(raw) as MockTx;
+  if ('wrap' in tx) return { status: 1, txHash, amountOut: tx.wrap.amount };
+  if ('approval' in tx) return { status: 1, txHash, amountOut: '0' };
+  const { order, amountOut } = tx;
   const enough = (toUnits(amountOut, 36) ?? 0n) >= (toUnits(order.minOut, 36) ?? 0n);
   return enough ? { status: 1, txHash, amountOut } : { status: 0, txHash, amountOut: null };
 }

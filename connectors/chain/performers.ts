@@ -26,11 +26,12 @@ export function swapPerformers(venues: ReadonlyMap<string, VenueAdapter>): SwapP
   return {
     'swap.build': async (args, signal) => {
       const step = args as SwapBuildArgs;
-      const { base, quote, amountIn, minOut } = step;
+      const { base, quote, amountIn, minOut, deadlineS } = step;
       const venue = venueOf(venues, step.venue);
       const { recipient } = venue;
       const reference = `${step.planId}/step-${step.stepIndex}/attempt-${step.attempt}`;
-      return venue.buildSwapTx({ base, quote, amountIn, minOut, recipient, reference }, signal);
+      const swap = { base, quote, amountIn, minOut, recipient, reference, deadlineS };
+      return venue.buildSwapTx(swap, signal);
     },
     'swap.submit': async (args, signal) => {
       const { venue, tx } = args as SwapSubmitArgs;

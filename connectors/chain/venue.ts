@@ -1,8 +1,8 @@
 import type { PoolSnapshotPayload } from '../../avro/index.ts';
 import type { FailureKind } from '../../engine/effect-failure.ts';
-import type { BuiltTx, TxReceipt } from '../../processors/trading/index.ts';
+import type { BuiltTx, Fees, TxReceipt } from '../../processors/trading/index.ts';
 
-export type { BuiltTx, TxReceipt };
+export type { BuiltTx, Fees, TxReceipt };
 
 /** An exact input: sell `amountIn` of `base` for `quote`. Units: decimal text. */
 export interface QuoteRequest {
@@ -16,12 +16,33 @@ export interface Quote {
   readonly amountOut: string;
 }
 
-export interface SwapOrder extends QuoteRequest {
+/** What a transaction may be told; what is left out the venue chooses. */
+export interface TxTerms {
+  /** Its place among the account's transactions. */
+  readonly nonce?: number;
+  readonly fees?: Fees;
+}
+
+export interface SwapOrder extends QuoteRequest, TxTerms {
   readonly minOut: string;
   /** Address that gets the quote asset. */
   readonly recipient: string;
   /** Tells two swaps of the same amounts apart: `<plan>/step-0/attempt-1`. */
   readonly reference: string;
+  /** Seconds since 1970: from then on the chain refuses to do it. */
+  readonly deadlineS: number;
+}
+
+/** To wrap ether into an asset, or to let the venue's router take it. Units: decimal text, or all there will ever be. */
+export interface Preparation extends TxTerms {
+  readonly asset: string;
+  readonly amount: string | 'unlimited';
+}
+
+/** How many transactions of the account are mined, and how many are known, mined or not. */
+export interface NonceState {
+  readonly mined: number;
+  readonly pending: number;
 }
 
 export interface WaitOptions {
@@ -49,18 +70,45 @@ export interface VenueAdapter {
    * Hands in a signed transaction and returns its hash. The same one may be handed in again, after a crash
    * for instance: it executes once and has the same hash, whether it is pending or mined by now.
    *
-   * Throws: VenueError RPC_AWAY only if it is certain that nobody took the transaction. Who cannot tell
-   * returns the hash: waiting for the receipt finds out.
+   * Throws: VenueError only if it is certain that nobody took the transaction. Who cannot tell returns the hash:
+   * waiting for the receipt finds out.
    */
   submitTx(tx: BuiltTx, signal?: AbortSignal): Promise<string>;
   /** Throws: VenueError TX_TIMEOUT when there is no receipt within the time. */
   waitReceipt(txHash: string, timeoutS: number, options?: WaitOptions): Promise<TxReceipt>;
+  /** Number of the newest block. */
+  head(signal?: AbortSignal): Promise<number>;
+  nonceState(signal?: AbortSignal): Promise<NonceState>;
+  /** What the account has. Units: decimal text. */
+  balance(asset: string, signal?: AbortSignal): Promise<string>;
+  /** What the router may take of it. Units: decimal text. */
+  allowance(asset: string, signal?: AbortSignal): Promise<string>;
+  /** Signs, as `buildSwapTx` does; submitted and waited for like a swap. */
+  buildApproval(preparation: Preparation, signal?: AbortSignal): Promise<BuiltTx>;
+  buildWrap(preparation: Preparation, signal?: AbortSignal): Promise<BuiltTx>;
   /** Every pool it knows, as of now. Shape: base is the pool's token0, quote its token1. */
   poolSnapshots(signal?: AbortSignal): Promise<readonly PoolSnapshotPayload[]>;
 }
 
-export type VenueErrorCode =
-  'TX_REVERTED' | 'TX_TIMEOUT' | 'TX_DROPPED' | 'WRONG_CHAIN' | 'RPC_AWAY';
+/** What a code says of the same call made later: it may go well, it never will, or the venue was not reached. */
+const KINDS = {
+  TX_REVERTED: 'final',
+  SLIPPAGE_EXCEEDED: 'final',
+  DEADLINE_PASSED: 'final',
+  INSUFFICIENT_FUNDS: 'final',
+  ALLOWANCE_TOO_LOW: 'final',
+  NONCE_TOO_LOW: 'final',
+  REPLACEMENT_UNDERPRICED: 'retry',
+  TX_REFUSED: 'retry',
+  TX_TIMEOUT: 'final',
+  TX_DROPPED: 'final',
+  WRONG_CHAIN: 'final',
+  RPC_AWAY: 'target-down',
+  RPC_TIMEOUT: 'target-down',
+  RPC_GARBAGE: 'target-down',
+} as const satisfies Readonly<Record<string, FailureKind>>;
+
+export type VenueErrorCode = keyof typeof KINDS;
 
 export class VenueError extends Error {
   override readonly name = 'VenueError';
@@ -72,7 +120,7 @@ export class VenueError extends Error {
   constructor(code: VenueErrorCode, message: string, options?: ErrorOptions) {
     super(message, options);
     this.code = code;
-    this.retriable = code === 'RPC_AWAY';
-    this.kind = this.retriable ? 'target-down' : 'final';
+    this.kind = KINDS[code];
+    this.retriable = this.kind !== 'final';
   }
 }

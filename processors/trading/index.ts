@@ -16,6 +16,7 @@ export { orchestratorActor } from './orchestrator/actor.ts';
 export type { OrchestratorOptions } from './orchestrator/actor.ts';
 export type {
   BuiltTx,
+  Fees,
   SwapBuildArgs,
   SwapSubmitArgs,
   SwapWaitArgs,

@@ -1,10 +1,17 @@
 import { describe, expect, it } from 'vitest';
-import type { SwapOrder, VenueAdapter } from '../../connectors/chain/index.ts';
+import type {
+  BuiltTx,
+  QuoteRequest,
+  SwapOrder,
+  VenueAdapter,
+} from '../../connectors/chain/index.ts';
 
 export interface VenueUnderTest {
   readonly venue: VenueAdapter;
   /** A swap that the venue can do. */
-  readonly order: Omit<SwapOrder, 'reference' | 'minOut' | 'recipient'>;
+  readonly order: QuoteRequest;
+  /** The venue's own time, seconds since 1970. */
+  readonly nowS: () => number;
   close?(): Promise<void>;
 }
 
@@ -22,12 +29,21 @@ export function venueContract(name: string, create: () => Promise<VenueUnderTest
       await test.close?.();
     }
   };
-  const orderOf = ({ venue, order }: VenueUnderTest, reference: string, minOut = '0.000001') => ({
+  const orderOf = (
+    { venue, order, nowS }: VenueUnderTest,
+    changes: Partial<SwapOrder> = {},
+  ): SwapOrder => ({
     ...order,
-    minOut,
+    minOut: '0.000001',
     recipient: venue.recipient,
-    reference,
+    reference: 'p/step-0/attempt-1',
+    deadlineS: nowS() + 120,
+    ...changes,
   });
+  const through = async (venue: VenueAdapter, tx: BuiltTx) => {
+    await venue.submitTx(tx);
+    return venue.waitReceipt(tx.txHash, 30, { tx });
+  };
 
   describe(`venue ${name}`, () => {
     it('B-62 says which venue and chain it is', () =>
@@ -41,7 +57,7 @@ export function venueContract(name: string, create: () => Promise<VenueUnderTest
       run(async (test) => {
         const { venue } = test;
         const quote = await venue.priceQuote(test.order);
-        const tx = await venue.buildSwapTx(orderOf(test, 'p/step-0/attempt-1', quote.amountOut));
+        const tx = await venue.buildSwapTx(orderOf(test, { minOut: quote.amountOut }));
         expect(tx.txHash).toMatch(/^0x[0-9a-f]{64}$/);
         expect(JSON.parse(JSON.stringify(tx))).toEqual(tx);
         expect(await venue.submitTx(tx)).toBe(tx.txHash);
@@ -52,7 +68,7 @@ export function venueContract(name: string, create: () => Promise<VenueUnderTest
     it('B-61 B-62 takes the same transaction again without doing it again', () =>
       run(async (test) => {
         const { venue } = test;
-        const tx = await venue.buildSwapTx(orderOf(test, 'p/step-0/attempt-1'));
+        const tx = await venue.buildSwapTx(orderOf(test));
         const hashes = [await venue.submitTx(tx), await venue.submitTx(tx)];
         const receipt = await venue.waitReceipt(tx.txHash, 30);
         hashes.push(await venue.submitTx(tx));
@@ -73,15 +89,12 @@ export function venueContract(name: string, create: () => Promise<VenueUnderTest
     it('B-60 B-62 does not give less than the least accepted', () =>
       run(async (test) => {
         const { venue } = test;
-        const outcome = async () => {
-          const tx = await venue.buildSwapTx(orderOf(test, 'p/step-0/attempt-1', '1000000000'));
-          await venue.submitTx(tx);
-          return venue.waitReceipt(tx.txHash, 30);
-        };
+        const outcome = async () =>
+          through(venue, await venue.buildSwapTx(orderOf(test, { minOut: '1000000000' })));
         const result = await outcome().catch((error: unknown) => error);
         expect(result).toSatisfy(
           (value: { status?: number; code?: string }) =>
-            value.status === 0 || value.code === 'TX_REVERTED',
+            value.status === 0 || value.code === 'SLIPPAGE_EXCEEDED',
         );
       }));
 
@@ -96,6 +109,117 @@ export function venueContract(name: string, create: () => Promise<VenueUnderTest
         expect(pool?.observedAt).toSatisfy(Number.isSafeInteger);
       }));
 
+    it.each(['as it is', 'the other way'])('B-62 moves both balances: the order %s', (way) =>
+      run(async (test) => {
+        const { venue, order } = test;
+        const { amountOut: back } = await venue.priceQuote(order);
+        const swap =
+          way === 'as it is' ? order : { base: order.quote, quote: order.base, amountIn: back };
+        const { amountOut: minOut } = await venue.priceQuote(swap);
+        const both = async () =>
+          Promise.all([exact(venue.balance(swap.base)), exact(venue.balance(swap.quote))]);
+        const [soldBefore, boughtBefore] = await both();
+        const receipt = await through(
+          venue,
+          await venue.buildSwapTx(orderOf(test, { ...swap, minOut })),
+        );
+        const [soldAfter, boughtAfter] = await both();
+        expect(receipt.status).toBe(1);
+        expect(soldBefore - soldAfter).toBe(units(swap.amountIn));
+        expect(boughtAfter - boughtBefore).toBe(units(receipt.amountOut ?? '0'));
+        expect(boughtAfter - boughtBefore).toBeGreaterThanOrEqual(units(minOut));
+      }),
+    );
+
+    it('B-60 B-62 does nothing after the deadline, by name', () =>
+      run(async (test) => {
+        const late = orderOf(test, { deadlineS: test.nowS() - 1 });
+        const refused = { name: 'VenueError', code: 'DEADLINE_PASSED', kind: 'final' };
+        await expect(test.venue.buildSwapTx(late)).rejects.toMatchObject(refused);
+      }));
+
+    it('B-60 B-62 swaps nothing that it may not take, and says so', () =>
+      run(async (test) => {
+        const { venue, order } = test;
+        const before = await venue.allowance(order.base);
+        await through(venue, await venue.buildApproval({ asset: order.base, amount: '0' }));
+        expect(await venue.allowance(order.base)).toBe('0');
+        const refused = { name: 'VenueError', code: 'ALLOWANCE_TOO_LOW', kind: 'final' };
+        await expect(venue.buildSwapTx(orderOf(test))).rejects.toMatchObject(refused);
+        const receipt = await through(
+          venue,
+          await venue.buildApproval({ asset: order.base, amount: 'unlimited' }),
+        );
+        expect(receipt).toMatchObject({ status: 1, amountOut: '0' });
+        expect(units(await venue.allowance(order.base))).toBeGreaterThanOrEqual(units(before));
+        expect(await through(venue, await venue.buildSwapTx(orderOf(test)))).toMatchObject({
+          status: 1,
+        });
+      }));
+
+    it('B-62 wraps ether', () =>
+      run(async ({ venue }) => {
+        const before = await exact(venue.balance('WETH'));
+        const amount = '1.000000000000000001';
+        const receipt = await through(venue, await venue.buildWrap({ asset: 'WETH', amount }));
+        expect(receipt).toMatchObject({ status: 1, amountOut: amount });
+        expect((await exact(venue.balance('WETH'))) - before).toBe(units(amount));
+        const refused = venue.buildWrap({ asset: 'USDC', amount });
+        await expect(refused).rejects.toMatchObject({ code: 'TX_REVERTED' });
+      }));
+
+    it('B-61 B-62 counts its transactions, and gives no place twice', () =>
+      run(async (test) => {
+        const { venue } = test;
+        const before = await venue.nonceState();
+        expect(before.pending).toBe(before.mined);
+        const first = await venue.buildSwapTx(orderOf(test, { nonce: before.pending }));
+        const other = await venue.buildSwapTx(
+          orderOf(test, { nonce: before.pending, reference: 'q/step-0/attempt-1' }),
+        );
+        expect(first.nonce).toBe(before.pending);
+        await through(venue, first);
+        expect((await venue.nonceState()).mined).toBe(before.mined + 1);
+        if (other.txHash === first.txHash) return;
+        const refused = { code: 'NONCE_TOO_LOW', kind: 'final' };
+        await expect(venue.submitTx(other)).rejects.toMatchObject(refused);
+      }));
+
+    it('B-61 B-62 submits nothing but what was built', () =>
+      run(async (test) => {
+        const { venue } = test;
+        const tx = await venue.buildSwapTx(orderOf(test));
+        for (const raw of [`${tx.raw}00`, 'no transaction', '0x'])
+          await expect(venue.submitTx({ ...tx, raw })).rejects.toMatchObject({
+            code: 'TX_DROPPED',
+            kind: 'final',
+          });
+      }));
+
+    it.each([
+      { quote: 'DAI' },
+      { base: 'DOGE' },
+      { quote: 'WETH', base: 'WETH' },
+      { amountIn: '0' },
+      { amountIn: '1e3' },
+      { amountIn: '-1' },
+    ])('B-60 B-62 neither quotes nor builds what no pool swaps: %j', (change) =>
+      run(async (test) => {
+        const refused = { name: 'VenueError', code: 'TX_REVERTED', kind: 'final' };
+        const order = orderOf(test, change);
+        await expect(test.venue.priceQuote(order)).rejects.toMatchObject(refused);
+        await expect(test.venue.buildSwapTx(order)).rejects.toMatchObject(refused);
+      }),
+    );
+
+    it('B-62 knows the newest block', () =>
+      run(async ({ venue }) => {
+        const head = await venue.head();
+        expect(head).toSatisfy(Number.isSafeInteger);
+        const [pool] = await venue.poolSnapshots();
+        expect(pool?.blockNumber).toBeGreaterThanOrEqual(head);
+      }));
+
     it('B-62 gives up when told to', () =>
       run(async ({ venue }) => {
         const stop = new AbortController();
@@ -104,4 +228,14 @@ export function venueContract(name: string, create: () => Promise<VenueUnderTest
         await expect(waiting).rejects.toThrow();
       }));
   });
+}
+
+/** Decimal text as an integer, whatever the asset: all amounts by the same factor. */
+function units(amount: string): bigint {
+  const [whole = '', fraction = ''] = amount.split('.');
+  return BigInt(whole + fraction.padEnd(36, '0'));
+}
+
+async function exact(amount: Promise<string>): Promise<bigint> {
+  return units(await amount);
 }

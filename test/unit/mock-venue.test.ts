@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { MockVenue } from '../../connectors/chain/mock-venue.ts';
 import {
   createMockVenue,
   type MockVenueOptions,
@@ -11,8 +12,10 @@ import config from '../../config/assets.json' with { type: 'json' };
 import { venueContract } from '../contract/venue.contract.ts';
 
 const ASSETS = parseAssets(config);
+const NOW = 1_767_323_045_000_006;
+const NOW_S = Math.floor(NOW / 1_000_000);
 const mock = (options: Partial<MockVenueOptions> = {}) =>
-  createMockVenue({ assets: ASSETS, latencyMs: 0, clock: () => 1_767_323_045_000_006, ...options });
+  createMockVenue({ assets: ASSETS, latencyMs: 0, clock: () => NOW, ...options });
 
 const ORDER = {
   base: 'WETH',
@@ -21,11 +24,13 @@ const ORDER = {
   minOut: '9900',
   recipient: `0x${'0'.repeat(39)}1`,
   reference: 'p/step-0/attempt-1',
+  deadlineS: NOW_S + 120,
 };
 
 venueContract('mock', async () => ({
   venue: mock(),
   order: { base: 'WETH', quote: 'USDC', amountIn: '0.5' },
+  nowS: () => NOW_S,
 }));
 
 describe('mock venue', () => {
@@ -119,34 +124,26 @@ describe('swap performers', () => {
     quote: 'USDC',
     amountIn: '4',
     minOut: '9900',
+    deadlineS: NOW_S + 120,
   };
 
   it('B-57 B-58 B-64 build for the recipient, submit, and wait 120 s at most', async () => {
-    const venue = mock({ recipient: `0x${'a'.repeat(40)}` });
     const waited: number[] = [];
-    const perform = swapPerformers(
-      new Map([
-        [
-          'uniswap_v3',
-          {
-            venue: venue.venue,
-            chain: venue.chain,
-            recipient: venue.recipient,
-            priceQuote: venue.priceQuote.bind(venue),
-            buildSwapTx: venue.buildSwapTx.bind(venue),
-            submitTx: venue.submitTx.bind(venue),
-            poolSnapshots: venue.poolSnapshots.bind(venue),
-            waitReceipt: (hash: string, timeoutS: number) => {
-              waited.push(timeoutS);
-              return venue.waitReceipt(hash, timeoutS);
-            },
-          },
-        ],
-      ]),
-    );
+    const observed = new (class extends MockVenue {
+      override async waitReceipt(hash: string, timeoutS: number) {
+        waited.push(timeoutS);
+        return super.waitReceipt(hash, timeoutS);
+      }
+    })({ assets: ASSETS, latencyMs: 0, clock: () => NOW, recipient: `0x${'a'.repeat(40)}` });
+    const perform = swapPerformers(new Map([['uniswap_v3', observed]]));
     const tx = await perform['swap.build'](STEP, signal);
     expect(JSON.parse(tx.raw)).toMatchObject({
-      order: { recipient: venue.recipient, minOut: '9900', reference: 'p/step-0/attempt-1' },
+      order: {
+        recipient: observed.recipient,
+        deadlineS: NOW_S + 120,
+        minOut: '9900',
+        reference: 'p/step-0/attempt-1',
+      },
     });
     const args = { venue: 'uniswap_v3', tx };
     expect(await perform['swap.submit'](args, signal)).toBe(tx.txHash);
@@ -172,6 +169,15 @@ it.each([
   ['TX_TIMEOUT', 'final'],
   ['TX_DROPPED', 'final'],
   ['WRONG_CHAIN', 'final'],
+  ['DEADLINE_PASSED', 'final'],
+  ['SLIPPAGE_EXCEEDED', 'final'],
+  ['INSUFFICIENT_FUNDS', 'final'],
+  ['ALLOWANCE_TOO_LOW', 'final'],
+  ['NONCE_TOO_LOW', 'final'],
+  ['REPLACEMENT_UNDERPRICED', 'retry'],
+  ['TX_REFUSED', 'retry'],
+  ['RPC_TIMEOUT', 'target-down'],
+  ['RPC_GARBAGE', 'target-down'],
   ['RPC_AWAY', 'target-down'],
 ] as const)('an answer of a venue opens no circuit, its absence does: %s', (code, kind) => {
   expect(failureOf(new VenueError(code, 'why'))).toEqual({ code, reason: 'why', kind });

@@ -81,6 +81,7 @@ describe('orchestrator', () => {
               quote: 'USDC',
               amountIn: '1',
               minOut: '2475',
+              deadlineS: Math.floor(GIVEN_TIME / 1_000_000) + 120,
             },
           },
         ],
@@ -183,6 +184,20 @@ describe('orchestrator', () => {
       expect(asked.filter((request) => request.name === name)).toHaveLength(1);
       expect(events.at(-1)?.payload).toMatchObject({ code, reason: 'why' });
     }
+  });
+
+  it('B-60 fails at once on an answer that is final, whatever its code', () => {
+    const request = { id: 'step-0/attempt-1/build', name: 'swap.build' };
+    const refused = { ...request, code: 'SLIPPAGE_EXCEEDED', reason: 'why' } as const;
+    const then = given(ORCHESTRATOR, { state: run({}).ledger }).when({
+      ok: false,
+      ...refused,
+      kind: 'final',
+    });
+    expect(then.effects).toEqual([]);
+    expect(then.emit).toMatchObject([
+      { type: 'exec.failed', payload: { code: 'SLIPPAGE_EXCEEDED', reason: 'why' } },
+    ]);
   });
 
   it('B-75 submits three times at most, then fails once', () => {

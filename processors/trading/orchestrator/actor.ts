@@ -71,8 +71,8 @@ export function orchestratorActor(options: OrchestratorOptions): Actor<State> {
       'exec.failed',
     ],
     handles: {
-      'plan.created': (ledger, { payload }: Message<PlanCreatedPayload>) =>
-        ledger === null ? started(openLedger(payload)) : {},
+      'plan.created': (ledger, { payload, occurredAt }: Message<PlanCreatedPayload>) =>
+        ledger === null ? started(openLedger(payload, occurredAt)) : {},
     },
     effects: {
       'swap.build': (ledger, result, { time }) => {
@@ -150,7 +150,8 @@ function retried(
   time: Micros,
   { maxAttempts, retryDelaysMs }: OrchestratorOptions,
 ): Decision<State> {
-  if (FINAL_CODES.has(failure.code)) return failed(ledger, failure.code, reasonOf(ledger, failure));
+  if (failure.kind === 'final' || FINAL_CODES.has(failure.code))
+    return failed(ledger, failure.code, reasonOf(ledger, failure));
   const waiting = ledger.phase === 'waiting';
   const made = waiting ? ledger.wait : ledger.attempt;
   if (made >= maxAttempts)

@@ -13,6 +13,8 @@ export interface Ledger {
   readonly planId: string;
   readonly intentId: string;
   readonly steps: readonly PlanStep[];
+  /** Of every step's swap, seconds since 1970: 120 s after the plan. */
+  readonly deadlineS: number;
   readonly stepIndex: number;
   /** Of building and submitting this step, from 1. */
   readonly attempt: number;
@@ -24,10 +26,14 @@ export interface Ledger {
   readonly filled: readonly Fill[];
 }
 
+/** From the submission; never shorter than the swap's own deadline, which is as long after the plan. */
 export const RECEIPT_TIMEOUT_S = 120;
+const SWAP_DEADLINE_S = 120;
 
-export function openLedger({ planId, intentId, steps }: PlanCreatedPayload): Ledger {
-  return { planId, intentId, steps, ...atStep(0), filled: [] };
+export function openLedger(plan: PlanCreatedPayload, plannedAt: Micros): Ledger {
+  const { planId, intentId, steps } = plan;
+  const deadlineS = Math.floor(plannedAt / 1_000_000) + SWAP_DEADLINE_S;
+  return { planId, intentId, steps, deadlineS, ...atStep(0), filled: [] };
 }
 
 /** What a ledger says when it comes to a step. */
@@ -58,10 +64,10 @@ export function nextEffects(ledger: Ledger, notBefore?: Micros): readonly Effect
   const id = openEffectId(ledger);
   if (id === null) return [];
   const when = notBefore === undefined ? {} : { notBefore };
-  const { planId, stepIndex, attempt, phase, tx } = ledger;
+  const { planId, stepIndex, attempt, phase, tx, deadlineS } = ledger;
   const { venue, base, quote, amount_in: amountIn, min_out: minOut } = currentStep(ledger);
   if (phase === 'building' || tx === null) {
-    const swap = { venue, base, quote, amountIn, minOut };
+    const swap = { venue, base, quote, amountIn, minOut, deadlineS };
     const args: SwapBuildArgs = { planId, stepIndex, attempt, ...swap };
     return [{ id, name: 'swap.build', args, ...when }];
   }

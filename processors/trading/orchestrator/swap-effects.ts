@@ -4,11 +4,20 @@
  * submits exactly the bytes that were journaled; `swap.wait` only looks.
  */
 
+/** What is offered for a unit of gas. Units: wei, decimal text. */
+export interface Fees {
+  readonly maxFeePerGas: string;
+  readonly maxPriorityFeePerGas: string;
+}
+
 /** A signed transaction. Its hash is known before anyone has seen it. */
 export interface BuiltTx {
   readonly txHash: string;
   /** For the venue that built it: the signed bytes. */
   readonly raw: string;
+  /** Its place among the account's transactions, and what it offers; absent where the venue has no such thing. */
+  readonly nonce?: number;
+  readonly fees?: Fees;
 }
 
 export interface SwapBuildArgs {
@@ -22,6 +31,8 @@ export interface SwapBuildArgs {
   readonly amountIn: string;
   /** Decimal text. */
   readonly minOut: string;
+  /** Seconds since 1970; later the swap does nothing. */
+  readonly deadlineS: number;
 }
 
 export interface SwapSubmitArgs {
@@ -37,5 +48,6 @@ export interface SwapWaitArgs {
 
 /** How a transaction ended. Status as in a chain's receipt: 1 done, 0 reverted. */
 export type TxReceipt =
+  /** amountOut: what a swap paid out, or what was wrapped; 0 of anything else. */
   | { readonly status: 1; readonly txHash: string; readonly amountOut: string }
   | { readonly status: 0; readonly txHash: string; readonly amountOut: null };
