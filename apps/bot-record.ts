@@ -16,8 +16,17 @@ import {
   type TakenEvent,
 } from '../processors/bots/index.ts';
 
-/** Avro, from SDKs; JSON as the document writes it; what producers say was acknowledged. */
-export const BOT_TOPIC = { avro: 'orders', json: 'orders.json', sent: 'orders.sent' } as const;
+/** Under which its dead letters stand. */
+export const BOT_APPLICATION = 'event-store';
+/** Avro, from SDKs; JSON as the document writes it; what producers say was acknowledged; dead letters that come back. */
+export const BOT_TOPIC = {
+  avro: 'orders',
+  json: 'orders.json',
+  sent: 'orders.sent',
+  redrive: `${BOT_APPLICATION}.redrive`,
+} as const;
+/** The topic that a record was written for: says whether it is Avro or JSON. */
+export const ORIGINAL_TOPIC_HEADER = 'x-original-topic';
 /** Ways in that say so themselves; absent: the topic's own. Source: S-34. */
 export const INGEST_SOURCE_HEADER = 'ingest_source';
 /** `backfilled`: the event came without a correlation id, and was given one before it was encoded (S-17). */
@@ -38,7 +47,7 @@ export type ReadRecord =
 export function readBotRecord(record: FetchedRecord, codec: Codec): ReadRecord {
   const origin = originOf(record);
   const value = record.value ?? new Uint8Array();
-  const isJson = record.topic === BOT_TOPIC.json;
+  const isJson = writtenFor(record) === BOT_TOPIC.json;
   const intake = isJson
     ? takeBotJson(value, { legacy: origin.ingestSource === 'legacy_file' })
     : takeAvro(value, codec);
@@ -53,6 +62,12 @@ export function refusedRow(row: BotRow): BotReject {
   const message = 'the payload is nothing that the store can hold';
   const shown = { eventType, eventId, instanceName, tsMicros, field: 'payload', message };
   return { ...row, ...shown, code: 'NOT_STORABLE', correlationMissing: row.status !== 'valid' };
+}
+
+/** The topic whose form a record has: of one that comes back the one it stood on first. */
+export function writtenFor({ topic, headers }: Pick<FetchedRecord, 'topic' | 'headers'>): string {
+  if (topic !== BOT_TOPIC.redrive) return topic;
+  return headers[ORIGINAL_TOPIC_HEADER] === BOT_TOPIC.json ? BOT_TOPIC.json : BOT_TOPIC.avro;
 }
 
 function takeAvro(value: Uint8Array, codec: Codec): Intake {
@@ -84,8 +99,9 @@ function refused(rejection: Rejection): Intake {
   return { ok: false, rejection, event: null };
 }
 
-function originOf({ topic, partition, offset, headers }: FetchedRecord): BotOrigin {
-  const own = topic === BOT_TOPIC.json ? 'kafka_json' : 'kafka';
+function originOf(record: FetchedRecord): BotOrigin {
+  const { topic, partition, offset, headers } = record;
+  const own = writtenFor(record) === BOT_TOPIC.json ? 'kafka_json' : 'kafka';
   const said = headers[INGEST_SOURCE_HEADER] ?? '';
   const ingestSource = EDGES.has(said) ? said : own;
   return { topic, partition, offset, ingestSource, mark: producerOf(headers) };

@@ -98,7 +98,7 @@ export class BotReports {
   async #unread(): Promise<Unread | null> {
     try {
       const positions = await this.#store.positions(BOT_SINK);
-      const topics = [BOT_TOPIC.avro, BOT_TOPIC.json];
+      const topics = [BOT_TOPIC.avro, BOT_TOPIC.json, BOT_TOPIC.redrive];
       const unread = new Map<string, number>();
       for (const topic of topics) {
         const ends = await this.#admin.offsets(this.#names.physical(topic));

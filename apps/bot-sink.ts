@@ -17,7 +17,15 @@ import type { SinkMove, SinkTarget } from '../kafka/sink.ts';
 import type { TopicNames } from '../kafka/topic-names.ts';
 import { breathe } from '../kafka/wait.ts';
 import type { DesiredTopic } from '../kafka/topics.ts';
-import { BOT_TOPIC, readBotRecord, refusedRow, saidType } from './bot-record.ts';
+import {
+  BOT_APPLICATION,
+  BOT_TOPIC,
+  ORIGINAL_TOPIC_HEADER,
+  readBotRecord,
+  refusedRow,
+  saidType,
+  writtenFor,
+} from './bot-record.ts';
 
 export const BOT_TOPICS: readonly string[] = Object.values(BOT_TOPIC);
 /** Where its rejected events go. */
@@ -31,6 +39,7 @@ export const BOT_DEAD_LETTERS: readonly string[] = [
 export const BOT_SINK_TOPICS: readonly DesiredTopic[] = [
   { name: BOT_TOPIC.avro, kind: 'event' },
   { name: BOT_TOPIC.json, kind: 'event' },
+  { name: BOT_TOPIC.redrive, kind: 'event' },
   { name: BOT_TOPIC.sent, kind: 'read-model' },
   ...BOT_DEAD_LETTERS.map((name) => ({ name, kind: 'dead-letter' }) as const),
 ];
@@ -158,7 +167,7 @@ async function read(
       else log.warn({ topic, partition, offset }, 'no statement of a producer, passed over');
       continue;
     }
-    if (topic === BOT_TOPIC.avro) await learn(record, codec);
+    if (writtenFor(record) === BOT_TOPIC.avro) await learn(record, codec);
     const { row, reject } = readBotRecord(record, codec);
     if (row !== null) {
       events.push(row);
@@ -197,7 +206,7 @@ function statementOf({ value }: FetchedRecord): SentStatement | null {
 }
 
 function letterOf(record: FetchedRecord, reject: BotReject, names: TopicNames): RecordToSend {
-  const { topic, partition, offset, key, value } = record;
+  const { partition, key, value } = record;
   const known = BOT_EVENTS.some(({ type }) => type === reject.eventType);
   const type = known ? reject.eventType : saidType(record);
   // Marks of where it stood; a redrive stands elsewhere.
@@ -208,22 +217,31 @@ function letterOf(record: FetchedRecord, reject: BotReject, names: TopicNames): 
   } = record.headers;
   const id: Headers = reject.eventId === null ? {} : { [HEADER.eventId]: reject.eventId };
   return {
-    topic: names.physical(`dlq.${type ?? topic}`),
+    topic: names.physical(`dlq.${type ?? writtenFor(record)}`),
     partition,
     key,
     value,
     headers: {
       ...id,
       ...headers,
-      'x-application': 'event-store',
-      'x-original-topic': topic,
-      'x-original-partition': String(partition),
-      'x-original-offset': String(offset),
+      'x-application': BOT_APPLICATION,
+      ...originalOf(record),
       'x-error': reject.code,
       'x-error-field': reject.field,
       'x-error-message': reject.message,
       attempt: '1',
     },
+  };
+}
+
+/** Where it stood first: a letter that came back and is refused again still says so. */
+function originalOf({ topic, partition, offset, headers }: FetchedRecord): Headers {
+  const isBack = topic === BOT_TOPIC.redrive && headers[ORIGINAL_TOPIC_HEADER] !== undefined;
+  if (isBack) return {};
+  return {
+    [ORIGINAL_TOPIC_HEADER]: topic,
+    'x-original-partition': String(partition),
+    'x-original-offset': String(offset),
   };
 }
 

@@ -1,6 +1,8 @@
+import { readFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
 import { deadLetterTopicsOf, depthsOf, type Letter, lettersOf } from '../dlq/letters.ts';
+import { corrected, isOfBots, planBotLetters } from '../dlq/bot-letters.ts';
 import { payloadOf, planRedrive, type RedrivePlan } from '../dlq/redrive-plan.ts';
 import { redrive, type RedriveReport } from '../dlq/redrive.ts';
 import { type LogSession, withLog } from '../log/log-session.ts';
@@ -10,11 +12,13 @@ const USAGE = `
 Usage: millrace dlq list [--json]
        millrace dlq peek [<topic | letter>…] [--limit 10] [--all] [--json]
        millrace dlq redrive <topic | letter>… | --all [--dry-run] [--out-of-order] [--json]
+       millrace dlq redrive <letter> --event <file> [--dry-run] [--json]
 
   list      how many dead letters wait on each topic; what was redriven counts apart
   peek      show letters, oldest first, with their error headers, decoded; nothing is removed. --all: redriven ones too
   redrive   send letters to <application>.redrive with their key, bytes and event id. --dry-run shows the state and the
-            emits to come and sends nothing. A letter whose key moved past it stays, unless --out-of-order
+            emits to come and sends nothing. A letter whose key moved past it stays, unless --out-of-order. --event sends
+            the event of a file, as JSON, instead of a letter of bots that breaks a rule
 
 A letter is named by its place: dlq.plan.created/2/17. --topology <file> is for applications of a file of yours.
 Exit code 1: a letter was left where it is, or a dry run meets an error. 2: wrong use, or no broker or registry answers.`;
@@ -31,6 +35,7 @@ export const command: Command = {
       options: {
         all: { type: 'boolean', default: false },
         'dry-run': { type: 'boolean', default: false },
+        event: { type: 'string' },
         limit: { type: 'string', default: '10' },
         'out-of-order': { type: 'boolean', default: false },
         topology: { type: 'string' },
@@ -46,10 +51,16 @@ export const command: Command = {
         peek(log, { named, limit: limitOf(values.limit), all, json }, io),
       );
     if (act === 'redrive' && named.length > 0 !== all)
-      return withLog(session, (log) =>
+      return withLog(session, async (log) =>
         redriveNamed(
           log,
-          { named, json, dryRun: values['dry-run'], outOfOrder: values['out-of-order'] },
+          {
+            named,
+            json,
+            dryRun: values['dry-run'],
+            outOfOrder: values['out-of-order'],
+            event: values.event === undefined ? null : await eventOf(values.event),
+          },
           io,
         ),
       );
@@ -159,13 +170,35 @@ async function redriveNamed(
     readonly json: boolean;
     readonly dryRun: boolean;
     readonly outOfOrder: boolean;
+    readonly event: Uint8Array | null;
   },
   io: Io,
 ): Promise<ExitCode> {
   const letters = (await lettersNamed(session, of.named)).filter(({ redriven }) => !redriven);
-  const plans = await planRedrive(session, letters);
+  const plans =
+    of.event === null
+      ? await planLetters(session, letters)
+      : [corrected(letters, of.event, session)];
   if (of.dryRun) return reportPlans(plans, of.json, io);
   return reportRedrive(await redrive(session, plans, of), of.json, io);
+}
+
+async function planLetters(
+  session: LogSession,
+  letters: readonly Letter[],
+): Promise<readonly RedrivePlan[]> {
+  const ofBots = letters.filter(isOfBots);
+  const others = letters.filter((letter) => !isOfBots(letter));
+  return [...(await planRedrive(session, others)), ...(await planBotLetters(session, ofBots))];
+}
+
+/** Throws: UsageError for a file that cannot be read. */
+async function eventOf(file: string): Promise<Uint8Array> {
+  try {
+    return await readFile(file);
+  } catch (error) {
+    throw new UsageError('WRONG_USE', `--event ${file}: ${(error as Error).message}.`);
+  }
 }
 
 function reportPlans(plans: readonly RedrivePlan[], json: boolean, io: Io): ExitCode {

@@ -33,6 +33,8 @@ export interface RedrivePlan {
     readonly key: string;
     readonly payload: unknown;
   }[];
+  /** What is sent instead of the letter's own; absent: its own. */
+  readonly instead?: Pick<FetchedRecord, 'value' | 'headers'>;
 }
 
 /**

@@ -36,7 +36,7 @@ export async function redrive(
   const records = new RecordSource(session);
   const producer = client.producer();
   try {
-    for (const { letter, partition, movedPast } of plans) {
+    for (const { letter, partition, movedPast, instead } of plans) {
       const { id, application } = letter;
       const topic = names.physical(`${application}.redrive`);
       if (!existing.has(topic))
@@ -51,9 +51,14 @@ export async function redrive(
         left.push({ id, why: why ?? 'the log no longer holds it' });
         continue;
       }
-      const { key, value } = record;
+      const { key } = record;
+      const { value } = instead ?? record;
       const order: Record<string, string> = movedPast ? { [OUT_OF_ORDER]: 'true' } : {};
-      const headers = { ...redriveHeaders(letter, record.headers), ...order };
+      const headers = {
+        ...redriveHeaders(letter, record.headers),
+        ...order,
+        ...instead?.headers,
+      };
       const [result] = await producer.send([{ topic, partition, key, value, headers }]);
       if (result?.result !== 'confirmed')
         throw new KafkaError(

@@ -1,5 +1,6 @@
 import type { Config } from '../../apps/config.ts';
 import type { LogSession } from '../log/log-session.ts';
+import { examineBots } from './bot-findings.ts';
 import type { Finding } from './finding.ts';
 import { examineGroups, examineLetters, examineTopics } from './log-findings.ts';
 import { examineSequences } from './sequence-findings.ts';
@@ -23,7 +24,7 @@ export interface ExamineOptions {
 export async function examine(session: LogSession, options: ExamineOptions): Promise<Diagnosis> {
   const { sinceMs, nowMs, config, partitions } = options;
   const services = config === null ? [] : await examineServices(config);
-  const topics = await examineTopics(session, partitions);
+  const topics = await examineTopics(session, { partitions, hasBots: config !== null });
   const existing = new Set(await session.admin.listTopics());
   const tasks: TaskReport[] = [];
   const ofTasks: Finding[] = [];
@@ -37,6 +38,7 @@ export async function examine(session: LogSession, options: ExamineOptions): Pro
     ...services,
     ...topics,
     ...(await examineGroups(session)),
+    ...(config === null ? [] : await examineBots(config, sinceMs)),
     ...ofTasks,
     ...(await examineLetters(session)),
     ...(await examineSequences(session, { sinceMs, nowMs })),

@@ -18,7 +18,10 @@ export interface Finding {
     | 'VOID_BATCHES'
     | 'KEYS_PARKED'
     | 'DEAD_LETTERS'
-    | 'SEQUENCE_GAP';
+    | 'SEQUENCE_GAP'
+    | 'BOT_EVENTS_LOST'
+    | 'BOT_EVENTS_REJECTED'
+    | 'BOT_STORE_BEHIND';
   /** What it is about: an application's task, a topic, a service. */
   readonly where: string;
   readonly what: string;

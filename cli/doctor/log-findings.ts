@@ -1,3 +1,4 @@
+import { BOT_SINK_TOPICS } from '../../apps/bot-sink.ts';
 import { type LogWeakness, checkLog } from '../../kafka/check-log.ts';
 import { planTopics } from '../../kafka/topics.ts';
 import { topicsOf } from '../../topologies/topics.ts';
@@ -8,14 +9,24 @@ import type { Finding } from './finding.ts';
 /** From here on dead letters are no longer single mishaps (E-59). */
 const MANY_LETTERS = 10;
 
+export interface TopicOptions {
+  readonly partitions: number;
+  /** Whether the sink of bots is part of what is looked at: it belongs to no topology. */
+  readonly hasBots: boolean;
+}
+
 /** Whether the topics are there, set as they must be, and on a log that may be trusted (J10). */
 export async function examineTopics(
   session: LogSession,
-  partitions: number,
+  { partitions, hasBots }: TopicOptions,
 ): Promise<readonly Finding[]> {
   const { admin, names, topologies } = session;
   const settings = { partitions, replicationFactor: 1, names };
-  const { create, differs } = await planTopics(admin, topicsOf(topologies), settings);
+  const { create, differs } = await planTopics(
+    admin,
+    [...topicsOf(topologies), ...(hasBots ? BOT_SINK_TOPICS : [])],
+    settings,
+  );
   const missing = create.map(({ name }): Finding => ({
     level: 'wrong',
     code: 'TOPIC_MISSING',

@@ -2,6 +2,7 @@ import { afterEach, beforeEach, expect, it } from 'vitest';
 import { createLog } from '../../apps/log.ts';
 import { createMetrics } from '../../apps/metrics.ts';
 import { serve } from '../../apps/service-server.ts';
+import { botFindings } from '../../cli/doctor/bot-findings.ts';
 import { examine } from '../../cli/doctor/examine.ts';
 import { examineService } from '../../cli/doctor/service-findings.ts';
 import { parkedKeys } from '../../cli/park/parked-keys.ts';
@@ -148,4 +149,24 @@ it('B-85 finds a service that is away or not healthy', async () => {
   ]);
   await server.close();
   expect(await examineService('gateway', url)).toMatchObject([{ code: 'SERVICE_AWAY' }]);
+});
+
+it('S-29 S-36 finds what of bots never came, was rejected or waits', () => {
+  const explained = { duplicate: 4, conflict: 1, invalid: 2 };
+  const fine = { explained: { ...explained, conflict: 0, invalid: 0 }, unexplained: 0 };
+  const report = { pending: 0, unexplained: [], log_gaps: [] };
+  expect(botFindings({ ...report, total: fine as never })).toEqual([]);
+  const lost = { producer: 'epp.bot1/7', topic: 'orders', partition: 2, sequence: 41 };
+  const found = botFindings({
+    pending: 60_000,
+    total: { explained, unexplained: 1 } as never,
+    unexplained: [lost as never],
+    log_gaps: [],
+  });
+  expect(found.map(({ level, code }) => `${level} ${code}`)).toEqual([
+    'wrong BOT_EVENTS_LOST',
+    'note BOT_EVENTS_REJECTED',
+    'wrong BOT_STORE_BEHIND',
+  ]);
+  expect(found[0]?.what).toContain('epp.bot1/7 on orders/2: 41');
 });
