@@ -193,6 +193,27 @@ export const CANARIES: readonly Canary[] = [
     replace: 'if (right >= 0) return null;',
   },
   {
+    rule: 'J9a',
+    what: 'of batches that are written together only the first changes anything',
+    file: 'kafka/store-keeper.ts',
+    find: 'for (const change of next.taken.changes) changes',
+    replace: 'if (changes.size === 0) for (const change of next.taken.changes) changes',
+  },
+  {
+    rule: 'J9a',
+    what: 'what was published is read again from the checkpoint on, and not from where it may be missing',
+    file: RESTORE,
+    find: 'const emitsFrom = journal.emitFloor.place ?? before;',
+    replace: 'const emitsFrom = before;',
+  },
+  {
+    rule: 'J9a',
+    what: 'a store is written on though a write of it has failed',
+    file: 'kafka/store-keeper.ts',
+    find: 'this.#onFailed(asStoreFailure(error));',
+    replace: 'this.#failed = false;',
+  },
+  {
     rule: 'J9b',
     what: 'nobody looks at read models again',
     file: TERM,

@@ -11,6 +11,8 @@ export interface Plan {
   /** Processes that run from the beginning, of three places for one. */
   readonly processes: number;
   readonly faults: readonly Fault[];
+  /** Whether tasks have local stores. */
+  readonly stores: boolean;
   /** Instead of all faults: something that the broker may never lose is lost. */
   readonly loss: Loss | null;
 }
@@ -19,7 +21,7 @@ export const SLOTS = 3;
 /** While inputs come and faults happen. */
 export const STORM_MS = 8_000;
 /** Calls within which a fault of a call may fall. */
-const CALLS = { journal: 40, publish: 40, fetch: 80, admin: 25 };
+const CALLS = { journal: 40, publish: 40, fetch: 80, admin: 25, disk: 20 };
 const MOST_FAULTS = 14;
 /** Share of the seeds in which the broker loses something. */
 const LOSSY = 0.08;
@@ -34,6 +36,7 @@ export function planOf(seed: number): Plan {
     deployment: random.chance(0.35) ? 'split' : 'fused',
     processes: random.between(1, SLOTS),
     faults,
+    stores: random.chance(0.6),
     loss,
     policy: random.chance(0.5) ? 'ladder' : 'park',
   };

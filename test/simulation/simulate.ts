@@ -96,6 +96,7 @@ class Simulation {
           topology: this.#topology,
           codec: this.#codec,
           partitions: PARTITIONS,
+          stores: plan.stores,
           onPerformed: (id) => this.#oracle.performed(id),
           onStopped: (code) => this.#stopped(code),
         }),
@@ -234,6 +235,10 @@ class Simulation {
             this.#broker.isAway = true;
             this.#world.after(Math.min(ms, 2_000), null, () => (this.#broker.isAway = false));
           });
+        case 'disk-lost':
+          return slot.loseDisk(ms, false);
+        case 'disk-old':
+          return slot.loseDisk(ms, true);
         case 'hole':
           return onBroker(() => this.#leaveHole());
         case 'compaction':

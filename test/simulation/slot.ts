@@ -7,6 +7,7 @@ import { partitionOf } from '../../kafka/partitioner.ts';
 import type { RunnerObserver } from '../../kafka/task-runner.ts';
 import { TopicNames } from '../../kafka/topic-names.ts';
 import type { SimulatedBroker } from '../../testing/simulation/broker.ts';
+import { SimulatedDisk } from '../../testing/simulation/disk.ts';
 import { SimulatedClient } from '../../testing/simulation/client.ts';
 import type { FaultSchedule } from '../../testing/simulation/fault.ts';
 import { SimulatedProcess } from '../../testing/simulation/process.ts';
@@ -27,6 +28,8 @@ export interface SlotOptions {
   readonly topology: Topology;
   readonly codec: Codec;
   readonly partitions: number;
+  /** Whether its tasks have local stores. */
+  readonly stores: boolean;
   onPerformed(id: string): void;
   /** A task stopped by itself, with this code. */
   onStopped(code: string): void;
@@ -35,6 +38,7 @@ export interface SlotOptions {
 /** A place for a process, under one instance id, and who starts it again when it has died. */
 export class Slot {
   readonly #in: SlotOptions;
+  readonly #disk = new SimulatedDisk();
   #process: SimulatedProcess | null = null;
   #client: SimulatedClient | null = null;
   #runner: ApplicationRunner | null = null;
@@ -73,6 +77,15 @@ export class Slot {
     this.kill();
     this.startIn(this.#isCalm ? 100 : restartMs);
     return true;
+  }
+
+  /** The machine dies, and comes back with a disk that is empty, or some writes old. */
+  loseDisk(ms: number, old: boolean): boolean {
+    if (!this.#in.stores) return false;
+    const { random } = this.#in.world;
+    if (old) this.#disk.restoreOld(random.between(1, 10));
+    else this.#disk.lose();
+    return this.crash(ms);
   }
 
   pause(ms: number): boolean {
@@ -121,7 +134,7 @@ export class Slot {
   }
 
   #start(incarnation: number): void {
-    const { index, world, broker, faults, topology, codec, partitions } = this.#in;
+    const { index, world, broker, faults, topology, codec, partitions, stores } = this.#in;
     this.kill();
     const process = new SimulatedProcess(world, `s${index}.${incarnation}`);
     process.clockSkewMs = this.#skewMs;
@@ -154,6 +167,18 @@ export class Slot {
         performers: { 'ledger.double': (args) => this.#perform(process, args) },
         observer: OBSERVER,
         log: this.#log(process),
+        ...(stores
+          ? {
+              openStore: (partition: number, how: 'kept' | 'empty') =>
+                this.#disk.open(partition, how, {
+                  world,
+                  process,
+                  faults,
+                  slot: index,
+                  onCrash: () => this.#crashed(process),
+                }),
+            }
+          : {}),
         onFenced: () => this.#crashed(process),
       });
     });

@@ -16,6 +16,8 @@ const FATES_OF_CALLS = {
   publish: APPEND_FATES,
   fetch: ['slow', 'failed', 'short'],
   admin: ['slow', 'failed'],
+  /** Writes to the local store. */
+  disk: ['slow', 'failed'],
 } as const;
 
 /** The process dies with the call: `before` it reaches the broker, or `after`, unheard. */
@@ -35,6 +37,8 @@ export const HAPPENINGS = [
   'hole',
   'compaction',
   'trim-reference',
+  'disk-lost',
+  'disk-old',
 ] as const;
 export type Happening = (typeof HAPPENINGS)[number];
 
