@@ -57,6 +57,7 @@ export default defineConfig(
       '.cache/',
       'test-results/',
       'avro/generated/',
+      'dist/',
       'sdk/python/',
       'sdk/typescript/dist/',
     ],

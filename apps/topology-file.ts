@@ -1,14 +1,13 @@
 import { resolve } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import {
-  extendSchemas,
-  journalRecords,
-  loadSchemas,
-  type NamedSchema,
+  moduleRecords,
+  type Schemas,
   type TopicRecord,
+  type TopologyModule,
 } from '../avro/index.ts';
 import { type Deployment, deployTopology } from '../engine/deployment.ts';
-import type { Topology, TopologyDefinition } from '../engine/topology.ts';
+import type { Topology } from '../engine/topology.ts';
 import type { EffectPerformer } from '../kafka/effect-runner.ts';
 import { applyTopics } from '../kafka/topics.ts';
 import { topicsOf } from '../topologies/topics.ts';
@@ -26,9 +25,12 @@ export interface TopologyFile {
   /** One when fused, one per actor when split. */
   readonly topologies: readonly Topology[];
   readonly records: readonly TopicRecord[];
-  readonly schemas: ReturnType<typeof extendSchemas>;
+  readonly schemas: Schemas;
   readonly performers: Readonly<Record<string, EffectPerformer>>;
 }
+
+/** What is believed of a file, until the topology is built. */
+type Exports = Partial<TopologyModule & Pick<TopologyFile, 'performers'>>;
 
 export class TopologyFileError extends Error {
   override readonly name = 'TopologyFileError';
@@ -41,29 +43,19 @@ export async function loadTopologyFile(
   deployment: Deployment = 'fused',
 ): Promise<TopologyFile> {
   const module = await importFile(path);
-  const definition = module['topology'] as TopologyDefinition | undefined;
-  if (definition === undefined)
+  const { topology, performers = {} } = module;
+  if (topology === undefined)
     throw new TopologyFileError(
       `${path} exports no 'topology'; see examples/accounts.ts for what such a file looks like.`,
     );
-  const topologies = deployTopology(definition, definition.deployment ?? deployment);
-  const own = (module['schemas'] ?? []) as readonly NamedSchema[];
-  const described = [...definition.events, ...(definition.readModels ?? [])];
-  const records = [
-    ...described.map(({ topic, record }) => ({ topic, record })),
-    ...topologies.flatMap(({ application }) => journalRecords(application)),
-  ];
-  return {
-    topologies,
-    records,
-    schemas: extendSchemas(loadSchemas(), own),
-    performers: (module['performers'] ?? {}) as Readonly<Record<string, EffectPerformer>>,
-  };
+  const topologies = deployTopology(topology, topology.deployment ?? deployment);
+  const { subjects: records, schemas } = moduleRecords({ ...module, topology }, deployment);
+  return { topologies, records, schemas, performers };
 }
 
-async function importFile(path: string): Promise<Record<string, unknown>> {
+async function importFile(path: string): Promise<Exports> {
   try {
-    return (await import(pathToFileURL(resolve(path)).href)) as Record<string, unknown>;
+    return (await import(pathToFileURL(resolve(path)).href)) as Exports;
   } catch (cause) {
     const reason = cause instanceof Error ? cause.message : String(cause);
     throw new TopologyFileError(`${path} cannot be loaded: ${reason}`, { cause });

@@ -1,4 +1,4 @@
-import type { EventRecord, Family, Micros, Priority } from '../engine/event.ts';
+import type { EventDefinition, EventRecord, Family, Micros, Priority } from '../engine/event.ts';
 import { eventDefinition } from './catalogue.ts';
 import { createUlidGenerator, IdError, isUuid } from './ids.ts';
 import { splitPayload } from './payload.ts';
@@ -13,7 +13,7 @@ export interface EnvelopeOptions {
   readonly producer?: string;
   /** Default `normal`. */
   readonly priority?: Priority;
-  /** Default: that of the catalogue, TRADING for trading events. */
+  /** Default: that of the event's definition. */
   readonly family?: Family;
   readonly traceId?: string | null;
   /** Default: a fresh ULID. A producer of many takes them from one generator. */
@@ -28,27 +28,23 @@ export class EnvelopeError extends Error {
 }
 
 /**
- * An event for producers at the edge, ready to be encoded. Keys of the payload that its schema does not
- * know go to payload_extra; `metadata` is given as a value.
+ * An event of any definition, for producers at the edge, ready to be encoded: the payload is as its schema has it.
  *
- * Throws: EnvelopeError without a correlation id; CatalogueError for an unknown topic.
- * Source: B-03.
+ * Throws: EnvelopeError without a correlation id.
  */
-export function envelope(
-  topic: string,
-  payload: Readonly<Record<string, unknown>>,
+export function newEvent<Payload>(
+  definition: EventDefinition,
+  payload: Payload,
   options: EnvelopeOptions,
-): EventRecord<Readonly<Record<string, unknown>>> {
+): EventRecord<Payload> {
   if (typeof options?.correlationId !== 'string' || options.correlationId === '') {
     throw new EnvelopeError(
-      `${topic} needs a correlation id; make one with newCorrelationId(intentId)`,
+      `${definition.type} needs a correlation id; make one with newCorrelationId(intentId)`,
     );
   }
-  const definition = eventDefinition(topic);
-  const eventId = options.eventId ?? createUlidGenerator().next();
   return {
     envelope: {
-      event_id: eventId,
+      event_id: options.eventId ?? createUlidGenerator().next(),
       family: options.family ?? definition.family,
       event_type: definition.type,
       event_version: definition.version,
@@ -60,9 +56,26 @@ export function envelope(
       priority: options.priority ?? 'normal',
       trace_id: options.traceId ?? null,
     },
-    ...splitPayload(topic, payload),
+    payload,
+    payload_extra: {},
     raw: null,
   };
+}
+
+/**
+ * An event of the catalogue, likewise. Keys of the payload that its schema does not
+ * know go to payload_extra; `metadata` is given as a value.
+ *
+ * Throws: EnvelopeError without a correlation id; CatalogueError for an unknown topic.
+ * Source: B-03.
+ */
+export function envelope(
+  topic: string,
+  payload: Readonly<Record<string, unknown>>,
+  options: EnvelopeOptions,
+): EventRecord<Readonly<Record<string, unknown>>> {
+  const event = newEvent(eventDefinition(topic), payload, options);
+  return { ...event, ...splitPayload(topic, payload) };
 }
 
 /**

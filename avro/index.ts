@@ -16,7 +16,7 @@ export {
 export type { TopicRecord } from './catalogue.ts';
 export { AvroCodec } from './codec.ts';
 export type { AvroCodecOptions, OfflineOptions } from './codec.ts';
-export { envelope, EnvelopeError, toEnvelope } from './envelope.ts';
+export { envelope, EnvelopeError, newEvent, toEnvelope } from './envelope.ts';
 export type { EnvelopeOptions } from './envelope.ts';
 export { eventHeaders } from './headers.ts';
 export {
@@ -37,6 +37,8 @@ export { eventSchema, extendSchemas, loadSchemas } from './schemas.ts';
 export type { NamedSchema, Schema, SchemaField, Schemas } from './schemas.ts';
 export { joinPayload, splitPayload } from './payload.ts';
 export type { SplitPayload } from './payload.ts';
+export { moduleRecords } from './topology-module.ts';
+export type { TopologyModule } from './topology-module.ts';
 export { fromWire, toWire } from './wire.ts';
 export type { WireEvent } from './wire.ts';
 export type { EventEnvelope } from './generated/envelope.ts';

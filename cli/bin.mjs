@@ -1,27 +1,33 @@
 #!/usr/bin/env node
-// The millrace command: runs cli/main.ts on the Node of node_modules, whatever Node the system has (20 or later).
+// The millrace command: runs cli/main.ts of a clone, or what the package was built of it, on Node 24: this one, or that of
+// the npm package `node` beside it, whatever Node the system has (20 or later).
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
-import { fileURLToPath } from 'node:url';
+import { fileURLToPath, pathToFileURL } from 'node:url';
 
 const NEEDED_MAJOR = 24;
-const here = dirname(fileURLToPath(import.meta.url));
-const main = join(here, 'main.ts');
+const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+const source = join(root, 'cli', 'main.ts');
+const isClone = existsSync(source);
+// Node runs no TypeScript under node_modules.
+const main = isClone ? source : join(root, 'dist', 'cli', 'main.js');
 
 if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
-  const { runCommandLine } = await import(main);
+  const { runCommandLine } = await import(pathToFileURL(main).href);
   await runCommandLine(process.argv.slice(2));
 } else {
   runOnOwnNode();
 }
 
 function runOnOwnNode() {
-  const node = join(here, '..', 'node_modules', 'node', 'bin', 'node');
+  const modules = isClone ? join(root, 'node_modules') : join(root, '..');
+  const node = join(modules, 'node', 'bin', 'node');
   if (!existsSync(node)) {
-    console.error(
-      `millrace runs on Node ${NEEDED_MAJOR}, and ${node} is not there. Run node scripts/setup.mjs first.`,
-    );
+    const remedy = isClone
+      ? 'Run node scripts/setup.mjs first.'
+      : `Install Node ${NEEDED_MAJOR}, or run npm install node@${NEEDED_MAJOR} in this folder.`;
+    console.error(`millrace runs on Node ${NEEDED_MAJOR}, and ${node} is not there. ${remedy}`);
     process.exit(2);
   }
   const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });

@@ -1,10 +1,12 @@
 import { readdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { extname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { ConfigError } from '../apps/config.ts';
 import { UsageError, type Command, type ExitCode, type Io } from './command.ts';
 
 const FOLDER = join(import.meta.dirname, 'commands');
+/** `.ts` in a clone, `.js` in the package. */
+const EXTENSION = extname(import.meta.filename);
 
 /** Runs one command line and sets the exit code of this process; what stays open (a server) keeps it alive. */
 export async function runCommandLine(argv: readonly string[]): Promise<void> {
@@ -45,14 +47,14 @@ export async function runCommand(argv: readonly string[], io: Io): Promise<ExitC
 /** The names of the files in cli/commands/. */
 export function commandNames(): readonly string[] {
   return readdirSync(FOLDER)
-    .filter((file) => file.endsWith('.ts'))
-    .map((file) => file.slice(0, -'.ts'.length))
+    .filter((file) => file.endsWith(EXTENSION))
+    .map((file) => file.slice(0, -EXTENSION.length))
     .sort();
 }
 
 async function load(name: string): Promise<Command> {
   const module: { readonly command: Command } = await import(
-    pathToFileURL(join(FOLDER, `${name}.ts`)).href
+    pathToFileURL(join(FOLDER, name + EXTENSION)).href
   );
   return module.command;
 }

@@ -32,6 +32,7 @@ export const WALLS = {
     folders: ['engine', 'avro', 'processors', 'topologies', 'kafka', 'connectors'],
     builtins: true,
   },
+  package: { folders: ['engine', 'avro', 'kafka', 'testing'], packages: [], builtins: false },
   apps: {
     folders: ['engine', 'avro', 'processors', 'topologies', 'kafka', 'connectors', 'gateway'],
     builtins: true,
