@@ -49,17 +49,17 @@ def sdk():
             topic_prefix=load["prefix"],
             spool_folder=folder,
         )
-        for index in range(warm):
-            bot.emit_nowait(EVENT_TYPE, payload_of(index))
+        payloads = [payload_of(index) for index in range(count)]
+        for payload in payloads[:warm]:
+            bot.emit_nowait(EVENT_TYPE, payload)
         bot.flush(300)
         started, cpu = time.perf_counter(), time.process_time()
-        for index in range(warm, count):
-            bot.emit_nowait(EVENT_TYPE, payload_of(index))
+        for payload in payloads[warm:]:
+            bot.emit_nowait(EVENT_TYPE, payload)
         bot.flush(300)
         took = rates(started, cpu)
         micros = []
-        for index in range(TIMED):
-            payload = payload_of(index)
+        for payload in payloads[:TIMED]:
             before = time.perf_counter_ns()
             bot.emit_nowait(EVENT_TYPE, payload)
             micros.append((time.perf_counter_ns() - before) / 1000)

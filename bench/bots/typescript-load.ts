@@ -31,11 +31,12 @@ async function sdk(load: Load): Promise<LoadResult> {
     topicPrefix: load.prefix,
     spoolFolder,
   });
+  const payloads = Array.from({ length: load.count }, (_, index) => payloadOf(index));
   const emit = async (from: number, to: number): Promise<void> => {
     for (let at = from; at < to; at += TOGETHER) {
       const upTo = Math.min(to, at + TOGETHER);
       const some = Array.from({ length: upTo - at }, (_, index) =>
-        bot.emit.nowait(EVENT_TYPE, payloadOf(at + index)),
+        bot.emit.nowait(EVENT_TYPE, payloads[at + index] ?? payloadOf(0)),
       );
       await Promise.all(some);
     }

@@ -138,12 +138,26 @@ def quick_body(
     return b"".join(parts)
 
 
-def _identity(key: tuple[str, str, str, str, str]) -> bytes:
+def quick_fields(event_type: str) -> tuple[tuple[str, bool, bool], ...] | None:
+    """(name, is optional, is boolean) of each payload field, in the order of the schema; None: only fastavro can write it."""
+    return _PAYLOADS[event_type]
+
+
+def type_part(event_type: str) -> bytes:
+    """From family to event_version."""
+    return _BOT_FAMILY + _text(event_type) + _VERSION_1
+
+
+def identity_part(key: tuple[str, str, str, str, str]) -> bytes:
     """From parent_event_id to visibility."""
     producer, *bot = key
-    encoded = b"".join(
+    return b"".join(
         (b"\0\0", _text(producer), b"\0\0", _SOME, *map(_text, bot), _NORMAL, b"\0\0\0\0")
     )
+
+
+def _identity(key: tuple[str, str, str, str, str]) -> bytes:
+    encoded = identity_part(key)
     if len(_identities) >= _IDENTITIES_MAX:
         _identities.clear()
     _identities[key] = encoded
@@ -202,7 +216,7 @@ def _agrees(event_type: str) -> bool:
 
 
 for _name in RECORDS:
-    _types[_name] = _BOT_FAMILY + _text(_name) + _VERSION_1
+    _types[_name] = type_part(_name)
     _PAYLOADS[_name] = _compiled(_name)
     try:
         _is_same = _agrees(_name)

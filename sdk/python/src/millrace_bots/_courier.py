@@ -12,13 +12,13 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from confluent_kafka import KafkaException, Producer
 
-from ._contract import SENT_TOPIC, TOPIC
+from ._contract import RECORDS, SENT_TOPIC, TOPIC
 from ._home import Home, State, renewed
 from ._limits import (
     BATCH_EVENTS,
@@ -31,13 +31,20 @@ from ._limits import (
     SENT_EVERY_SECONDS,
 )
 from ._outbox import Outbox, Waiting
-from ._record import avro_value, headers_of, key_of, partition_of
+from ._quick import Ready
+from ._record import avro_value, headers_of, key_of, murmur2, partition_of
 from ._registry import RegistryError, schema_ids
 from .errors import BotError
 
 _IDLE_SECONDS = 0.05
 _POLL_SECONDS = 0.005
 _FRAMING = b"\0"
+_HASHES_MAX = 10_000
+_TYPE_HEADERS = {name: ("event_type", name) for name in RECORDS}
+_FAMILY_HEADER = ("family", "BOT")
+_PRIORITY_HEADER = ("priority", "normal")
+#: Events of one partition that the client has, and what it calls for each.
+Lane = tuple["deque[Waiting]", "Callable[[Any, Any], None]"]
 
 
 class Courier:
@@ -65,8 +72,9 @@ class Courier:
         self._producer: Producer | None = None
         #: Given to the client, in order; the front leaves once it is acknowledged.
         self._given: deque[Waiting] = deque()
-        #: The same by partition: acknowledgements of a partition come in its order.
-        self._by_partition: dict[int, deque[Waiting]] = {}
+        #: The same by partition.
+        self._lanes: dict[int, Lane] = {}
+        self._hashes: dict[bytes, int] = {}
         self._newly: list[Waiting] = []
         self._failure: str | None = None
         self._said = (time.monotonic(), -1)
@@ -103,12 +111,10 @@ class Courier:
             room = IN_FLIGHT_EVENTS - len(self._given)
             idle = 0.0 if self._given else _IDLE_SECONDS
             taken = self._outbox.take(min(room, BATCH_EVENTS), idle) if room > 0 else []
-            for each in taken:
-                self._place(each)
+            self._place(taken)
             self._given.extend(taken)
             try:
-                for each in taken:
-                    self._produce(each)
+                self._produce(taken)
             except (BufferError, KafkaException) as error:
                 self._failure = str(error)
             self._producer.poll(0 if taken else _POLL_SECONDS if self._given else 0)
@@ -139,7 +145,6 @@ class Courier:
                     "socket.keepalive.enable": True,
                     "reconnect.backoff.max.ms": 1000,
                     "error_cb": self._on_error,
-                    "on_delivery": self._on_delivery,
                     **self._client,
                 }
             )
@@ -159,9 +164,7 @@ class Courier:
         self._producer = producer
         self._outbox.last_error = None
         self._retry_seconds = RETRY_SECONDS
-        for each in self._given:
-            if not each.acknowledged:
-                self._produce(each)
+        self._produce([each for each in self._given if not each.acknowledged])
         return True
 
     def _take_up(self, partitions: int) -> None:
@@ -176,15 +179,42 @@ class Courier:
             self._state = renewed(replace(self._state, next=self._next), partitions)
         self._sequences = [0] * partitions
         self._acknowledged = [0] * partitions
-        for each in self._given:
-            self._place(each)
+        self._place(self._given)
         self._home.progressed(self._progress(), at_once=True)
 
-    def _place(self, waiting: Waiting) -> None:
-        """Gives it its partition, its number there, and its bytes."""
-        event = waiting.parsed()
+    def _place(self, some: Iterable[Waiting]) -> None:
+        """Gives each its partition, its number there, and its bytes."""
         partitions = self._state.partitions
         assert partitions is not None
+        sequences = self._sequences
+        framing = self._framing
+        producer = ("producer_id", self._state.producer)
+        for waiting in some:
+            event = waiting.event
+            if type(event) is not Ready:
+                self._place_long(waiting, partitions)
+                continue
+            own, event_type, chain, cause, key_hash, body = event
+            key = chain.encode()
+            if key_hash is None:
+                key_hash = self._hash_of(key)
+            partition = (key_hash & 0x7FFFFFFF) % partitions
+            sequence = sequences[partition] + 1
+            sequences[partition] = sequence
+            waiting.key = key
+            waiting.partition = partition
+            waiting.sequence = sequence
+            waiting.value = framing[event_type] + body
+            headers: list[tuple[str, str | bytes | None]] = [
+                ("event_id", own), _TYPE_HEADERS[event_type], _FAMILY_HEADER, ("correlation_id", chain),
+                _PRIORITY_HEADER, producer, ("producer_sequence", str(sequence)),
+            ]  # fmt: skip
+            if cause is not None:
+                headers.insert(4, ("causation_id", cause))
+            waiting.headers = headers
+
+    def _place_long(self, waiting: Waiting, partitions: int) -> None:
+        event = waiting.parsed()
         traceparent = json.loads(waiting.meta).get("traceparent") if len(waiting.meta) > 2 else None
         key = key_of(event)
         partition = partition_of(key, partitions)
@@ -196,44 +226,69 @@ class Courier:
         waiting.value = self._framing[event["event_type"]] + avro_value(event, traceparent)
         waiting.headers = headers_of(event, self._state.producer, sequence, traceparent)
 
-    def _produce(self, waiting: Waiting) -> None:
-        partition = waiting.partition
-        queue = self._by_partition.get(partition)
-        if queue is None:
-            queue = self._by_partition[partition] = deque()
-        queue.append(waiting)
-        assert self._producer is not None
-        self._producer.produce(
-            self._topic, waiting.value, waiting.key, partition, headers=waiting.headers
-        )
+    def _hash_of(self, key: bytes) -> int:
+        """Events of a chain come one after the other."""
+        known = self._hashes.get(key)
+        if known is None:
+            if len(self._hashes) >= _HASHES_MAX:
+                self._hashes.clear()
+            known = self._hashes[key] = murmur2(key)
+        return known
 
-    def _on_delivery(self, error: Any, message: Any) -> None:
-        if message.topic() != self._topic:
-            return
-        if error is not None:
-            self._failure = self._failure or str(error)
-            return
-        if self._failure is not None:
-            return
-        waiting = self._by_partition[message.partition()].popleft()
-        waiting.acknowledged = True
-        self._newly.append(waiting)
+    def _produce(self, some: Iterable[Waiting]) -> None:
+        """Raises: BufferError, KafkaException; what comes after is then not given to the client."""
+        assert self._producer is not None
+        produce = self._producer.produce
+        topic = self._topic
+        lanes = self._lanes
+        for waiting in some:
+            partition = waiting.partition
+            lane = lanes.get(partition)
+            if lane is None:
+                lane = lanes[partition] = self._lane()
+            queue, on_delivery = lane
+            queue.append(waiting)
+            produce(
+                topic, waiting.value, waiting.key, partition,
+                on_delivery=on_delivery, headers=waiting.headers,
+            )  # fmt: skip
+
+    def _lane(self) -> Lane:
+        """What was given to the client for one partition, in order: it is acknowledged in that order."""
+        queue: deque[Waiting] = deque()
+        next_one = queue.popleft
+        newly = self._newly.append
+
+        def on_delivery(error: Any, _message: Any) -> None:
+            if error is None and self._failure is None:
+                waiting = next_one()
+                waiting.acknowledged = True
+                newly(waiting)
+            elif error is not None:
+                self._failure = self._failure or str(error)
+
+        return queue, on_delivery
 
     def _on_error(self, error: Any) -> None:
         self._outbox.last_error = str(error)
 
     def _settle(self) -> None:
-        newly, self._newly = self._newly, []
+        newly = self._newly[:]
         if not newly:
             return
+        self._newly.clear()
         self.confirmed += len(newly)
         self._outbox.last_error = None
         self._outbox.acknowledge(newly)
         given = self._given
+        next_given = given.popleft
+        acknowledged = self._acknowledged
+        first = None
         while given and given[0].acknowledged:
-            first = given.popleft()
+            first = next_given()
+            acknowledged[first.partition] = first.sequence
+        if first is not None:
             self._next = first.number + 1
-            self._acknowledged[first.partition] = first.sequence
         self._home.progressed(self._progress())
         self._outbox.passed(self._next, self._home.written_next)
         for each in newly:
@@ -252,7 +307,7 @@ class Courier:
         self._settle()
         self._producer = None
         self._failure = None
-        self._by_partition.clear()
+        self._lanes.clear()
         self._outbox.last_error = reason
         self._pause()
 

@@ -2,47 +2,20 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Mapping
 from typing import Any
 
 from ._check import envelope_problem, invalid, payload_problem, too_large
 from ._contract import LIMITS
+from ._ids import new_id
 from ._record import kept_payload, to_json
 from .events import Emitted, Identity
 
-_ID_BYTES = 16
 _EVENT_BYTES = LIMITS["eventBytes"]
-_IDS_AT_ONCE = 256
-_VARIANT = "89ab" * 4
-
-_ids: list[str] = []
 _IDENTITIES_MAX = 1_000
 _identities: dict[tuple[str, str, str, str, str], str] = {}
 _second: tuple[int, str] = (-1, "")
-
-# A child process must not give out the ids of its parent.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(after_in_child=_ids.clear)
-
-
-def new_id() -> str:
-    """A UUID of version 4. They are made many at a time: asking for random bytes lets another thread in."""
-    try:
-        return _ids.pop()
-    except IndexError:
-        random = os.urandom(_ID_BYTES * _IDS_AT_ONCE)
-        ids = [_id_of(random[at : at + _ID_BYTES].hex()) for at in range(0, len(random), _ID_BYTES)]
-        own = ids.pop()
-        _ids.extend(ids)
-        return own
-
-
-def _id_of(digits: str) -> str:
-    variant = _VARIANT[int(digits[16], 16)]
-    return f"{digits[:8]}-{digits[8:12]}-4{digits[13:16]}-{variant}{digits[17:20]}-{digits[20:]}"
-
 
 def now_text() -> str:
     """The time in UTC, with microseconds."""
@@ -70,7 +43,7 @@ def event_of(
     Raises: BotError INVALID_EVENT. Source: S-15, S-16.
     """
     is_usual = event_id is None and ts_utc is None and connector_name is None and trading_pair is None
-    own_id = new_id() if event_id is None else event_id
+    own_id = new_id()[0] if event_id is None else event_id
     event: dict[str, Any] = {
         "event_id": own_id,
         "event_type": event_type,

@@ -11,9 +11,10 @@ import json as json_module
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from threading import Condition
+from threading import Condition, RLock
 from typing import Any, Literal
 
+from ._quick import Ready
 from ._spool import Spool, encode_frame
 from .errors import BotError
 
@@ -27,14 +28,21 @@ class Waiting:
     """An event on its way to the broker."""
 
     __slots__ = (
-        "number", "event", "json", "meta", "size", "settle",
-        "partition", "sequence", "key", "value", "headers", "acknowledged",
+        "number", "event", "json", "meta", "size", "settle", "acknowledged",
+        "partition", "sequence", "key", "value", "headers",
     )  # fmt: skip
+
+    #: Set by the courier, once it knows the topic.
+    partition: int
+    sequence: int
+    key: bytes
+    value: bytes
+    headers: list[tuple[str, str | bytes | None]]
 
     def __init__(
         self,
         number: int,
-        event: dict[str, Any] | None,
+        event: dict[str, Any] | Ready | None,
         json: bytes,
         meta: bytes,
         size: int,
@@ -47,19 +55,15 @@ class Waiting:
         self.meta = meta
         self.size = size
         self.settle = settle
-        self.partition = -1
-        self.sequence = 0
-        self.key = b""
-        self.value = b""
-        self.headers: list[tuple[str, str | bytes | None]] = []
         self.acknowledged = False
 
     def parsed(self) -> dict[str, Any]:
         """The event."""
         event = self.event
-        if event is None:
-            event = self.event = json_module.loads(self.json)
-        return event
+        if type(event) is dict:
+            return event
+        parsed: dict[str, Any] = json_module.loads(self.json)
+        return parsed
 
 
 class Outbox:
@@ -91,7 +95,8 @@ class Outbox:
         #: Events that the policy ``drop_new`` let go.
         self.dropped = 0
         self.is_closed = False
-        self._changed = Condition()
+        self._lock = RLock()
+        self._changed = Condition(self._lock)
         self._taker_waits = False
         self._others_wait = 0
         self.last_error: str | None = None
@@ -99,7 +104,7 @@ class Outbox:
 
     def put(
         self,
-        event: dict[str, Any],
+        event: dict[str, Any] | Ready,
         json: bytes,
         meta: bytes,
         settle: Settle | None = None,
@@ -111,7 +116,7 @@ class Outbox:
         """
         frame = encode_frame(meta, json)
         size = len(frame)
-        with self._changed:
+        with self._lock:
             if self.is_closed:
                 raise closed()
             if self.pending and self.pending_bytes + size > self._limit_bytes:
@@ -129,7 +134,12 @@ class Outbox:
             self._end = number + 1
             self.pending += 1
             self.pending_bytes += size
-            self._keep(Waiting(number, event, json, meta, size, settle))
+            waiting = Waiting(number, event, json, meta, size, settle)
+            if self._spooled_from is None and self._memory_bytes + size <= self._window_bytes:
+                self._memory.append(waiting)
+                self._memory_bytes += size
+            else:
+                self._keep(waiting)
             if self._taker_waits:
                 self._changed.notify_all()
         return True
@@ -145,16 +155,15 @@ class Outbox:
                 self._read_back()
             memory = self._memory
             taken = [memory.popleft() for _ in range(min(count, len(memory)))]
-            for each in taken:
-                self._memory_bytes -= each.size
+            self._memory_bytes -= sum([each.size for each in taken])
             return taken
 
     def acknowledge(self, events: Iterable[Waiting]) -> None:
         """The broker has these: their room is free."""
-        with self._changed:
-            for each in events:
-                self.pending -= 1
-                self.pending_bytes -= each.size
+        sizes = [each.size for each in events]
+        with self._lock:
+            self.pending -= len(sizes)
+            self.pending_bytes -= sum(sizes)
             if self._others_wait:
                 self._changed.notify_all()
 

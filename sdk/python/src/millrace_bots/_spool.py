@@ -27,6 +27,10 @@ _SUFFIX = ".spool"
 _HEAD = Struct(">III")
 _PLACE = Struct(">II")
 _META = Struct(">H")
+_HEAD_BYTES = _HEAD.size
+#: Of an event without a trace, as most are: begin of its body and the checksum of that.
+_beginnings: dict[bytes, tuple[bytes, int]] = {}
+_NO_META_BYTES = len("{}")
 _FRAME_BYTES_MAX = LIMITS["eventBytes"] + 64 * 1024
 _READ_BYTES = 256 * 1024
 
@@ -47,9 +51,15 @@ class Damaged(Exception):
 
 def encode_frame(meta: bytes, json: bytes) -> bytes:
     """The bytes of one event."""
-    body = b"".join((_META.pack(len(meta)), meta, json))
-    place = _PLACE.pack(len(body), crc32(body))
-    return b"".join((place, crc32(place).to_bytes(4, "big"), body))
+    known = _beginnings.get(meta)
+    if known is None:
+        begin = _META.pack(len(meta)) + meta
+        known = begin, crc32(begin)
+        if len(meta) == _NO_META_BYTES:
+            _beginnings[meta] = known
+    begin, begin_sum = known
+    place = _PLACE.pack(len(begin) + len(json), crc32(json, begin_sum))
+    return b"".join((place, crc32(place).to_bytes(4, "big"), begin, json))
 
 
 def read_frame(data: bytes, at: int) -> tuple[bytes, bytes, int] | None:
@@ -87,6 +97,7 @@ class Spool:
         #: Bytes put aside since they were damaged.
         self.damaged_bytes = 0
         self._tail: mmap.mmap | None = None
+        self._room = 0
         self._segments: list[_Segment] = []
         folder.mkdir(parents=True, exist_ok=True)
         firsts = sorted(int(path.name[: -len(_SUFFIX)]) for path in folder.glob(f"*{_SUFFIX}"))
@@ -109,15 +120,17 @@ class Spool:
     def append(self, frame: bytes) -> None:
         """Puts one event at the end. Raises: BotError SPOOL_FAILED."""
         size = len(frame)
-        segment = self._segments[-1] if self._segments else None
-        if segment is None or self._tail is None or segment.size + size > len(self._tail):
-            segment = self._begun(size)
-        assert self._tail is not None
+        if self._tail is None or self._segments[-1].size + size > self._room:
+            self._begun(size)
+        tail = self._tail
+        assert tail is not None
+        segment = self._segments[-1]
         at = segment.size
+        end = at + size
         # The head last: until it stands there, the file ends before it.
-        self._tail[at + _HEAD.size : at + size] = frame[_HEAD.size :]
-        self._tail[at : at + _HEAD.size] = frame[: _HEAD.size]
-        segment.size = at + size
+        tail[at + _HEAD_BYTES : end] = frame[_HEAD_BYTES:]
+        tail[at : at + _HEAD_BYTES] = frame[:_HEAD_BYTES]
+        segment.size = end
         segment.count += 1
 
     def read(self, number: int) -> list[SpooledEvent]:
@@ -172,7 +185,7 @@ class Spool:
             return own, at
         return segment.first, 0
 
-    def _begun(self, size: int) -> _Segment:
+    def _begun(self, size: int) -> None:
         try:
             self._end_tail(sync=False)
             first = self.end
@@ -181,6 +194,7 @@ class Spool:
             with open(path, "w+b") as file:
                 _reserve(file.fileno(), length)
                 self._tail = mmap.mmap(file.fileno(), length)
+                self._room = length
         except OSError as cause:
             raise BotError(
                 "SPOOL_FAILED",
@@ -192,7 +206,6 @@ class Spool:
             if empty.first != first:
                 self._file(empty.first).unlink(missing_ok=True)
         self._segments.append(segment)
-        return segment
 
     def _end_tail(self, sync: bool) -> None:
         if self._tail is None:

@@ -15,10 +15,12 @@ def trace_source() -> Callable[[], str | None]:
         return lambda: None
 
     current: Any = trace.get_current_span
+    none: Any = trace.INVALID_SPAN
     inject = TraceContextTextMapPropagator().inject
 
     def traceparent() -> str | None:
-        if not current().get_span_context().is_valid:
+        span = current()
+        if span is none or not span.get_span_context().is_valid:
             return None
         carrier: dict[str, str] = {}
         inject(carrier)

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
-from ._event import emitted_of, event_of
 from ._limits import BLOCK_SECONDS, FLUSH_SECONDS
 from ._outbox import WhenFull
+from ._quick import follows_of
 from .errors import BotError
 from .events import BotEventType, Emitted, Identity, Payload
-from .producer import Core, Status, dropped, not_flushed, upstream_of
+from .producer import ChainStart, Core, Made, Status, dropped, not_flushed, upstream_of
 
 
 class AsyncChain:
@@ -20,7 +20,7 @@ class AsyncChain:
 
     def __init__(self, core: Core, upstream: tuple[str, str] | None) -> None:
         self._core = core
-        self._upstream = upstream
+        self._chain: ChainStart = (upstream, follows_of(upstream))
 
     async def emit(
         self,
@@ -34,9 +34,9 @@ class AsyncChain:
         traceparent: str | None = None,
     ) -> Emitted:
         """Returns when the broker has acknowledged the event. Raises: as ``BotProducer.emit``."""
-        event = event_of(
-            self._core.identity, event_type, payload, self._upstream,
-            event_id, ts_utc, connector_name, trading_pair,
+        made = self._core.made(
+            event_type, payload, self._chain,
+            (event_id, ts_utc, connector_name, trading_pair), traceparent,
         )  # fmt: skip
         loop = asyncio.get_running_loop()
         done: asyncio.Future[None] = loop.create_future()
@@ -52,10 +52,10 @@ class AsyncChain:
         def settle(error: BotError | None) -> None:
             loop.call_soon_threadsafe(finish, error)
 
-        if not await self._put(event, traceparent, settle):
+        if not await self._put(made, settle):
             raise dropped(event_type)
         await done
-        return emitted_of(event)
+        return made[3]
 
     async def emit_nowait(
         self,
@@ -69,18 +69,20 @@ class AsyncChain:
         traceparent: str | None = None,
     ) -> Emitted | None:
         """Returns when the event is buffered; None: dropped by ``drop_new``. Raises: as ``BotProducer.emit_nowait``."""
-        event = event_of(
-            self._core.identity, event_type, payload, self._upstream,
-            event_id, ts_utc, connector_name, trading_pair,
+        made = self._core.made(
+            event_type, payload, self._chain,
+            (event_id, ts_utc, connector_name, trading_pair), traceparent,
         )  # fmt: skip
-        return emitted_of(event) if await self._put(event, traceparent, None) else None
+        return made[3] if await self._put(made, None) else None
 
-    async def _put(self, event: dict[str, Any], traceparent: str | None, settle: Any) -> bool:
-        taken = self._core.put(event, traceparent, settle, may_wait=False)
+    async def _put(self, made: Made, settle: Any) -> bool:
+        event, json, meta, _ = made
+        put = self._core.outbox.put
+        taken = put(event, json, meta, settle, may_wait=False)
         if taken is not None:
             return taken
         # Only a full buffer costs a thread.
-        return bool(await asyncio.to_thread(self._core.put, event, traceparent, settle))
+        return bool(await asyncio.to_thread(put, event, json, meta, settle))
 
 
 class AsyncBotProducer(AsyncChain):

@@ -16,12 +16,18 @@ from ._courier import Courier
 from ._event import emitted_of, event_of, json_of
 from ._home import Home
 from ._limits import BLOCK_SECONDS, FLUSH_SECONDS, MEMORY_BYTES, SPOOL_BYTES, WINDOW_BYTES
-from ._outbox import Outbox, Settle, WhenFull, closed
+from ._outbox import Outbox, WhenFull, closed
+from ._quick import Follows, Quick, Ready, follows_of
 from ._trace import trace_source
 from .errors import BotError
 from .events import BotEventType, Emitted, Identity, Payload
 
 _NO_META = b"{}"
+_NO_OPTIONS = (None, None, None, None)
+#: What a chain follows, and the same in usual form; False: it is not.
+ChainStart = tuple["tuple[str, str] | None", "Follows | bool | None"]
+#: An event, its JSON, what goes with it in the spool, and what the caller gets.
+Made = tuple["dict[str, Any] | Ready", bytes, bytes, Emitted]
 _PRODUCER_ID_MAX = 100
 
 
@@ -78,26 +84,47 @@ class Core:
         options = {"bootstrap.servers": brokers, "client.id": own_id, **(client or {})}
         self.courier = Courier(self.outbox, self.home, options, registry_url, topic_prefix)
         self._traceparent = trace_source()
+        self._quick = Quick(identity)
         self._is_closed = False
         self.courier.start()
 
-    def put(
+    def quickly(
+        self, event_type: str, payload: Payload, follows: Follows | bool | None
+    ) -> tuple[Ready, bytes, Emitted] | None:
+        """The short way of an event without options; None: it has to go the long one."""
+        if self._is_closed or self._traceparent() is not None or isinstance(follows, bool):
+            return None
+        return self._quick.made(event_type, payload, follows)
+
+    def made(
         self,
-        event: Mapping[str, Any],
+        event_type: str,
+        payload: Payload,
+        chain: ChainStart,
+        options: tuple[str | None, str | None, str | None, str | None],
         traceparent: str | None,
-        settle: Settle | None,
-        may_wait: bool = True,
-    ) -> bool | None:
-        """See Outbox.put."""
+    ) -> Made:
+        """The event of one emit; ``options``: event_id, ts_utc, connector_name, trading_pair.
+
+        Raises: BotError INVALID_EVENT, CLOSED.
+        """
         if self._is_closed:
             raise closed()
-        given = self._traceparent() if traceparent is None else traceparent
+        if traceparent is None:
+            traceparent = self._traceparent()
+        upstream, follows = chain
+        if traceparent is None and options == _NO_OPTIONS:
+            found = self.quickly(event_type, payload, follows)
+            if found is not None:
+                ready, text, emitted = found
+                return ready, text, _NO_META, emitted
+        event = event_of(self.identity, event_type, payload, upstream, *options)
         meta = (
             _NO_META
-            if given is None
-            else json.dumps({"traceparent": given}, separators=(",", ":")).encode()
+            if traceparent is None
+            else json.dumps({"traceparent": traceparent}, separators=(",", ":")).encode()
         )
-        return self.outbox.put(dict(event), json_of(event), meta, settle, may_wait)
+        return event, json_of(event), meta, emitted_of(event)
 
     def close(self, seconds: float) -> int:
         """Flushes, ends; how many events are not acknowledged."""
@@ -128,7 +155,8 @@ class Chain:
 
     def __init__(self, core: Core, upstream: tuple[str, str] | None) -> None:
         self._core = core
-        self._upstream = upstream
+        self._follows = follows_of(upstream)
+        self._chain: ChainStart = (upstream, self._follows)
 
     def emit(
         self,
@@ -145,9 +173,9 @@ class Chain:
 
         Raises: BotError INVALID_EVENT, BUFFER_FULL, CLOSED, SPOOL_FAILED: nothing was buffered; NOT_CONFIRMED.
         """
-        event = event_of(
-            self._core.identity, event_type, payload, self._upstream,
-            event_id, ts_utc, connector_name, trading_pair,
+        event, json, meta, emitted = self._core.made(
+            event_type, payload, self._chain,
+            (event_id, ts_utc, connector_name, trading_pair), traceparent,
         )  # fmt: skip
         done = Event()
         outcome: list[BotError | None] = []
@@ -156,12 +184,12 @@ class Chain:
             outcome.append(error)
             done.set()
 
-        if not self._core.put(event, traceparent, settle):
+        if not self._core.outbox.put(event, json, meta, settle):
             raise dropped(event_type)
         done.wait()
         if outcome[0] is not None:
             raise outcome[0]
-        return emitted_of(event)
+        return emitted
 
     def emit_nowait(
         self,
@@ -178,11 +206,17 @@ class Chain:
 
         Raises: BotError INVALID_EVENT, BUFFER_FULL, CLOSED, SPOOL_FAILED: nothing was buffered.
         """
-        event = event_of(
-            self._core.identity, event_type, payload, self._upstream,
-            event_id, ts_utc, connector_name, trading_pair,
+        core = self._core
+        # As calls mostly are; the same as below.
+        if event_id is ts_utc is connector_name is trading_pair is traceparent is None:
+            found = core.quickly(event_type, payload, self._follows)
+            if found is not None:
+                return found[2] if core.outbox.put(found[0], found[1], _NO_META) else None
+        event, json, meta, emitted = core.made(
+            event_type, payload, self._chain,
+            (event_id, ts_utc, connector_name, trading_pair), traceparent,
         )  # fmt: skip
-        return emitted_of(event) if self._core.put(event, traceparent, None) else None
+        return emitted if core.outbox.put(event, json, meta) else None
 
 
 class BotProducer(Chain):
