@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { Secret } from './secret.ts';
 
 /** One environment variable that cannot be used: what it holds, what it should hold, and what to do. */
 export interface ConfigProblem {
@@ -101,6 +102,16 @@ export class ConfigReader {
       this.reject(fileVariable, 'an empty file', `Write the value of ${variable} into it`);
     }
     return content;
+  }
+
+  /** As `secret`, and of a form; what has another one is refused without being repeated. */
+  secretOf(variable: string, fileVariable: string, rule: TextRule): Secret | null {
+    const value = this.secret(variable, fileVariable)?.trim() ?? null;
+    if (value === null || rule.pattern.test(value))
+      return value === null ? null : new Secret(value);
+    const { problem, remedy } = rule;
+    this.#problems.push({ variable, value: '***', problem, remedy });
+    return null;
   }
 
   text(variable: string, fallback: string, rule: TextRule): string {

@@ -6,6 +6,7 @@ import {
   type SaslOptions,
 } from '../kafka/client.ts';
 import { KAFKA_CLIENTS, type KafkaClientName } from '../kafka/clients.ts';
+import { type ChainConfig, chainConfig } from './chain-config.ts';
 import { ConfigReader } from './config-reader.ts';
 
 export { ConfigError } from './config-reader.ts';
@@ -84,14 +85,7 @@ export interface Config {
     /** Pause before the second, third and fourth call. */
     readonly retryDelaysMs: readonly number[];
   };
-  readonly chain: {
-    readonly mock: boolean;
-    readonly rpcUrl: string | null;
-    /** Of the chain that `--chain anvil` starts. */
-    readonly anvilPort: number;
-    readonly chainId: number;
-    readonly mainnetFork: boolean;
-  };
+  readonly chain: ChainConfig;
   readonly coordinator: {
     readonly reorderWaitMs: number;
     /** Older days are taken out of bot_events; 0: none. */
@@ -127,7 +121,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     risk: risk(reader),
     planning: planning(reader),
     execution: execution(reader),
-    chain: chain(reader),
+    chain: chainConfig(reader),
     coordinator: {
       reorderWaitMs: reader.integer('REORDER_WAIT_MS', 30_000, { min: 1, max: DAY_MS }),
       botRetentionDays: reader.integer('BOT_RETENTION_DAYS', 400, { min: 0, max: 36_500 }),
@@ -323,25 +317,6 @@ function execution(reader: ConfigReader): Config['execution'] {
       min: 0,
       max: DAY_MS,
     }),
-  };
-}
-
-function chain(reader: ConfigReader): Config['chain'] {
-  const mock = reader.flag('PLATFORM_MOCK_CHAIN', true);
-  for (const variable of mock ? [] : ['ETH_RPC_URL', 'CHAIN_ID']) {
-    if (reader.raw(variable) !== null) continue;
-    reader.reject(
-      variable,
-      'needed while PLATFORM_MOCK_CHAIN is false',
-      `Set ${variable} to that of the chain, or PLATFORM_MOCK_CHAIN=true to go without one`,
-    );
-  }
-  return {
-    mock,
-    rpcUrl: reader.url('ETH_RPC_URL', null, ['http:', 'https:']),
-    anvilPort: reader.integer('ANVIL_PORT', 18_545, PORT),
-    chainId: reader.integer('CHAIN_ID', 31_337, { min: 1, max: 999_999_999_999_999 }),
-    mainnetFork: reader.flag('USE_MAINNET_FORK', false),
   };
 }
 

@@ -3,7 +3,12 @@ import { botObserver } from './bot-metrics.ts';
 import { botSink } from './bot-sink.ts';
 import { clockMicros } from './clock.ts';
 import { BotStore } from '../connectors/postgres/index.ts';
-import { createMockVenue, swapPerformers, type VenueAdapter } from '../connectors/chain/index.ts';
+import {
+  createMockVenue,
+  swapPerformers,
+  UniswapVenue,
+  type VenueAdapter,
+} from '../connectors/chain/index.ts';
 import {
   type BatchingPublisher,
   BotIntake,
@@ -14,13 +19,21 @@ import {
 } from '../gateway/index.ts';
 import { partitionOf } from '../kafka/partitioner.ts';
 import { evaluateRisk, type PlannerOptions, type RiskLimits } from '../processors/trading/index.ts';
-import type { Config } from './config.ts';
+import { type Config, ConfigError, type ConfigProblem } from './config.ts';
 import { eventStoreSink } from './event-store-sink.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { readModelProjector } from './read-model-projector.ts';
 import type { Services } from './service-connector.ts';
-import { loadAssets, orchestratorOptions, plannerOptions } from './topologies.ts';
+import { loadAssets, loadDeployment, orchestratorOptions, plannerOptions } from './topologies.ts';
+
+const NO_KEY: ConfigProblem = {
+  variable: 'SIGNER_PRIVATE_KEY',
+  value: null,
+  problem: 'needed by the orchestrator while PLATFORM_MOCK_CHAIN is false',
+  remedy:
+    'Set it to the key of the account that swaps, or SIGNER_PRIVATE_KEY_FILE to a file that holds it',
+};
 
 /**
  * The parts of the trading family, each made once, when it is first asked for.
@@ -121,11 +134,10 @@ export class CoreComponents {
   /** The venues that plans may name. */
   get venueManager() {
     return this.#once('venueManager', () => {
-      const venue: VenueAdapter = createMockVenue({ assets: this.#assets });
-      return {
-        venues: new Map([[venue.venue, venue]]),
-        poolSnapshots: () => venue.poolSnapshots(),
-      };
+      const venue = this.#config.chain.mock
+        ? createMockVenue({ assets: this.#assets })
+        : this.#venueOnChain();
+      return { venue, venues: new Map<string, VenueAdapter>([[venue.venue, venue]]) };
     });
   }
 
@@ -154,6 +166,22 @@ export class CoreComponents {
     if (this.#made.has('eventStream')) await this.eventStream.close();
     if (this.#made.has('botGateway')) await this.botGateway.close();
     if (this.#made.has('stateCoordinator')) await this.stateCoordinator.close();
+  }
+
+  /** Throws: ConfigError (stop) without a key, DeploymentError (stop) for a chain that is not known. */
+  #venueOnChain(): VenueAdapter {
+    const { chain } = this.#config;
+    const { rpcUrl, chainId, signerKey, recipient, confirmations } = chain;
+    if (signerKey === null || rpcUrl === null) throw new ConfigError([NO_KEY]);
+    return new UniswapVenue({
+      assets: this.#assets,
+      deployment: loadDeployment(chain),
+      rpcUrl,
+      chainId,
+      privateKey: signerKey.reveal(),
+      confirmations,
+      ...(recipient === null ? {} : { recipient }),
+    });
   }
 
   get #assets() {

@@ -3,18 +3,19 @@ import { type StartApp, startApplication, taskCheck } from './app.ts';
 import { PoolWatcher } from './pool-watcher.ts';
 import { healthChecks } from './service-connector.ts';
 import { serve } from './service-server.ts';
+import { snapshotPublisher } from './snapshot-publisher.ts';
 
 /** orchestrator.workers: the effect worker of swaps, and the watcher that feeds the planner its pools. */
 export const startOrchestrator: StartApp = async (context) => {
   const { config, components, services, metrics, log } = context;
   const { options, performers } = components.executionOrchestrator;
   const runner = await startApplication(context, orchestratorTopology(options), { performers });
+  const producer = services.kafka.producer();
+  const { codec, names } = services;
+  const { partitions } = config.kafka;
   const watcher = new PoolWatcher({
-    snapshots: () => components.venueManager.poolSnapshots(),
-    producer: services.kafka.producer(),
-    codec: services.codec,
-    names: services.names,
-    partitions: config.kafka.partitions,
+    venue: components.venueManager.venue,
+    publish: snapshotPublisher({ producer, codec, names, partitions }),
     log,
   });
   const checks = {
@@ -30,6 +31,7 @@ export const startOrchestrator: StartApp = async (context) => {
     port: server.port,
     stop: async () => {
       await watcher.stop();
+      await producer.close();
       await runner.stop('stay');
       await server.close();
     },

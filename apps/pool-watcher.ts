@@ -1,32 +1,28 @@
-import {
-  type AvroCodec,
-  envelope,
-  eventDefinition,
-  eventHeaders,
-  type PoolSnapshotPayload,
-} from '../avro/index.ts';
-import type { PlainProducer } from '../kafka/client.ts';
-import type { TopicNames } from '../kafka/topic-names.ts';
+import type { PoolSnapshotPayload } from '../avro/index.ts';
+import type { VenueAdapter } from '../connectors/chain/index.ts';
 import { pause } from '../kafka/wait.ts';
 import type { Log } from './log.ts';
 
 export interface PoolWatcherOptions {
-  /** Reads the pools from the chain. */
-  readonly snapshots: () => Promise<readonly PoolSnapshotPayload[]>;
-  readonly producer: PlainProducer;
-  readonly codec: AvroCodec;
-  readonly names: TopicNames;
-  readonly partitions: number;
-  readonly log: Log;
+  readonly venue: Pick<VenueAdapter, 'head' | 'poolSnapshots'>;
+  /** Settles when every task can have it. */
+  readonly publish: (snapshot: PoolSnapshotPayload) => Promise<void>;
+  readonly log: Pick<Log, 'warn'>;
+  /** Between two looks for a new block. Default 250. */
+  readonly lookEveryMs?: number;
+  /** After which a pool that has not changed is published all the same, so that it is known to be fresh. */
+  readonly againAfterMs?: number;
+  /** Units: milliseconds of a clock that only goes on. */
+  readonly nowMs?: () => number;
 }
 
-const EVERY_MS = 15_000;
+const LOOK_EVERY_MS = 250;
+const AGAIN_AFTER_MS = 15_000;
 const AFTER_FAILURE_MS = 1_000;
-const TYPE = 'market.pool_snapshot';
 
 /**
- * Keeps the pool snapshots that the planner reads: at start and every 15 s, one copy to every partition, so that
- * each task has its own and no request goes to a node while an intent is planned.
+ * Keeps the pool snapshots that the planner reads: one for each block in which a pool changed, and of all pools every
+ * 15 s. No request goes to a node while an intent is planned.
  *
  * Source: B-50.
  */
@@ -34,66 +30,66 @@ export class PoolWatcher {
   readonly #options: PoolWatcherOptions;
   readonly #ended = new AbortController();
   readonly #life: Promise<void>;
-  #publishedAt = Number.NEGATIVE_INFINITY;
+  readonly #published = new Map<string, string>();
+  #block: number | null = null;
+  #completeAt = Number.NEGATIVE_INFINITY;
 
   constructor(options: PoolWatcherOptions) {
     this.#options = options;
     this.#life = this.#live();
   }
 
-  /** Throws: Error when no snapshot was published for three rounds. */
+  /** Throws: Error when not every pool was published for three rounds. */
   check(): void {
-    const ageMs = performance.now() - this.#publishedAt;
-    if (ageMs < 3 * EVERY_MS) return;
-    throw new Error('no pool snapshot has been published for 45 s; see the log for the reason');
+    const { againAfterMs = AGAIN_AFTER_MS } = this.#options;
+    if (this.#nowMs() - this.#completeAt < 3 * againAfterMs) return;
+    const seconds = (3 * againAfterMs) / 1000;
+    throw new Error(
+      `no pool snapshot has been published for ${seconds} s; see the log for the reason`,
+    );
   }
 
   async stop(): Promise<void> {
     this.#ended.abort();
     await this.#life;
-    await this.#options.producer.close();
   }
 
   async #live(): Promise<void> {
+    const { lookEveryMs = LOOK_EVERY_MS } = this.#options;
     while (!this.#ended.signal.aborted) {
       const done = await this.#round();
-      await pause(done ? EVERY_MS : AFTER_FAILURE_MS, this.#ended.signal);
+      await pause(done ? lookEveryMs : AFTER_FAILURE_MS, this.#ended.signal);
     }
   }
 
   async #round(): Promise<boolean> {
-    const { snapshots, log } = this.#options;
+    const { venue, log, againAfterMs = AGAIN_AFTER_MS } = this.#options;
+    const { signal } = this.#ended;
     try {
-      for (const snapshot of await snapshots()) await this.#publish(snapshot);
-      this.#publishedAt = performance.now();
+      const startedAt = this.#nowMs();
+      const isDue = startedAt - this.#completeAt >= againAfterMs;
+      const block = await venue.head(signal);
+      if (block === this.#block && !isDue) return true;
+      const snapshots = await venue.poolSnapshots(signal);
+      for (const snapshot of snapshots) await this.#offer(snapshot, isDue);
+      this.#block = block;
+      if (isDue) this.#completeAt = startedAt;
       return true;
     } catch (error) {
-      log.warn({ err: error }, 'pool snapshots not published; tried again in a second');
+      if (!signal.aborted) log.warn({ err: error }, 'pool snapshots not published; tried again');
       return false;
     }
   }
 
-  async #publish(snapshot: PoolSnapshotPayload): Promise<void> {
-    const { codec, names, partitions, producer } = this.#options;
-    const { topic, record } = eventDefinition(TYPE);
-    const event = envelope(
-      TYPE,
-      { ...snapshot },
-      { correlationId: snapshot.poolId, producer: 'pool-watcher' },
-    );
-    const value = codec.encode(topic, record, event);
-    const key = Buffer.from(snapshot.poolId);
-    const headers = eventHeaders(event.envelope);
-    const copies = Array.from({ length: partitions }, (_, partition) => ({
-      topic: names.physical(topic),
-      partition,
-      key,
-      value,
-      headers,
-    }));
-    const results = await producer.send(copies);
-    const failed = results.find((result) => result.result !== 'confirmed');
-    if (failed !== undefined)
-      throw new Error(`${failed.topic}/${failed.partition} was not acknowledged`);
+  async #offer(snapshot: PoolSnapshotPayload, isDue: boolean): Promise<void> {
+    const { poolId, sqrtPriceX96, liquidity, tick } = snapshot;
+    const content = [sqrtPriceX96, liquidity, tick].join();
+    if (!isDue && this.#published.get(poolId) === content) return;
+    await this.#options.publish(snapshot);
+    this.#published.set(poolId, content);
+  }
+
+  #nowMs(): number {
+    return (this.#options.nowMs ?? (() => performance.now()))();
   }
 }

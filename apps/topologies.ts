@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { type Deployment, deploymentOf } from '../connectors/chain/index.ts';
 import type { Topology } from '../engine/topology.ts';
 import {
   type Assets,
@@ -13,6 +14,8 @@ import { tradingTopologies } from '../topologies/trading.ts';
 import type { Config } from './config.ts';
 
 const ASSETS = new URL('../config/assets.json', import.meta.url);
+const CHAINS = new URL('../config/chains.json', import.meta.url);
+const MAINNET = 1;
 
 /** Throws: AssetsError (stop). */
 export function loadAssets(): Assets {
@@ -27,6 +30,11 @@ export function plannerOptions(
   const { rustEngineEnabled, poolSnapshotMaxAgeMs } = config.planning;
   const { engine, warning } = selectRoute({ rustEngineEnabled, rustEngine: null });
   return { options: { assets, maxSnapshotAgeMs: poolSnapshotMaxAgeMs, engine }, warning };
+}
+
+/** The contracts of the chain that swaps go to. Throws: DeploymentError (stop). */
+export function loadDeployment({ chainId, mainnetFork }: Config['chain']): Deployment {
+  return deploymentOf(mainnetFork ? MAINNET : chainId, JSON.parse(readFileSync(CHAINS, 'utf8')));
 }
 
 export function orchestratorOptions(config: Config): OrchestratorOptions {

@@ -1,13 +1,17 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { loadConfig } from '../../apps/config.ts';
 import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
 import { isReachable } from '../demo/gateway-client.ts';
 import { type DemoLine, parseIntentFile } from '../demo/intent-file.ts';
+import type { ChainProof } from '../demo/chain-proof.ts';
+import type { Outcome } from '../demo/outcome.ts';
 import type { ProgressView } from '../progress-view.ts';
 import { progressView } from '../demo/progress.ts';
 import { reportLines, reportOf } from '../demo/report.ts';
 import { type DemoProgress, LIMIT_MS, runDemo } from '../demo/run-demo.ts';
+import { anvilUrl } from '../stack/anvil.ts';
 import { ROOT } from '../stack/programs.ts';
 
 const DEFAULT_FILE = join(ROOT, 'demo', 'intents.ndjson');
@@ -22,18 +26,21 @@ Sends the intents of an NDJSON file to the running system and says what became o
               default demo/intents.ndjson
   --rate N    lines a second, 50; each is sent when it is due, whatever became of those before
   --url U     the gateway; default http://127.0.0.1:$PORT, or port 3000
-  --chain C   mock (default); anvil comes with the trading venue
+  --chain C   mock (default); anvil: for a system that npm start -- --chain anvil started, and looks every swap up on
+              the chain at $ETH_RPC_URL, or port $ANVIL_PORT (18545)
 
 A 503 and a connection that is refused or breaks are tried again, ${LIMIT_MS / 1000} s at most. After a broken
 connection, or a 503, the first request may have been taken too: it may leave a second intent, which is said and
 changes no line of the table.
-Exit code 1: a line did not end as the file says. 2: wrong use, a bad file, or no gateway answers.
+Exit code 1: a line did not end as the file says, or a swap is not on the chain. 2: wrong use, a bad file, or no gateway answers.
 `;
 
 interface DemoArguments {
   readonly file: string;
   readonly rate: number;
   readonly url: string;
+  /** Of the chain that swaps are looked up on; null: of none. */
+  readonly rpcUrl: string | null;
   readonly json: boolean;
 }
 
@@ -45,7 +52,7 @@ export const command: Command = {
 };
 
 async function run(args: readonly string[], io: Io): Promise<ExitCode> {
-  const { file, rate, url, json } = parsed(args, io);
+  const { file, rate, url, rpcUrl, json } = parsed(args, io);
   const lines = readLines(file);
   if (!(await isReachable(url))) {
     const remedy = 'Start it with npm start, or name another with --url.';
@@ -56,9 +63,11 @@ async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   const { outcomes, resent } = await runDemo(lines, { url, rate, onProgress: view.show });
   view.end();
   const report = reportOf(outcomes, resent);
-  if (json) io.out(JSON.stringify({ file, rate, url, ...report }));
+  const proof = rpcUrl === null ? null : await provenOn(rpcUrl, outcomes);
+  if (json) io.out(JSON.stringify({ file, rate, url, ...report, ...(proof && { chain: proof }) }));
   else for (const text of ['', ...reportLines(report)]) io.out(text);
-  return report.mismatches.length === 0 ? 0 : 1;
+  if (!json && proof !== null) for (const text of await linesOf(proof)) io.out(text);
+  return report.mismatches.length + (proof?.missing.length ?? 0) === 0 ? 0 : 1;
 }
 
 const SILENT: ProgressView<DemoProgress> = { show: () => undefined, end: () => undefined };
@@ -75,13 +84,22 @@ function parsed(args: readonly string[], io: Io): DemoArguments {
     },
   });
   const { file, chain, json } = values;
-  if (chain === 'anvil') {
-    const what = 'The chain anvil comes with the trading venue; this version has the mock only.';
-    throw new UsageError('WRONG_USE', `${what} Leave --chain out.`);
-  }
-  if (chain !== 'mock')
+  if (chain !== 'mock' && chain !== 'anvil')
     throw new UsageError('WRONG_USE', `--chain is mock or anvil, not ${chain}.`);
-  return { file, json, rate: rateOf(values.rate), url: urlOf(values.url) };
+  const { rpcUrl: given, anvilPort } = loadConfig(io.env).chain;
+  const rpcUrl = chain === 'mock' ? null : (given ?? anvilUrl(anvilPort));
+  return { file, json, rpcUrl, rate: rateOf(values.rate), url: urlOf(values.url) };
+}
+
+/** Loaded only now: without a chain there is nothing to look up. */
+async function provenOn(rpcUrl: string, outcomes: readonly Outcome[]): Promise<ChainProof> {
+  const { proveSwaps } = await import('../demo/chain-proof.ts');
+  return proveSwaps(outcomes, rpcUrl);
+}
+
+async function linesOf(proof: ChainProof): Promise<readonly string[]> {
+  const { proofLines } = await import('../demo/chain-proof.ts');
+  return proofLines(proof);
 }
 
 function rateOf(text: string): number {

@@ -6,6 +6,7 @@ export interface HistoryEvent {
   readonly timestamp: string;
   readonly sequence: number | null;
   readonly eventId: string;
+  readonly payload?: unknown;
 }
 
 /** What the gateway said to a POST, in the end. */

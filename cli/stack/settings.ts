@@ -68,27 +68,24 @@ export async function stackSettings(
       actual[ADDRESS_VARIABLE[server]] = addressOf(server, serverPorts[server]);
     }
   }
-  const chain = chainName === 'mock' ? null : await chainOf(wanted.chain.anvilPort, env, actual);
+  const chain = chainName === 'mock' ? null : await chainOf(wanted.chain, actual);
   const config = loadConfig(actual);
   return { dataFolder, serverPorts, appPorts, given, chain, env: actual, config };
 }
 
 /** Tells the apps of the local chain: where it is, and who trades there unless somebody is named. */
 async function chainOf(
-  port: number,
-  env: Env,
+  wanted: Config['chain'],
   actual: Record<string, string>,
 ): Promise<ChainSettings> {
   const { addressOfKey, localTraderKey } = await import('./local-chain.ts');
-  const reader = new ConfigReader(env);
-  const rpcUrl = reader.raw('ETH_RPC_URL');
-  const key = reader.secret('SIGNER_PRIVATE_KEY', 'SIGNER_PRIVATE_KEY_FILE') ?? localTraderKey();
-  reader.finish();
+  const { anvilPort: port, rpcUrl } = wanted;
+  const key = wanted.signerKey?.reveal() ?? localTraderKey();
   const url = rpcUrl ?? anvilUrl(port);
   actual['PLATFORM_MOCK_CHAIN'] = 'false';
   actual['CHAIN_ID'] = String(LOCAL_CHAIN_ID);
   actual['ETH_RPC_URL'] = url;
-  if (reader.raw('SIGNER_PRIVATE_KEY_FILE') === null) actual['SIGNER_PRIVATE_KEY'] = key;
+  if (wanted.signerKey === null) actual['SIGNER_PRIVATE_KEY'] = key;
   return { url, port, given: rpcUrl !== null, trader: addressOfKey(key) };
 }
 

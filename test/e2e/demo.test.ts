@@ -98,9 +98,9 @@ describe('millrace demo', () => {
     const nowhere = await system.run('cli/main.ts', 'demo', '--url', 'http://127.0.0.1:9');
     expect(nowhere.code).toBe(2);
     expect(nowhere.err).toMatch(/No gateway answers at http:\/\/127\.0\.0\.1:9\. .*npm start/);
-    const anvil = await demo(file, '--chain', 'anvil');
-    expect(anvil.code).toBe(2);
-    expect(anvil.err).toContain('comes with the trading venue');
+    const other = await demo(file, '--chain', 'other');
+    expect(other.code).toBe(2);
+    expect(other.err).toContain('--chain is mock or anvil, not other');
   });
 
   it(

@@ -91,7 +91,7 @@ describe('CoreComponents', () => {
     all().forEach((component, index) => expect(component).toBe(first[index]));
     const order = { notional_usd: '10000.01', max_slippage: '0.01' };
     expect(components.riskEngine.evaluate(order)).toMatchObject({ approved: false });
-    expect(await components.venueManager.poolSnapshots()).toHaveLength(1);
+    expect(await components.venueManager.venue.poolSnapshots()).toHaveLength(1);
   });
 
   it('B-52 says once that the native engine is wanted and missing', async () => {

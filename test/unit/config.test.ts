@@ -68,6 +68,9 @@ describe('configuration', () => {
       anvilPort: 18_545,
       chainId: 1,
       mainnetFork: true,
+      signerKey: null,
+      recipient: null,
+      confirmations: 1,
     });
     expect(config.planning.rustEngineEnabled).toBe(true);
     expect(config.kafka.brokers).toEqual(['a:9092', 'b.example:9093']);

@@ -1,0 +1,55 @@
+import type { ConfigReader } from './config-reader.ts';
+import type { Secret } from './secret.ts';
+
+/** Where swaps go, and who signs them. */
+export interface ChainConfig {
+  readonly mock: boolean;
+  readonly rpcUrl: string | null;
+  /** Of the chain that `--chain anvil` starts. */
+  readonly anvilPort: number;
+  readonly chainId: number;
+  readonly mainnetFork: boolean;
+  /** Of the account that swaps; null: not given, which only the orchestrator minds. */
+  readonly signerKey: Secret | null;
+  /** Who is paid out; null: the account itself. */
+  readonly recipient: string | null;
+  /** Blocks after which a receipt counts. */
+  readonly confirmations: number;
+}
+
+/** What is wrong with the variables is noted in the reader. */
+export function chainConfig(reader: ConfigReader): ChainConfig {
+  const mock = reader.flag('PLATFORM_MOCK_CHAIN', true);
+  for (const variable of mock ? [] : ['ETH_RPC_URL', 'CHAIN_ID']) {
+    if (reader.raw(variable) !== null) continue;
+    reader.reject(
+      variable,
+      'needed while PLATFORM_MOCK_CHAIN is false',
+      `Set ${variable} to that of the chain, or PLATFORM_MOCK_CHAIN=true to go without one`,
+    );
+  }
+  return {
+    mock,
+    rpcUrl: reader.url('ETH_RPC_URL', null, ['http:', 'https:']),
+    anvilPort: reader.integer('ANVIL_PORT', 18_545, { min: 1, max: 65_535 }),
+    chainId: reader.integer('CHAIN_ID', 31_337, { min: 1, max: 999_999_999_999_999 }),
+    mainnetFork: reader.flag('USE_MAINNET_FORK', false),
+    signerKey: reader.secretOf('SIGNER_PRIVATE_KEY', 'SIGNER_PRIVATE_KEY_FILE', {
+      pattern: /^0x[0-9a-fA-F]{64}$/,
+      problem: 'not a private key',
+      remedy:
+        'Set SIGNER_PRIVATE_KEY to 0x and 64 hexadecimal digits, or the file to a file of those',
+    }),
+    recipient: reader.raw('SWAP_RECIPIENT') === null ? null : recipient(reader),
+    confirmations: reader.integer('CONFIRMATIONS', 1, { min: 1, max: 1_000 }),
+  };
+}
+
+function recipient(reader: ConfigReader): string {
+  return reader.text('SWAP_RECIPIENT', '', {
+    pattern: /^0x[0-9a-fA-F]{40}$/,
+    problem: 'not an address',
+    remedy:
+      'Set SWAP_RECIPIENT to 0x and 40 hexadecimal digits, or leave it out for the account itself',
+  });
+}

@@ -1,0 +1,93 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import type { ChainProof } from '../../cli/demo/chain-proof.ts';
+import type { Report } from '../../cli/demo/report.ts';
+import { type LocalChain, startLocalChain } from '../support/local-chain.ts';
+import { venueOn } from '../support/venue-on.ts';
+import { type System, startSystem } from './system-fixture.ts';
+
+interface Line {
+  readonly base: string;
+  readonly quote: string;
+  readonly amount_in: string;
+  readonly max_slippage?: string;
+}
+
+type Said = Report & { readonly chain: ChainProof };
+
+describe('trading on a chain', () => {
+  let chain: LocalChain;
+  let system: System;
+  let folder: string;
+  beforeAll(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'millrace-swaps-'));
+    chain = await startLocalChain();
+    const env = {
+      PLATFORM_MOCK_CHAIN: 'false',
+      ETH_RPC_URL: chain.url,
+      CHAIN_ID: '31337',
+      SIGNER_PRIVATE_KEY: chain.key,
+    };
+    system = await startSystem('chain', { env });
+  });
+  afterAll(async () => {
+    await system?.stop();
+    await chain?.remove();
+    await rm(folder, { recursive: true, force: true });
+  });
+
+  const demo = async (lines: readonly (Line & { readonly expect: object })[]): Promise<Said> => {
+    const file = join(folder, 'swaps.ndjson');
+    const texts = lines.map(({ expect: wanted, ...line }, index) => {
+      const body = { strategyId: 'on-chain', notional_usd: '1000', max_slippage: '0.01', ...line };
+      return JSON.stringify({ name: `line ${index}`, body, expect: { http: 202, ...wanted } });
+    });
+    await writeFile(file, texts.join('\n'));
+    const args = ['--file', file, '--url', system.url, '--chain', 'anvil', '--json'];
+    const { out, err } = await system.run('cli/main.ts', 'demo', ...args);
+    expect(err).toBe('');
+    return JSON.parse(out) as Said;
+  };
+  const units = (amount: string): bigint => {
+    const [whole = '', fraction = ''] = amount.split('.');
+    return BigInt(whole + fraction.padEnd(18, '0'));
+  };
+
+  it.each([
+    { base: 'WETH', quote: 'USDC', amount_in: '0.5' },
+    { base: 'USDC', quote: 'WETH', amount_in: '1000' },
+  ])('B-63 B-64 B-97 an intent ends in a swap on the chain: $base for $quote', async (line) => {
+    const venue = venueOn(chain);
+    const balances = async (): Promise<readonly bigint[]> =>
+      Promise.all([line.base, line.quote].map(async (each) => units(await venue.balance(each))));
+    const [soldBefore = 0n, boughtBefore = 0n] = await balances();
+    const report = await demo([{ ...line, expect: { state: 'Completed' } }]);
+    const [soldAfter = 0n, boughtAfter = 0n] = await balances();
+    expect(report).toMatchObject({ mismatches: [], completed: 1 });
+    expect(report.chain).toMatchObject({ mined: 1, missing: [] });
+    const { amountIn = '', amountOut = '', minOut = '', txHash } = report.chain.example ?? {};
+    expect(await chain.rpc('eth_getTransactionReceipt', txHash)).toMatchObject({ status: '0x1' });
+    expect(soldBefore - soldAfter).toBe(units(amountIn));
+    expect(boughtAfter - boughtBefore).toBe(units(amountOut));
+    expect(units(amountOut)).toBeGreaterThanOrEqual(units(minOut));
+  });
+
+  it('B-50 B-63 many at once, each with a transaction of its own, on prices that move', async () => {
+    const big = { base: 'WETH', quote: 'USDC', amount_in: '5', expect: { state: 'Completed' } };
+    const back = { ...big, base: 'USDC', quote: 'WETH', amount_in: '10000' };
+    const before = await venueOn(chain).nonceState();
+    const report = await demo(Array.from({ length: 24 }, (_, index) => (index % 2 ? back : big)));
+    expect(report).toMatchObject({ mismatches: [], completed: 24 });
+    expect(report.chain).toMatchObject({ mined: 24, missing: [] });
+    const after = await venueOn(chain).nonceState();
+    expect(after).toEqual({ mined: before.mined + 24, pending: before.mined + 24 });
+  });
+
+  it('B-63 shows the key in no log', async () => {
+    const log = await system.log('orchestrator');
+    expect(log).toContain('orchestrator serves');
+    expect(log.toLowerCase()).not.toContain(chain.key.slice(2));
+  });
+});
