@@ -14,7 +14,7 @@ import { type DemoProgress, LIMIT_MS, runDemo } from '../demo/run-demo.ts';
 import { anvilUrl } from '../stack/anvil.ts';
 import { ROOT } from '../stack/programs.ts';
 
-const DEFAULT_FILE = join(ROOT, 'demo', 'intents.ndjson');
+const DEFAULT_FILE = { mock: 'intents.ndjson', anvil: 'swaps.ndjson' } as const;
 const MAX_RATE = 1_000;
 
 const USAGE = `
@@ -23,7 +23,7 @@ Usage: millrace demo [--file F] [--rate 50] [--url U] [--chain mock|anvil] [--js
 Sends the intents of an NDJSON file to the running system and says what became of them.
 
   --file F    lines {"name", "body" | "raw", "expect": {"http", "state"?, "code"?, "fields"?}};
-              default demo/intents.ndjson
+              default demo/intents.ndjson; on a chain demo/swaps.ndjson, whose intents let the price move a little
   --rate N    lines a second, 50; each is sent when it is due, whatever became of those before
   --url U     the gateway; default http://127.0.0.1:$PORT, or port 3000
   --chain C   mock (default); anvil: for a system that npm start -- --chain anvil started, and looks every swap up on
@@ -76,16 +76,17 @@ function parsed(args: readonly string[], io: Io): DemoArguments {
   const { values } = parseArgs({
     args: [...args],
     options: {
-      file: { type: 'string', default: DEFAULT_FILE },
+      file: { type: 'string' },
       rate: { type: 'string', default: '50' },
       url: { type: 'string', default: `http://127.0.0.1:${io.env['PORT'] || '3000'}` },
       chain: { type: 'string', default: 'mock' },
       json: { type: 'boolean', default: false },
     },
   });
-  const { file, chain, json } = values;
+  const { chain, json } = values;
   if (chain !== 'mock' && chain !== 'anvil')
     throw new UsageError('WRONG_USE', `--chain is mock or anvil, not ${chain}.`);
+  const file = values.file ?? join(ROOT, 'demo', DEFAULT_FILE[chain]);
   const { rpcUrl: given, anvilPort } = loadConfig(io.env).chain;
   const rpcUrl = chain === 'mock' ? null : (given ?? anvilUrl(anvilPort));
   return { file, json, rpcUrl, rate: rateOf(values.rate), url: urlOf(values.url) };

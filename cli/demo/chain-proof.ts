@@ -16,7 +16,7 @@ export interface ClaimedSwap {
 export interface ChainProof {
   /** With a receipt of status 1. */
   readonly mined: number;
-  /** Hashes without one. */
+  /** Completed intents without one: the hash, or the intent when its events were not to be had. */
   readonly missing: readonly string[];
   readonly example: (ClaimedSwap & { readonly block: number }) | null;
 }
@@ -31,10 +31,11 @@ export async function proveSwaps(
   let mined = 0;
   let example: ChainProof['example'] = null;
   for (const outcome of outcomes) {
+    if (outcome.end?.state !== 'Completed') continue;
     const swap = claimedBy(outcome);
-    if (swap === null) continue;
-    const receipt = await receiptOf(rpc, swap.txHash);
-    if (receipt?.status !== 'success') missing.push(swap.txHash);
+    const receipt = swap && (await receiptOf(rpc, swap.txHash));
+    if (swap === null) missing.push(`intent ${outcome.answer.intentId}, whose events are not there`);
+    else if (receipt?.status !== 'success') missing.push(swap.txHash);
     else {
       mined += 1;
       example ??= { ...swap, block: receipt.blockNumber };
@@ -43,7 +44,7 @@ export async function proveSwaps(
   return { mined, missing, example };
 }
 
-/** Null: it has not completed. */
+/** Null: its events do not say. */
 function claimedBy({ events }: Outcome): ClaimedSwap | null {
   const payload = (topic: string): unknown => events.find((each) => each.topic === topic)?.payload;
   const plan = payload('plan.created') as PlanCreatedPayload | undefined;
