@@ -34,7 +34,8 @@ export async function proveSwaps(
     if (outcome.end?.state !== 'Completed') continue;
     const swap = claimedBy(outcome);
     const receipt = swap && (await receiptOf(rpc, swap.txHash));
-    if (swap === null) missing.push(`intent ${outcome.answer.intentId}, whose events are not there`);
+    if (swap === null)
+      missing.push(`intent ${outcome.answer.intentId}, whose events are not there`);
     else if (receipt?.status !== 'success') missing.push(swap.txHash);
     else {
       mined += 1;

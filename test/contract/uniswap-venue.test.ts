@@ -1,7 +1,21 @@
 import { inspect } from 'node:util';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { type Address, keccak256, stringToHex } from 'viem';
-import { addressOfKey, fundTrader, giveTokens } from '../../cli/stack/local-chain.ts';
+import {
+  type Address,
+  decodeFunctionData,
+  getAddress,
+  type Hex,
+  keccak256,
+  parseTransaction,
+  stringToHex,
+} from 'viem';
+import {
+  addressOfKey,
+  fundTrader,
+  giveTokens,
+  LOCAL_CONTRACTS,
+} from '../../cli/stack/local-chain.ts';
+import { ROUTER_ABI } from '../../connectors/chain/abi.ts';
 import { freePort } from '../../cli/stack/ports.ts';
 import type { BuiltTx, SwapOrder, VenueAdapter } from '../../connectors/chain/index.ts';
 import { eventually } from '../support/eventually.ts';
@@ -46,6 +60,35 @@ describe('on a chain of this machine', () => {
     (await chain.rpc('eth_getTransactionReceipt', tx.txHash)) === null;
 
   venueContract('uniswap', async () => ({ venue: venueOn(chain), order: SELL, nowS }));
+
+  it('B-63 B-64 signs exactInputSingle on the known pool, for the configured recipient', async () => {
+    const recipient = `0x${'ab'.repeat(20)}`;
+    const own = venueOn(chain, { recipient });
+    const deadlineS = nowS() + 120;
+    const swap = { base: 'USDC', quote: 'WETH', amountIn: '12.5', minOut: '0.0049', deadlineS };
+    const tx = await own.buildSwapTx(order({ ...swap, recipient: own.recipient }));
+    const { to, data, value = 0n, chainId } = parseTransaction(tx.raw as Hex);
+    const { usdc, weth, router } = LOCAL_CONTRACTS;
+    expect({ to, value, chainId }).toEqual({
+      to: router.toLowerCase(),
+      value: 0n,
+      chainId: 31_337,
+    });
+    const call = decodeFunctionData({ abi: ROUTER_ABI, data: data ?? '0x' });
+    expect(call.functionName).toBe('exactInputSingle');
+    expect(call.args).toEqual([
+      {
+        tokenIn: usdc,
+        tokenOut: weth,
+        fee: 500,
+        recipient: getAddress(recipient),
+        deadline: BigInt(deadlineS),
+        amountIn: 12_500_000n,
+        amountOutMinimum: 4_900_000_000_000_000n,
+        sqrtPriceLimitX96: 0n,
+      },
+    ]);
+  });
 
   describe('a node that is not well', () => {
     const calls: readonly (readonly [string, (of: VenueAdapter) => Promise<unknown>])[] = [
