@@ -43,6 +43,18 @@ export const MARKET_EVENTS: readonly EventDefinition[] = [
   },
 ];
 
+function chain(type: string, name: string): EventDefinition {
+  const record = `millrace.chain.v1.${name}`;
+  return { type, family: 'SYSTEM', version: 1, topic: 'rk.chain.account', record };
+}
+
+/** What executions and the accounts that they sign for tell each other; nobody publishes them from outside. */
+export const CHAIN_EVENTS: readonly EventDefinition[] = [
+  chain('chain.nonce_wanted', 'NonceWanted'),
+  chain('chain.nonce_given', 'NonceGiven'),
+  chain('chain.nonce_settled', 'NonceSettled'),
+];
+
 function bot(type: string, name: string): EventDefinition {
   return { type, family: 'BOT', version: 1, topic: 'orders', record: `millrace.bots.v1.${name}` };
 }
@@ -104,10 +116,12 @@ export const BOT_RECORDS: readonly TopicRecord[] = BOT_EVENTS.map(({ topic, reco
 
 /** Everything that events and read models put on topics. */
 export const CATALOGUE_RECORDS: readonly TopicRecord[] = [
-  ...[...TRADING_EVENTS, ...MARKET_EVENTS, ...READ_MODELS].map(({ topic, record }) => ({
-    topic,
-    record,
-  })),
+  ...[...TRADING_EVENTS, ...MARKET_EVENTS, ...CHAIN_EVENTS, ...READ_MODELS].map(
+    ({ topic, record }) => ({
+      topic,
+      record,
+    }),
+  ),
   ...BOT_RECORDS,
 ];
 

@@ -4,6 +4,7 @@ export {
   BOT_EVENTS,
   BOT_RECORDS,
   CATALOGUE_RECORDS,
+  CHAIN_EVENTS,
   CatalogueError,
   eventDefinition,
   eventTopics,
@@ -43,6 +44,11 @@ export { fromWire, toWire } from './wire.ts';
 export type { WireEvent } from './wire.ts';
 export type { EventEnvelope } from './generated/envelope.ts';
 export type { BotsPayloads } from './generated/bots.ts';
+export type {
+  NonceGivenPayload,
+  NonceSettledPayload,
+  NonceWantedPayload,
+} from './generated/chain.ts';
 export type { MarketPayloads, PoolSnapshotPayload } from './generated/market.ts';
 export type {
   ExecCompletedPayload,

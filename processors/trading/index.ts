@@ -1,3 +1,5 @@
+export { accountActor } from './account/actor.ts';
+export type { AccountFillArgs, AccountReadArgs } from './account/actor.ts';
 export { acceptanceActor } from './acceptance/actor.ts';
 export { AssetsError, findPool, parseAssets } from './assets.ts';
 export type { Asset, Assets, Pool } from './assets.ts';

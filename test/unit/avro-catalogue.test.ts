@@ -126,6 +126,7 @@ describe('the schemas', () => {
   it('has amounts as text only', () => {
     expect([...generate().keys()]).toEqual([
       'bots',
+      'chain',
       'control',
       'envelope',
       'journal',

@@ -4,6 +4,7 @@ import type {
   ExecStartedPayload,
   ExecStepFilledPayload,
   ExecStepSubmittedPayload,
+  NonceGivenPayload,
   PlanCreatedPayload,
 } from '../../../avro/index.ts';
 import {
@@ -12,7 +13,10 @@ import {
   type Actor,
   type Decision,
   type EffectResult,
+  type EventEmit,
   type Message,
+  setTimer,
+  tell,
 } from '../../../engine/actor.ts';
 import type { Micros } from '../../../engine/event.ts';
 import {
@@ -23,6 +27,7 @@ import {
   openEffectId,
   openLedger,
   RECEIPT_TIMEOUT_S,
+  type VenueAccounts,
 } from './ledger.ts';
 import type { BuiltTx, TxReceipt } from './swap-effects.ts';
 
@@ -39,9 +44,14 @@ export interface OrchestratorOptions {
   readonly maxAttempts: number;
   /** Pause before the second, third … attempt; the last one stands for all later ones. */
   readonly retryDelaysMs: readonly number[];
+  /** Whose transactions a venue's are: their places are asked for (rk.chain.account). Default: none's. */
+  readonly accounts?: VenueAccounts;
 }
 
 type State = Ledger | null;
+
+/** Timer of one who got no place. */
+const ASK_AGAIN = 'ask';
 type Failure = Extract<EffectResult, { ok: false }>;
 
 /** Failures that another attempt cannot heal. */
@@ -58,6 +68,7 @@ const FINAL_CODES: ReadonlySet<string> = new Set([
  * Source: B-56 … B-61, B-75.
  */
 export function orchestratorActor(options: OrchestratorOptions): Actor<State> {
+  const { accounts = {} } = options;
   const retry = (ledger: Ledger, failure: Failure, time: Micros) =>
     retried(ledger, failure, time, options);
   return actor<State>({
@@ -69,10 +80,17 @@ export function orchestratorActor(options: OrchestratorOptions): Actor<State> {
       'exec.step_filled',
       'exec.completed',
       'exec.failed',
+      'chain.nonce_wanted',
+      'chain.nonce_settled',
     ],
     handles: {
       'plan.created': (ledger, { payload, occurredAt }: Message<PlanCreatedPayload>) =>
-        ledger === null ? started(openLedger(payload, occurredAt)) : {},
+        ledger === null ? started(openLedger(payload, occurredAt, accounts)) : {},
+      'chain.nonce_given': (ledger, { payload }: Message<NonceGivenPayload>, { time }) =>
+        ledger === null ? {} : reserved(ledger, payload, time),
+    },
+    timers: {
+      [ASK_AGAIN]: (ledger) => (ledger?.phase === 'reserving' ? { emit: [wanted(ledger)] } : {}),
     },
     effects: {
       'swap.build': (ledger, result, { time }) => {
@@ -86,7 +104,8 @@ export function orchestratorActor(options: OrchestratorOptions): Actor<State> {
       },
       'swap.wait': (ledger, result, { time }) => {
         if (!isAwaited(ledger, result)) return {};
-        return result.ok ? settled(ledger, result.value as TxReceipt) : retry(ledger, result, time);
+        if (!result.ok) return retry(ledger, result, time);
+        return settled(ledger, result.value as TxReceipt, accounts);
       },
     },
   });
@@ -111,7 +130,35 @@ function started(ledger: Ledger): Decision<State> {
 }
 
 function proceed(ledger: Ledger, notBefore?: Micros): Decision<State> {
-  return { state: ledger, effects: nextEffects(ledger, notBefore) };
+  const emit = ledger.phase === 'reserving' ? [wanted(ledger)] : [];
+  return { state: ledger, effects: nextEffects(ledger, notBefore), emit };
+}
+
+function wanted({ planId, stepIndex, account }: Ledger): EventEmit {
+  return tell('chain.nonce_wanted', account ?? '', { planId, stepIndex });
+}
+
+/** The account has answered: with a place, or with when to ask again. */
+function reserved(
+  ledger: Ledger,
+  { planId, stepIndex, nonce, retryMs }: NonceGivenPayload,
+  time: Micros,
+): Decision<State> {
+  if (planId !== ledger.planId || stepIndex !== ledger.stepIndex) return {};
+  if (ledger.phase !== 'reserving') return {};
+  if (nonce !== null) return proceed({ ...ledger, phase: 'building', nonce });
+  const reason = `No place among the transactions of ${ledger.account} came free before the swap's deadline.`;
+  if (time >= ledger.deadlineS * 1_000_000) return failed(ledger, 'NONCE_UNAVAILABLE', reason);
+  return { timers: [setTimer(ASK_AGAIN, time + retryMs * 1_000)] };
+}
+
+/** The step needs its place no more. Of what was never handed in, nobody will find anything there. */
+function givenBack(
+  { planId, stepIndex, account, nonce }: Ledger,
+  isUsed: boolean,
+): readonly EventEmit[] {
+  if (account === null || nonce === null) return [];
+  return [tell('chain.nonce_settled', account, { planId, stepIndex, nonce, isUsed })];
 }
 
 function submitted(ledger: Ledger): Decision<State> {
@@ -129,7 +176,7 @@ function submitted(ledger: Ledger): Decision<State> {
   return { ...waiting, emit: [event('exec.step_submitted', payload)] };
 }
 
-function settled(ledger: Ledger, receipt: TxReceipt): Decision<State> {
+function settled(ledger: Ledger, receipt: TxReceipt, accounts: VenueAccounts): Decision<State> {
   const txHash = txHashOf(ledger);
   if (receipt.status === 0)
     return failed(ledger, 'TX_REVERTED', `Transaction ${txHash} was reverted by the chain.`);
@@ -138,10 +185,13 @@ function settled(ledger: Ledger, receipt: TxReceipt): Decision<State> {
   const outcome = { planId, intentId, stepIndex, ...fill };
   const filled = event('exec.step_filled', outcome satisfies ExecStepFilledPayload);
   const after: Ledger = { ...ledger, filled: [...ledger.filled, fill] };
-  if (stepIndex + 1 < steps.length)
-    return { ...proceed({ ...after, ...atStep(stepIndex + 1) }), emit: [filled] };
+  const back = givenBack(ledger, true);
+  if (stepIndex + 1 < steps.length) {
+    const next = proceed({ ...after, ...atStep(stepIndex + 1, steps, accounts) });
+    return { ...next, emit: [filled, ...back, ...(next.emit ?? [])] };
+  }
   const completed = event('exec.completed', outcome satisfies ExecCompletedPayload);
-  return { state: { ...after, phase: 'done' }, emit: [filled, completed] };
+  return { state: { ...after, phase: 'done' }, emit: [filled, completed, ...back] };
 }
 
 function retried(
@@ -174,7 +224,10 @@ function reasonOf(ledger: Ledger, failure: Failure): string {
 function failed(ledger: Ledger, code: string, reason: string): Decision<State> {
   const { planId, intentId, stepIndex } = ledger;
   const payload: ExecFailedPayload = { planId, intentId, stepIndex, reason, code };
-  return { state: { ...ledger, phase: 'failed' }, emit: [event('exec.failed', payload)] };
+  // Refused for sure, it is nowhere; what was taken may be mined yet, and what came too late found another there.
+  const isUsed = ledger.phase === 'waiting' || code === 'NONCE_TOO_LOW';
+  const emit = [event('exec.failed', payload), ...givenBack(ledger, isUsed)];
+  return { state: { ...ledger, phase: 'failed' }, emit };
 }
 
 function txHashOf(ledger: Ledger): string {

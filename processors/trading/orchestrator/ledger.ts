@@ -20,7 +20,10 @@ export interface Ledger {
   readonly attempt: number;
   /** Of waiting for this step's receipt, from 1; 0 before. */
   readonly wait: number;
-  readonly phase: 'building' | 'submitting' | 'waiting' | 'done' | 'failed';
+  readonly phase: 'reserving' | 'building' | 'submitting' | 'waiting' | 'done' | 'failed';
+  /** Whose transaction this step's is, and its place there; null: the venue has no such thing. */
+  readonly account: string | null;
+  readonly nonce: number | null;
   /** Once signed, the only transaction this step will ever have. */
   readonly tx: BuiltTx | null;
   readonly filled: readonly Fill[];
@@ -30,17 +33,28 @@ export interface Ledger {
 export const RECEIPT_TIMEOUT_S = 120;
 const SWAP_DEADLINE_S = 120;
 
-export function openLedger(plan: PlanCreatedPayload, plannedAt: Micros): Ledger {
+/** Venue → `chainId:address` of the account that swaps there; a venue without one has no nonces. */
+export type VenueAccounts = Readonly<Record<string, string>>;
+
+export function openLedger(
+  plan: PlanCreatedPayload,
+  plannedAt: Micros,
+  accounts: VenueAccounts,
+): Ledger {
   const { planId, intentId, steps } = plan;
   const deadlineS = Math.floor(plannedAt / 1_000_000) + SWAP_DEADLINE_S;
-  return { planId, intentId, steps, deadlineS, ...atStep(0), filled: [] };
+  return { planId, intentId, steps, deadlineS, ...atStep(0, steps, accounts), filled: [] };
 }
 
 /** What a ledger says when it comes to a step. */
 export function atStep(
   stepIndex: number,
-): Pick<Ledger, 'stepIndex' | 'attempt' | 'wait' | 'phase' | 'tx'> {
-  return { stepIndex, attempt: 1, wait: 0, phase: 'building', tx: null };
+  steps: readonly PlanStep[],
+  accounts: VenueAccounts,
+): Pick<Ledger, 'stepIndex' | 'attempt' | 'wait' | 'phase' | 'tx' | 'account' | 'nonce'> {
+  const account = accounts[steps[stepIndex]?.venue ?? ''] ?? null;
+  const phase = account === null ? 'building' : 'reserving';
+  return { stepIndex, attempt: 1, wait: 0, phase, tx: null, account, nonce: null };
 }
 
 /** The id of the effect that a ledger waits for; a result of any other is late and means nothing. */
@@ -53,6 +67,7 @@ export function openEffectId({ stepIndex, attempt, wait, phase }: Ledger): strin
       return `${prefix}/submit`;
     case 'waiting':
       return `${prefix}/wait-${wait}`;
+    case 'reserving':
     case 'done':
     case 'failed':
       return null;
@@ -64,11 +79,12 @@ export function nextEffects(ledger: Ledger, notBefore?: Micros): readonly Effect
   const id = openEffectId(ledger);
   if (id === null) return [];
   const when = notBefore === undefined ? {} : { notBefore };
-  const { planId, stepIndex, attempt, phase, tx, deadlineS } = ledger;
+  const { planId, stepIndex, attempt, phase, tx, deadlineS, nonce } = ledger;
   const { venue, base, quote, amount_in: amountIn, min_out: minOut } = currentStep(ledger);
   if (phase === 'building' || tx === null) {
     const swap = { venue, base, quote, amountIn, minOut, deadlineS };
-    const args: SwapBuildArgs = { planId, stepIndex, attempt, ...swap };
+    const place = nonce === null ? {} : { nonce };
+    const args: SwapBuildArgs = { planId, stepIndex, attempt, ...swap, ...place };
     return [{ id, name: 'swap.build', args, ...when }];
   }
   if (phase === 'submitting')

@@ -33,6 +33,8 @@ export interface SwapBuildArgs {
   readonly minOut: string;
   /** Seconds since 1970; later the swap does nothing. */
   readonly deadlineS: number;
+  /** The step's place among the account's transactions; absent where the venue has no such thing. */
+  readonly nonce?: number;
 }
 
 export interface SwapSubmitArgs {

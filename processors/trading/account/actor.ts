@@ -1,0 +1,155 @@
+import type {
+  NonceGivenPayload,
+  NonceSettledPayload,
+  NonceWantedPayload,
+} from '../../../avro/index.ts';
+import {
+  actor,
+  type Actor,
+  cancelTimer,
+  type Context,
+  type Decision,
+  type EffectRequest,
+  type EventEmit,
+  type Message,
+  reply,
+  type ReplyAddress,
+  setTimer,
+} from '../../../engine/actor.ts';
+import { give, grantOf, holeAt, NO_NONCES, type Nonces, settle, type Step } from './nonces.ts';
+
+/*
+ * Invariants kept here:
+ * - a place is given to one step, and a step that asks again gets the one it has;
+ * - places are given in their order, and at most OPEN_NONCES are under way;
+ * - a place that nobody will use is filled while something hangs on it. Whoever held it can then use it no more:
+ *   the chain takes one transaction a place, so a step that comes after all fails, and swaps nothing.
+ */
+
+/** `account.read` and `account.look`: how many transactions of the account does the node know? */
+export interface AccountReadArgs {
+  readonly account: string;
+}
+
+/** `account.fill`: puts a transaction that does nothing there. */
+export interface AccountFillArgs extends AccountReadArgs {
+  readonly nonce: number;
+}
+
+/** Between two looks at whether something hangs on an empty place. */
+const LOOK_EVERY_S = 5;
+/** After which one asks again who got no place. */
+const ASK_AGAIN_MS = 100;
+/** A node that is away is asked again after this many milliseconds, and then by whoever still wants a place. */
+const READ_LADDER_MS = [250, 1_000, 5_000];
+const LOOK = 'look';
+
+/**
+ * Hands out the places (nonces) among an account's transactions, one actor an account.
+ *
+ * Source: B-61; docs/adr/013.
+ */
+export function accountActor(): Actor<Nonces> {
+  return actor<Nonces>({
+    name: 'account',
+    state: { version: 1, initial: () => NO_NONCES },
+    emits: ['chain.nonce_given'],
+    handles: {
+      'chain.nonce_wanted': (nonces, message: Message<NonceWantedPayload>, context) =>
+        wanted(nonces, message, context),
+      'chain.nonce_settled': (nonces, { payload }: Message<NonceSettledPayload>) => {
+        const after = settle(nonces, payload, payload.isUsed);
+        return { state: after, timers: after.open.length === 0 ? [cancelTimer(LOOK)] : [] };
+      },
+    },
+    effects: {
+      'account.read': (nonces, result, context) => {
+        const { asker } = nonces;
+        if (asker === null) return {};
+        const idle = { ...nonces, asker: null };
+        if (!result.ok) return { state: idle, emit: [given(asker.replyTo, asker, null)] };
+        return granted({ ...idle, next: result.value as number }, asker, context);
+      },
+      'account.look': (nonces, result, { time }) => {
+        if (nonces.open.length === 0) return {};
+        const hole = result.ok ? holeAt(nonces, result.value as number, time) : null;
+        return hole === null ? {} : fill(nonces, hole);
+      },
+      // Filled, or used by somebody after all, or to be looked at again.
+      'account.fill': () => ({}),
+    },
+    timers: {
+      [LOOK]: (nonces, _firing, { time }) => {
+        if (nonces.open.length === 0) return {};
+        return {
+          state: { ...nonces, asked: nonces.asked + 1 },
+          effects: [effectOf(nonces, 'account.look', { account: nonces.account })],
+          timers: [setTimer(LOOK, time + LOOK_EVERY_S * 1_000_000)],
+        };
+      },
+    },
+  });
+}
+
+function wanted(
+  nonces: Nonces,
+  message: Message<NonceWantedPayload>,
+  context: Context,
+): Decision<Nonces> {
+  const { payload: step, replyTo } = message;
+  if (replyTo === undefined) return {};
+  const known = grantOf(nonces, step);
+  if (known !== null) return { emit: [given(replyTo, step, known.nonce)] };
+  if (nonces.next !== null) return granted(nonces, { ...step, replyTo }, context);
+  if (nonces.asker !== null) return { emit: [given(replyTo, step, null)] };
+  const { planId, stepIndex } = step;
+  const account = message.key;
+  const effect = effectOf(nonces, 'account.read', { account });
+  return {
+    state: {
+      ...{ ...nonces, account, asked: nonces.asked + 1 },
+      asker: { planId, stepIndex, replyTo },
+    },
+    effects: [{ ...effect, ladderMs: READ_LADDER_MS }],
+  };
+}
+
+function effectOf(
+  { asked }: Nonces,
+  name: string,
+  args: AccountReadArgs | AccountFillArgs,
+): EffectRequest {
+  return { id: `${name}-${asked}`, name, args };
+}
+
+function fill(nonces: Nonces, nonce: number): Decision<Nonces> {
+  return {
+    state: { ...nonces, asked: nonces.asked + 1 },
+    effects: [effectOf(nonces, 'account.fill', { account: nonces.account, nonce })],
+  };
+}
+
+function granted(
+  nonces: Nonces,
+  { replyTo, ...step }: Step & { readonly replyTo: ReplyAddress },
+  { time }: Context,
+): Decision<Nonces> {
+  const done = give(nonces, step, time);
+  if (done === null) return { state: nonces, emit: [given(replyTo, step, null)] };
+  const isFirst = nonces.open.length === 0;
+  return {
+    state: done.nonces,
+    emit: [given(replyTo, step, done.grant.nonce)],
+    timers: isFirst ? [setTimer(LOOK, time + LOOK_EVERY_S * 1_000_000)] : [],
+  };
+}
+
+function given(
+  replyTo: ReplyAddress,
+  { planId, stepIndex }: Step,
+  nonce: number | null,
+): EventEmit {
+  const retryMs = nonce === null ? ASK_AGAIN_MS : 0;
+  const payload: NonceGivenPayload = { planId, stepIndex, nonce, retryMs };
+  return reply({ replyTo }, 'chain.nonce_given', payload);
+}
