@@ -5,6 +5,7 @@ import { clockMicros } from './clock.ts';
 import { BotStore } from '../connectors/postgres/index.ts';
 import {
   createMockVenue,
+  accountsOf,
   swapPerformers,
   UniswapVenue,
   type VenueAdapter,
@@ -126,8 +127,9 @@ export class CoreComponents {
 
   get executionOrchestrator() {
     return this.#once('executionOrchestrator', () => {
-      const options = orchestratorOptions(this.#config);
-      return { options, performers: swapPerformers(this.venueManager.venues) };
+      const { venues } = this.venueManager;
+      const options = { ...orchestratorOptions(this.#config), accounts: accountsOf(venues) };
+      return { options, performers: swapPerformers(venues) };
     });
   }
 

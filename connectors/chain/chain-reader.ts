@@ -55,7 +55,7 @@ export class ChainReader {
   }
 
   /** Twice the base fee, so that six full blocks in a row do not outbid it. */
-  async fees(signal?: AbortSignal): Promise<Fees> {
+  async fees(signal?: AbortSignal, times = 1n): Promise<Fees> {
     const { rpc } = this.#options;
     const block = rpc.request('eth_getBlockByNumber', ['latest', false], signal);
     const tip = rpc.quantity('eth_maxPriorityFeePerGas', [], signal).catch((error: unknown) => {
@@ -66,8 +66,8 @@ export class ChainReader {
     const { baseFeePerGas } = (answer ?? {}) as { readonly baseFeePerGas?: unknown };
     if (typeof baseFeePerGas !== 'string') throw rpc.garbage('eth_getBlockByNumber', answer);
     return {
-      maxFeePerGas: String(BigInt(baseFeePerGas) * 2n + priority),
-      maxPriorityFeePerGas: String(priority),
+      maxFeePerGas: String((BigInt(baseFeePerGas) * 2n + priority) * times),
+      maxPriorityFeePerGas: String(priority * times),
     };
   }
 

@@ -5,7 +5,7 @@ export type { Deployment } from './deployment.ts';
 export { receiptOf } from './receipt-watch.ts';
 export type { MinedReceipt } from './receipt-watch.ts';
 export { ChainRpc } from './rpc.ts';
-export { swapPerformers } from './performers.ts';
+export { accountsOf, swapPerformers } from './performers.ts';
 export type { SwapPerformers } from './performers.ts';
 export { UniswapVenue } from './uniswap-venue.ts';
 export type { UniswapVenueOptions } from './uniswap-venue.ts';

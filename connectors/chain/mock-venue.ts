@@ -17,6 +17,7 @@ import {
   type QuoteRequest,
   type SwapOrder,
   type TxReceipt,
+  type TxTerms,
   type VenueAdapter,
   VenueError,
   type VenueErrorCode,
@@ -68,7 +69,8 @@ interface SwapTx {
 type MockTx =
   | SwapTx
   | { readonly approval: Preparation; readonly place: number }
-  | { readonly wrap: Preparation; readonly place: number };
+  | { readonly wrap: Preparation; readonly place: number }
+  | { readonly fill: true; readonly place: number };
 
 /**
  * A venue without a chain: every answer follows from the seed and the arguments. Its account may trade everything at
@@ -82,6 +84,7 @@ export class MockVenue implements VenueAdapter {
   readonly venue = 'uniswap_v3';
   readonly chain: string;
   readonly recipient: string;
+  readonly account = null;
   readonly #options: MockVenueOptions;
   readonly #latencyMs: number;
   readonly #executed = new Map<string, BuiltTx>();
@@ -175,6 +178,11 @@ export class MockVenue implements VenueAdapter {
     return this.#signed({ wrap, place: (this.#built += 1) }, wrap.nonce);
   }
 
+  async buildFill({ nonce }: TxTerms, signal?: AbortSignal): Promise<BuiltTx> {
+    await this.#take(signal);
+    return this.#signed({ fill: true, place: (this.#built += 1) }, nonce);
+  }
+
   async poolSnapshots(signal?: AbortSignal): Promise<readonly PoolSnapshotPayload[]> {
     await this.#take(signal);
     return [this.#snapshot()];
@@ -206,6 +214,7 @@ export class MockVenue implements VenueAdapter {
       this.#allowances.set(asset, units);
       return;
     }
+    if ('fill' in tx) return;
     if ('wrap' in tx) return this.#move(tx.wrap.asset, tx.wrap.amount, 1n);
     const receipt = receiptOf(built);
     if (receipt.status === 0) return;
@@ -305,7 +314,7 @@ export function createMockVenue(options: MockVenueOptions): MockVenue {
 function receiptOf({ txHash, raw }: BuiltTx): TxReceipt {
   const tx = JSON.parse(raw) as MockTx;
   if ('wrap' in tx) return { status: 1, txHash, amountOut: tx.wrap.amount };
-  if ('approval' in tx) return { status: 1, txHash, amountOut: '0' };
+  if ('approval' in tx || 'fill' in tx) return { status: 1, txHash, amountOut: '0' };
   const { order, amountOut } = tx;
   const enough = (toUnits(amountOut, 36) ?? 0n) >= (toUnits(order.minOut, 36) ?? 0n);
   return enough ? { status: 1, txHash, amountOut } : { status: 0, txHash, amountOut: null };

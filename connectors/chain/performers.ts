@@ -1,4 +1,6 @@
 import type {
+  AccountFillArgs,
+  AccountReadArgs,
   BuiltTx,
   SwapBuildArgs,
   SwapSubmitArgs,
@@ -12,6 +14,9 @@ export interface SwapPerformers {
   readonly 'swap.build': (args: unknown, signal: AbortSignal) => Promise<BuiltTx>;
   readonly 'swap.submit': (args: unknown, signal: AbortSignal) => Promise<string>;
   readonly 'swap.wait': (args: unknown, signal: AbortSignal) => Promise<TxReceipt>;
+  readonly 'account.read': (args: unknown, signal: AbortSignal) => Promise<number>;
+  readonly 'account.look': (args: unknown, signal: AbortSignal) => Promise<number>;
+  readonly 'account.fill': (args: unknown, signal: AbortSignal) => Promise<string>;
   // What takes performers looks them up by the name of the effect.
   readonly [name: string]: (args: unknown, signal: AbortSignal) => Promise<unknown>;
 }
@@ -23,15 +28,26 @@ export interface SwapPerformers {
  * Source: B-57, B-58, B-61.
  */
 export function swapPerformers(venues: ReadonlyMap<string, VenueAdapter>): SwapPerformers {
+  const pending = async (args: unknown, signal: AbortSignal): Promise<number> => {
+    const { account } = args as AccountReadArgs;
+    return (await venueOfAccount(venues, account).nonceState(signal)).pending;
+  };
   return {
+    'account.read': pending,
+    'account.look': pending,
+    'account.fill': async (args, signal) => {
+      const { account, nonce } = args as AccountFillArgs;
+      const venue = venueOfAccount(venues, account);
+      return venue.submitTx(await venue.buildFill({ nonce }, signal), signal);
+    },
     'swap.build': async (args, signal) => {
       const step = args as SwapBuildArgs;
-      const { base, quote, amountIn, minOut, deadlineS } = step;
+      const { base, quote, amountIn, minOut, deadlineS, nonce } = step;
       const venue = venueOf(venues, step.venue);
       const { recipient } = venue;
       const reference = `${step.planId}/step-${step.stepIndex}/attempt-${step.attempt}`;
       const swap = { base, quote, amountIn, minOut, recipient, reference, deadlineS };
-      return venue.buildSwapTx(swap, signal);
+      return venue.buildSwapTx(nonce === undefined ? swap : { ...swap, nonce }, signal);
     },
     'swap.submit': async (args, signal) => {
       const { venue, tx } = args as SwapSubmitArgs;
@@ -42,6 +58,22 @@ export function swapPerformers(venues: ReadonlyMap<string, VenueAdapter>): SwapP
       return venueOf(venues, venue).waitReceipt(tx.txHash, timeoutS, { tx, signal });
     },
   };
+}
+
+function venueOfAccount(venues: ReadonlyMap<string, VenueAdapter>, account: string): VenueAdapter {
+  const venue = [...venues.values()].find((each) => each.account === account);
+  if (venue !== undefined) return venue;
+  throw new VenueError(
+    'WRONG_CHAIN',
+    `this process does not sign for ${account}; give it that account's key and chain`,
+  );
+}
+
+/** Venue → account, of those that have one. */
+export function accountsOf(venues: ReadonlyMap<string, VenueAdapter>): Record<string, string> {
+  return Object.fromEntries(
+    [...venues].flatMap(([name, { account }]) => (account === null ? [] : [[name, account]])),
+  );
 }
 
 function venueOf(venues: ReadonlyMap<string, VenueAdapter>, name: string): VenueAdapter {

@@ -49,6 +49,8 @@ export interface UniswapVenueOptions {
 
 /** Over what the node estimates: the pool may have moved by the time the transaction is mined. */
 const GAS_MARGIN_PERCENT = 150n;
+/** Times what is usual: nodes take one in another's place for a tenth more at least. */
+const FILL_FEES = 2n;
 const UNLIMITED = 2n ** 256n - 1n;
 
 interface Call {
@@ -66,6 +68,7 @@ export class UniswapVenue implements VenueAdapter {
   readonly venue = 'uniswap_v3';
   readonly chain: string;
   readonly recipient: Address;
+  readonly account: string;
   readonly #options: UniswapVenueOptions;
   readonly #account: ReturnType<typeof privateKeyToAccount>;
   readonly #rpc: ChainRpc;
@@ -83,6 +86,7 @@ export class UniswapVenue implements VenueAdapter {
     this.#reader = new ChainReader({ rpc: this.#rpc, assets, deployment, chainId });
     this.#submission = new Submission(this.#rpc, () => this.#nowMs());
     this.chain = `eip155-${chainId}`;
+    this.account = `${chainId}:${this.#account.address}`;
     this.recipient = (recipient ?? this.#account.address) as Address;
   }
 
@@ -151,6 +155,14 @@ export class UniswapVenue implements VenueAdapter {
       { what: `the wrapping of ${amount} ${asset}`, asset, amount: 0n },
       signal,
     );
+  }
+
+  async buildFill(terms: TxTerms, signal?: AbortSignal): Promise<BuiltTx> {
+    await this.#checkChain(signal);
+    const fees = terms.fees ?? (await this.#reader.fees(signal, FILL_FEES));
+    const nothing = { what: 'a transfer of nothing', asset: this.#options.deployment.wrapped };
+    const call = { to: this.address, data: '0x' } as const;
+    return this.#build(call, { ...terms, fees }, { ...nothing, amount: 0n }, signal);
   }
 
   async submitTx(tx: BuiltTx, signal?: AbortSignal): Promise<string> {

@@ -63,6 +63,8 @@ export interface VenueAdapter {
   readonly chain: string;
   /** Address on this chain that swaps pay out to; from the configuration. */
   readonly recipient: string;
+  /** `chainId:address` of who signs; null: its transactions have no order that anybody else could spoil. */
+  readonly account: string | null;
   priceQuote(request: QuoteRequest, signal?: AbortSignal): Promise<Quote>;
   /** Signs; nobody outside sees it. */
   buildSwapTx(order: SwapOrder, signal?: AbortSignal): Promise<BuiltTx>;
@@ -86,6 +88,8 @@ export interface VenueAdapter {
   /** Signs, as `buildSwapTx` does; submitted and waited for like a swap. */
   buildApproval(preparation: Preparation, signal?: AbortSignal): Promise<BuiltTx>;
   buildWrap(preparation: Preparation, signal?: AbortSignal): Promise<BuiltTx>;
+  /** Signs a transaction that does nothing, and offers enough to take a place from one that waits there. */
+  buildFill(terms: TxTerms, signal?: AbortSignal): Promise<BuiltTx>;
   /** Every pool it knows, as of now. Shape: base is the pool's token0, quote its token1. */
   poolSnapshots(signal?: AbortSignal): Promise<readonly PoolSnapshotPayload[]>;
 }

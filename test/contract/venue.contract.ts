@@ -185,6 +185,18 @@ export function venueContract(name: string, create: () => Promise<VenueUnderTest
         await expect(venue.submitTx(other)).rejects.toMatchObject(refused);
       }));
 
+    it('B-61 B-62 fills a place with nothing, which nobody else can have then', () =>
+      run(async (test) => {
+        const { venue } = test;
+        const { pending: nonce } = await venue.nonceState();
+        const [before, swap] = [await venue.balance('USDC'), orderOf(test, { nonce })];
+        const late = await venue.buildSwapTx(swap);
+        expect(await through(venue, await venue.buildFill({ nonce }))).toMatchObject({ status: 1 });
+        expect(await venue.nonceState()).toEqual({ mined: nonce + 1, pending: nonce + 1 });
+        await expect(venue.submitTx(late)).rejects.toMatchObject({ code: 'NONCE_TOO_LOW' });
+        expect(await venue.balance('USDC')).toBe(before);
+      }));
+
     it('B-61 B-62 submits nothing but what was built', () =>
       run(async (test) => {
         const { venue } = test;
