@@ -47,7 +47,7 @@ const LOOK = 'look';
 /**
  * Hands out the places (nonces) among an account's transactions, one actor an account.
  *
- * Source: B-61; docs/adr/013.
+ * Source: B-61; docs/adr/014.
  */
 export function accountActor(): Actor<Nonces> {
   return actor<Nonces>({
