@@ -7,6 +7,8 @@ export interface ChainConfig {
   readonly rpcUrl: string | null;
   /** Of the chain that `--chain anvil` starts. */
   readonly anvilPort: number;
+  /** What that chain is a fork of; null: of nothing. */
+  readonly forkUrl: string | null;
   readonly chainId: number;
   readonly mainnetFork: boolean;
   /** Of the account that swaps; null: not given, which only the orchestrator minds. */
@@ -32,6 +34,7 @@ export function chainConfig(reader: ConfigReader): ChainConfig {
     mock,
     rpcUrl: reader.url('ETH_RPC_URL', null, ['http:', 'https:']),
     anvilPort: reader.integer('ANVIL_PORT', 18_545, { min: 1, max: 65_535 }),
+    forkUrl: reader.url('FORK_RPC_URL', null, ['http:', 'https:']),
     chainId: reader.integer('CHAIN_ID', 31_337, { min: 1, max: 999_999_999_999_999 }),
     mainnetFork: reader.flag('USE_MAINNET_FORK', false),
     signerKey: reader.secretOf('SIGNER_PRIVATE_KEY', 'SIGNER_PRIVATE_KEY_FILE', {

@@ -33,7 +33,10 @@ export function plannerOptions(
 }
 
 /** The contracts of the chain that swaps go to. Throws: DeploymentError (stop). */
-export function loadDeployment({ chainId, mainnetFork }: Config['chain']): Deployment {
+export function loadDeployment({
+  chainId,
+  mainnetFork,
+}: Pick<Config['chain'], 'chainId' | 'mainnetFork'>): Deployment {
   return deploymentOf(mainnetFork ? MAINNET : chainId, JSON.parse(readFileSync(CHAINS, 'utf8')));
 }
 

@@ -130,13 +130,14 @@ function localSystem(settings: StackSettings, options: UpOptions, io: Io): Local
 
 function chainPart({ chain, dataFolder }: StackSettings): Part {
   if (chain === null) throw new Error('there is no chain without --chain anvil');
-  const { port, trader } = chain;
-  return anvilPart({ port, folder: join(dataFolder, 'anvil'), trader });
+  const { port, trader, fork } = chain;
+  const folder = join(dataFolder, 'anvil');
+  return anvilPart({ port, folder, trader, ...(fork === null ? {} : { fork }) });
 }
 
 /** Topics, schemas and tables; loaded only now, because --help and --only need none of it. */
 async function applyAll(config: Config, chain: ChainSettings | null): Promise<string> {
-  if (chain?.given === true) {
+  if (chain?.given === true && chain.fork === null) {
     const { deployLocalChain } = await import('../stack/local-chain.ts');
     await deployLocalChain(chain);
   }

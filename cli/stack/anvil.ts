@@ -2,6 +2,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
+import type { Deployment } from '../../connectors/chain/index.ts';
 import { answers, PartError, type Command, type Part } from './part.ts';
 
 /** The chain id that a local chain has unless it is told another. */
@@ -19,18 +20,24 @@ export interface AnvilOptions {
   readonly folder: string;
   /** The account that trades, and is given something to trade with. */
   readonly trader: string;
-  /** Further arguments of anvil: `--no-mining`, `--fork-url`. */
-  readonly args?: readonly string[];
+  /** A chain whose state it begins with, and whose contracts it has; absent: it gets contracts of its own. */
+  readonly fork?: Fork;
+}
+
+export interface Fork {
+  readonly url: string;
+  readonly contracts: Deployment;
 }
 
 /**
  * A chain on this machine, with Uniswap's contracts, two tokens and a pool on it.
  *
  * The chain is kept: its state is saved every 2 s and when it is ended, in a file of `folder`, and loaded at the next
- * start. A file that a kill left torn is thrown away, and the chain begins anew, with the same addresses.
+ * start. A file that a kill left torn is thrown away, and the chain begins anew, with the same addresses. A fork is not
+ * kept: each start begins with the other chain as it is then.
  */
 export function anvilPart(options: AnvilOptions): Part {
-  const { port, trader } = options;
+  const { port, trader, fork } = options;
   const url = anvilUrl(port);
   return {
     name: 'anvil',
@@ -41,13 +48,14 @@ export function anvilPart(options: AnvilOptions): Part {
     probe: () => answers((signal) => isChain(url, signal)),
     finish: async () => {
       // Loaded only now: what it stands on is large, and most commands need none of it.
-      const { deployLocalChain } = await import('./local-chain.ts');
-      await deployLocalChain({ url, trader });
+      const { deployLocalChain, prepareFork } = await import('./local-chain.ts');
+      if (fork === undefined) await deployLocalChain({ url, trader });
+      else await prepareFork({ url, trader, contracts: fork.contracts });
     },
   };
 }
 
-async function prepare({ port, folder, args = [] }: AnvilOptions): Promise<Command> {
+async function prepare({ port, folder, fork }: AnvilOptions): Promise<Command> {
   await mkdir(folder, { recursive: true });
   const state = join(folder, 'state.json');
   if (existsSync(state) && !isWhole(state)) rmSync(state);
@@ -55,12 +63,13 @@ async function prepare({ port, folder, args = [] }: AnvilOptions): Promise<Comma
     '--host': '127.0.0.1',
     '--port': String(port),
     '--chain-id': String(LOCAL_CHAIN_ID),
-    '--state': state,
-    '--state-interval': String(SAVE_EVERY_S),
+    ...(fork === undefined
+      ? { '--state': state, '--state-interval': String(SAVE_EVERY_S) }
+      : { '--fork-url': fork.url }),
   };
   return {
     file: anvilProgram(),
-    args: [...Object.entries(settings).flat(), '--quiet', ...args],
+    args: [...Object.entries(settings).flat(), '--quiet'],
   };
 }
 

@@ -16,7 +16,8 @@ import {
   zeroAddress,
 } from 'viem';
 import { privateKeyToAddress } from 'viem/accounts';
-import { TOKEN_ABI } from '../../connectors/chain/abi.ts';
+import { ROUTER_ABI, TOKEN_ABI } from '../../connectors/chain/abi.ts';
+import type { Deployment } from '../../connectors/chain/index.ts';
 import { sqrtRatioAtTick } from '../../processors/trading/index.ts';
 import tokens from '../../connectors/chain/contracts/local-tokens.json' with { type: 'json' };
 
@@ -37,6 +38,9 @@ const POOL_USDC = 120_000_000_000n * 10n ** 6n;
 const TRADER_WETH = parseEther('100000');
 const TRADER_USDC = 250_000_000n * 10n ** 6n;
 const TRADER_ETHER = parseEther('10000');
+/** Small enough for the pools of a real chain. */
+const FORK_WETH = parseEther('40');
+const FORK_ETHER = parseEther('1000');
 const FOREVER = 2n ** 256n - 1n;
 
 const POSITIONS_ABI = parseAbi([
@@ -96,17 +100,54 @@ export async function deployLocalChain(options: {
   await fundTrader(options.url, options.trader as Address);
 }
 
+/**
+ * Gives an account of a forked chain ether, the wrapped token and the router's allowances, and by a swap the dollars.
+ * Does nothing for an account that has an allowance.
+ */
+export async function prepareFork(options: {
+  readonly url: string;
+  readonly trader: string;
+  readonly contracts: Deployment;
+}): Promise<void> {
+  const { url, contracts } = options;
+  const { router, tokens, wrapped } = contracts;
+  const trader = options.trader as Address;
+  const [weth, usdc] = [tokens.get(wrapped), tokens.get('USDC')];
+  if (weth === undefined || usdc === undefined)
+    throw new Error('The forked chain has no WETH or no USDC. Name them in config/chains.json.');
+  const chain = connect(url);
+  if ((await allowanceOf(chain, usdc, { trader, router })) > 0n) return;
+  await chain.setBalance({ address: trader, value: FORK_ETHER });
+  await chain.impersonateAccount({ address: trader });
+  await send(chain, trader, { to: weth, data: call('deposit'), value: FORK_WETH });
+  for (const to of [weth, usdc])
+    await send(chain, trader, { to, data: call('approve', [router, FOREVER]) });
+  const params = {
+    tokenIn: weth,
+    tokenOut: usdc,
+    fee: FEE,
+    recipient: trader,
+    deadline: FOREVER,
+    amountIn: FORK_WETH / 4n,
+    amountOutMinimum: 0n,
+    sqrtPriceLimitX96: 0n,
+  };
+  await send(chain, trader, {
+    to: router,
+    data: encodeFunctionData({
+      abi: ROUTER_ABI,
+      functionName: 'exactInputSingle',
+      args: [params],
+    }),
+  });
+  await chain.stopImpersonatingAccount({ address: trader });
+}
+
 /** Ether, both tokens, and the router's allowance for them. Does nothing for an account that has an allowance. */
 export async function fundTrader(url: string, trader: Address): Promise<void> {
   const chain = connect(url);
   const { usdc, weth, router } = LOCAL_CONTRACTS;
-  const allowance = await chain.readContract({
-    address: usdc,
-    abi: TOKEN_ABI,
-    functionName: 'allowance',
-    args: [trader, router],
-  });
-  if (allowance > 0n) return;
+  if ((await allowanceOf(chain, usdc, { trader, router })) > 0n) return;
   await giveTokens(url, trader);
   await chain.impersonateAccount({ address: trader });
   for (const to of [weth, usdc])
@@ -197,6 +238,15 @@ function call(...of: ['deposit'] | ['approve', readonly [Address, bigint]]): Hex
   return functionName === 'deposit'
     ? encodeFunctionData({ abi: TOKEN_ABI, functionName })
     : encodeFunctionData({ abi: TOKEN_ABI, functionName, args });
+}
+
+function allowanceOf(
+  chain: ReturnType<typeof connect>,
+  token: Address,
+  { trader, router }: { readonly trader: Address; readonly router: Address },
+): Promise<bigint> {
+  const args = [trader, router] as const;
+  return chain.readContract({ address: token, abi: TOKEN_ABI, functionName: 'allowance', args });
 }
 
 function connect(url: string) {

@@ -1,7 +1,7 @@
 import { resolve, join } from 'node:path';
 import { ConfigReader } from '../../apps/config-reader.ts';
 import { loadConfig, PORT_VARIABLE, type AppName, type Config } from '../../apps/config.ts';
-import { anvilUrl, LOCAL_CHAIN_ID } from './anvil.ts';
+import { anvilUrl, type Fork, LOCAL_CHAIN_ID } from './anvil.ts';
 import { freePort } from './ports.ts';
 import { ROOT } from './programs.ts';
 import { ADDRESS_VARIABLE, addressOf, SERVERS, type ServerName } from './servers.ts';
@@ -29,6 +29,8 @@ export interface ChainSettings {
   readonly port: number;
   /** Whether the environment names it, so that it is used and not started. */
   readonly given: boolean;
+  /** What it begins as a fork of; null: of nothing. */
+  readonly fork: Fork | null;
   /** The address of the account that trades. */
   readonly trader: string;
 }
@@ -79,14 +81,18 @@ async function chainOf(
   actual: Record<string, string>,
 ): Promise<ChainSettings> {
   const { addressOfKey, localTraderKey } = await import('./local-chain.ts');
-  const { anvilPort: port, rpcUrl } = wanted;
+  const { anvilPort: port, rpcUrl, forkUrl } = wanted;
   const key = wanted.signerKey?.reveal() ?? localTraderKey();
   const url = rpcUrl ?? anvilUrl(port);
   actual['PLATFORM_MOCK_CHAIN'] = 'false';
   actual['CHAIN_ID'] = String(LOCAL_CHAIN_ID);
   actual['ETH_RPC_URL'] = url;
+  if (forkUrl !== null) actual['USE_MAINNET_FORK'] = 'true';
+  const { loadDeployment } = await import('../../apps/topologies.ts');
+  const contracts = loadDeployment({ chainId: LOCAL_CHAIN_ID, mainnetFork: true });
+  const fork = forkUrl === null ? null : { url: forkUrl, contracts };
   if (wanted.signerKey === null) actual['SIGNER_PRIVATE_KEY'] = key;
-  return { url, port, given: rpcUrl !== null, trader: addressOfKey(key) };
+  return { url, port, given: rpcUrl !== null, fork, trader: addressOfKey(key) };
 }
 
 function serverPortsOf(env: Env): Record<ServerName, number> {

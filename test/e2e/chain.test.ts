@@ -3,9 +3,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChainProof } from '../../cli/demo/chain-proof.ts';
+import type { Deployment } from '../../connectors/chain/index.ts';
 import type { Report } from '../../cli/demo/report.ts';
+import { FORK_URL, startFork } from '../support/fork.ts';
 import { type LocalChain, startLocalChain } from '../support/local-chain.ts';
-import { venueOn } from '../support/venue-on.ts';
+import { LOCAL, venueOn } from '../support/venue-on.ts';
 import { type System, startSystem } from './system-fixture.ts';
 
 interface Line {
@@ -17,18 +19,23 @@ interface Line {
 
 type Said = Report & { readonly chain: ChainProof };
 
-describe('trading on a chain', () => {
+/** On a fork of mainnet where FORK_RPC_URL names a node, else on a chain with contracts of its own. */
+describe(`trading on a chain${FORK_URL === null ? '' : ', B-99 a fork of mainnet'}`, () => {
   let chain: LocalChain;
   let system: System;
   let folder: string;
+  let deployment: Deployment;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'millrace-swaps-'));
-    chain = await startLocalChain();
+    const fork = FORK_URL === null ? null : await startFork();
+    chain = fork ?? (await startLocalChain());
+    deployment = fork?.contracts ?? LOCAL;
     const env = {
       PLATFORM_MOCK_CHAIN: 'false',
       ETH_RPC_URL: chain.url,
       CHAIN_ID: '31337',
       SIGNER_PRIVATE_KEY: chain.key,
+      USE_MAINNET_FORK: String(fork !== null),
     };
     system = await startSystem('chain', { env });
   });
@@ -59,7 +66,7 @@ describe('trading on a chain', () => {
     { base: 'WETH', quote: 'USDC', amount_in: '0.5' },
     { base: 'USDC', quote: 'WETH', amount_in: '1000' },
   ])('B-63 B-64 B-97 an intent ends in a swap on the chain: $base for $quote', async (line) => {
-    const venue = venueOn(chain);
+    const venue = venueOn(chain, { deployment });
     const balances = async (): Promise<readonly bigint[]> =>
       Promise.all([line.base, line.quote].map(async (each) => units(await venue.balance(each))));
     const [soldBefore = 0n, boughtBefore = 0n] = await balances();
@@ -75,13 +82,13 @@ describe('trading on a chain', () => {
   });
 
   it('B-50 B-63 many at once, each with a transaction of its own, on prices that move', async () => {
-    const big = { base: 'WETH', quote: 'USDC', amount_in: '5', expect: { state: 'Completed' } };
-    const back = { ...big, base: 'USDC', quote: 'WETH', amount_in: '10000' };
-    const before = await venueOn(chain).nonceState();
+    const big = { base: 'WETH', quote: 'USDC', amount_in: '0.5', expect: { state: 'Completed' } };
+    const back = { ...big, base: 'USDC', quote: 'WETH', amount_in: '1000' };
+    const before = await venueOn(chain, { deployment }).nonceState();
     const report = await demo(Array.from({ length: 24 }, (_, index) => (index % 2 ? back : big)));
     expect(report).toMatchObject({ mismatches: [], completed: 24 });
     expect(report.chain).toMatchObject({ mined: 24, missing: [] });
-    const after = await venueOn(chain).nonceState();
+    const after = await venueOn(chain, { deployment }).nonceState();
     expect(after).toEqual({ mined: before.mined + 24, pending: before.mined + 24 });
   });
 

@@ -1,7 +1,7 @@
 import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { anvilPart, anvilUrl } from '../../cli/stack/anvil.ts';
+import { anvilPart, anvilUrl, type Fork } from '../../cli/stack/anvil.ts';
 import { endChild, launch, type Running, signalGroup, untilReady } from '../../cli/stack/launch.ts';
 import { addressOfKey, localTraderKey } from '../../cli/stack/local-chain.ts';
 import { freePort } from '../../cli/stack/ports.ts';
@@ -26,14 +26,14 @@ export interface LocalChain {
 
 /** Starts a chain of a test's own on a free port, with the contracts on it. */
 export async function startLocalChain(
-  options: { readonly args?: readonly string[] } = {},
+  options: { readonly fork?: Fork; readonly key?: string } = {},
 ): Promise<LocalChain> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-chain-'));
   const port = await freePort();
   const url = anvilUrl(port);
-  const key = localTraderKey();
+  const { key = localTraderKey(), ...rest } = options;
   const trader = addressOfKey(key);
-  const part = anvilPart({ port, folder, trader, ...options });
+  const part = anvilPart({ port, folder, trader, ...rest });
   const logFile = join(folder, 'log');
   let running: Running | null = null;
   const start = async (): Promise<void> => {

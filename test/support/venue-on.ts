@@ -10,6 +10,9 @@ import { LOCAL_CHAIN_ID } from '../../cli/stack/anvil.ts';
 
 export const ASSETS = parseAssets(assets);
 
+/** Where the contracts of a chain of this machine stand. */
+export const LOCAL = deploymentOf(LOCAL_CHAIN_ID, chains);
+
 /** The venue of a local chain, for the account with this key. */
 export function venueOn(
   chain: { readonly url: string; readonly key: string },
@@ -17,7 +20,7 @@ export function venueOn(
 ): UniswapVenue {
   return new UniswapVenue({
     assets: ASSETS,
-    deployment: deploymentOf(LOCAL_CHAIN_ID, chains),
+    deployment: LOCAL,
     rpcUrl: chain.url,
     chainId: LOCAL_CHAIN_ID,
     privateKey: chain.key,

@@ -66,6 +66,7 @@ describe('configuration', () => {
       mock: false,
       rpcUrl: 'http://127.0.0.1:18545',
       anvilPort: 18_545,
+      forkUrl: null,
       chainId: 1,
       mainnetFork: true,
       signerKey: null,
