@@ -69,7 +69,10 @@ export class Processes {
     );
     const all = [...pids, [THIS_PROCESS, process.pid] as const];
     const costs = await Promise.all(
-      all.map(async ([name, pid]) => [name, await costOf(pid)] as const),
+      all.map(async ([name, pid]) => {
+        const cost = await (FORKING.has(name) ? familyCostOf(pid) : costOf(pid));
+        return [name, cost] as const;
+      }),
     );
     const own = costs.reduce((sum, [, { cpuMs }]) => sum + cpuMs, 0);
     const others = { cpuMs: (await machineCpuMs()) - own, rssMiB: 0 };
@@ -103,6 +106,20 @@ export async function costOf(pid: number): Promise<ProcessCost> {
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
   const kib = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0);
   return { cpuMs: (ticks * 1000) / TICKS, rssMiB: Math.round(kib / 1024) };
+}
+
+/** Work in processes of their own, one for each connection. */
+const FORKING: ReadonlySet<string> = new Set(['postgres']);
+
+/** Of a process with those that it started and that still run; memory that they share counts for each. */
+async function familyCostOf(pid: number): Promise<ProcessCost> {
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  const pids = children.split(' ').filter((each) => each !== '');
+  const costs = await Promise.all([pid, ...pids.map(Number)].map(costOf));
+  return {
+    cpuMs: costs.reduce((sum, { cpuMs }) => sum + cpuMs, 0),
+    rssMiB: costs.reduce((sum, { rssMiB }) => sum + rssMiB, 0),
+  };
 }
 
 /** Time that all processors were at work, interrupts and what a host took for itself included. */

@@ -30,6 +30,9 @@ export interface SdkFigures {
   readonly rawPerSecond: number;
   readonly ratio: number;
   readonly goal: number;
+  /** Processor time of the whole process for one event, and for one record. Units: microseconds. */
+  readonly sdkCpuMicros: number;
+  readonly rawCpuMicros: number;
   /** Milliseconds of one `emit.nowait`, the spool included. */
   readonly nowait: Percentiles;
   readonly rounds: readonly { readonly sdk: number; readonly raw: number }[];
@@ -97,19 +100,24 @@ export async function runSdk(plan: SdkPlan, tell: (line: string) => void): Promi
       };
       const rounds: { readonly sdk: number; readonly raw: number }[] = [];
       const micros: number[] = [];
+      const cpu = { sdk: [] as number[], raw: [] as number[] };
       for (let round = 1; round <= plan.rounds; round++) {
         const raw = await run('raw', round);
         const sdk = await run('sdk', round);
         rounds.push({ sdk: Math.round(sdk.perSecond), raw: Math.round(raw.perSecond) });
         micros.push(...sdk.micros);
+        cpu.sdk.push(sdk.cpuMicrosEach);
+        cpu.raw.push(raw.cpuMicrosEach);
       }
       const { language, client, goal } = side;
       const sdkPerSecond = medianOf(rounds.map(({ sdk }) => sdk));
       const rawPerSecond = medianOf(rounds.map(({ raw }) => raw));
       const ratio = rounded(medianOf(rounds.map(({ sdk, raw }) => sdk / raw)));
       const nowait = Latencies.of(micros.map((each) => each / 1000));
-      const rates = { sdkPerSecond, rawPerSecond, ratio };
-      figures.push({ language, client, ...rates, goal, nowait, rounds });
+      const sdkCpuMicros = rounded(medianOf(cpu.sdk));
+      const rates = { sdkPerSecond, rawPerSecond, ratio, sdkCpuMicros };
+      const rawCpuMicros = rounded(medianOf(cpu.raw));
+      figures.push({ language, client, ...rates, rawCpuMicros, goal, nowait, rounds });
     }
     return {
       at: new Date().toISOString(),

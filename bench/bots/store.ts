@@ -14,7 +14,7 @@ import { platformaticClient } from '../../kafka/platformatic.ts';
 import { VoidRunError } from '../latency/audit.ts';
 import { commit, loadAverage, type Machine, machineWith, versions } from '../latency/machine.ts';
 import { rounded } from '../latency/summary.ts';
-import { allOf, costOf, type ProcessCost, Processes } from '../processes.ts';
+import { ALL_OTHERS, allOf, costOf, type ProcessCost, Processes } from '../processes.ts';
 import { StoreLoad } from './store-load.ts';
 
 /** Where the sink reads and writes. */
@@ -55,6 +55,7 @@ export interface StoreReport {
       readonly max: number;
     };
   };
+  /** Of the steady phase. */
   readonly costs: Readonly<Record<string, ProcessCost>>;
   readonly leavesOut: string;
 }
@@ -95,6 +96,8 @@ export async function runStore(
       );
       tell(`${plan.rate} events a second for ${plan.seconds} s`);
       const count = plan.rate * plan.seconds;
+      const { pid = 0 } = sink;
+      const before = await costsOf(processes, pid);
       await bench.load.open(plan.rate, count);
       await bench.untilStored(plan.backlog + count);
       return {
@@ -108,7 +111,7 @@ export async function runStore(
           rowsPerSecond: Math.round(await bench.rate(plan.backlog)),
           lagMs: await bench.lag(plan.backlog),
         },
-        costs: { ...(await processes.costs()), sink: await costOf(sink.pid ?? 0) },
+        costs: since(before, await costsOf(processes, pid)),
         leavesOut: LEAVES_OUT,
       };
     } finally {
@@ -118,6 +121,25 @@ export async function runStore(
   } finally {
     await processes.stop();
   }
+}
+
+type Costs = StoreReport['costs'];
+
+async function costsOf(processes: Processes, sink: number): Promise<Costs> {
+  const [costs, cost] = await Promise.all([processes.costs(), costOf(sink)]);
+  const others = less(costs[ALL_OTHERS] ?? cost, cost);
+  return { ...costs, sink: cost, [ALL_OTHERS]: others };
+}
+
+/** What was spent between two looks. */
+function since(before: Costs, after: Costs): Costs {
+  return Object.fromEntries(
+    Object.entries(after).map(([name, cost]) => [name, less(cost, before[name] ?? cost)]),
+  );
+}
+
+function less(cost: ProcessCost, by: ProcessCost): ProcessCost {
+  return { cpuMs: cost.cpuMs - by.cpuMs, rssMiB: cost.rssMiB };
 }
 
 /** The report in lines. */
