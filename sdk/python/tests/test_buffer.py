@@ -6,6 +6,7 @@ import threading
 import pytest
 from millrace_bots import BotError
 from millrace_bots._home import Home
+from millrace_bots._limits import TURN_EVENTS
 from millrace_bots._outbox import Outbox
 from millrace_bots._spool import Spool, encode_frame
 
@@ -86,6 +87,30 @@ def test_reads_back_from_the_spool_what_did_not_fit_into_memory(tmp_path):
     assert settled == list(range(40))
     assert outbox.pending_bytes == 0
     spool.close()
+
+
+def test_S_43_who_emits_without_a_pause_lets_the_other_thread_take():
+    outbox = outbox_of(limit=10**9)
+    outbox.is_wanted = True
+    done = threading.Event()
+
+    def emit():
+        for index in range(3 * TURN_EVENTS):
+            outbox.put({}, text(index), b"{}")
+        done.set()
+
+    threading.Thread(target=emit, daemon=True).start()
+    taken, most = 0, 0
+    while taken < 3 * TURN_EVENTS:
+        some = outbox.take(50, 10)
+        most = max(most, len(outbox._memory))
+        taken += len(some)
+    assert done.wait(60)
+    assert most < 3 * TURN_EVENTS - 50
+    outbox.is_wanted = False
+    for index in range(2 * TURN_EVENTS):
+        outbox.put({}, text(index), b"{}")
+    assert not outbox.is_ahead
 
 
 def read_all(spool):

@@ -96,6 +96,7 @@ class Courier:
         try:
             self._deliver()
         except Exception as error:  # whatever it is, it must not end unseen
+            self._outbox.is_wanted = False
             self._outbox.last_error = (
                 f"nothing is sent any more: {error!r}; open the producer again"
             )
@@ -109,6 +110,7 @@ class Courier:
                 continue
             assert self._producer is not None
             room = IN_FLIGHT_EVENTS - len(self._given)
+            self._outbox.is_wanted = room > 0
             idle = 0.0 if self._given else _IDLE_SECONDS
             taken = self._outbox.take(min(room, BATCH_EVENTS), idle) if room > 0 else []
             self._place(taken)
@@ -306,6 +308,7 @@ class Courier:
         self._producer.flush(REQUEST_SECONDS)
         self._settle()
         self._producer = None
+        self._outbox.is_wanted = False
         self._failure = None
         self._lanes.clear()
         self._outbox.last_error = reason

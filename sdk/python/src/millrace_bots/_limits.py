@@ -14,6 +14,9 @@ WINDOW_BYTES: Final = 16 * 1024 * 1024
 SEGMENT_BYTES: Final = 8 * 1024 * 1024
 #: Events taken from the outbox before deliveries are looked at again.
 BATCH_EVENTS: Final = 500
+#: Events buffered and not taken before who emits them lets the other thread run, and for how long at most.
+TURN_EVENTS: Final = 1_000
+TURN_SECONDS: Final = 0.01
 #: Events handed to the Kafka client and not acknowledged.
 IN_FLIGHT_EVENTS: Final = 10_000
 #: First pause after a failure, in seconds; doubles up to ``RETRY_MAX_SECONDS``.

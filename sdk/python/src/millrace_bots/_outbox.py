@@ -15,6 +15,7 @@ from threading import Condition, RLock
 from typing import Any, Literal
 
 from ._quick import Ready
+from ._limits import TURN_EVENTS, TURN_SECONDS
 from ._spool import Spool, encode_frame
 from .errors import BotError
 
@@ -95,6 +96,8 @@ class Outbox:
         #: Events that the policy ``drop_new`` let go.
         self.dropped = 0
         self.is_closed = False
+        #: Whether what is buffered would be taken now: there is a broker, and it does not lag behind.
+        self.is_wanted = False
         self._lock = RLock()
         self._changed = Condition(self._lock)
         self._taker_waits = False
@@ -142,7 +145,22 @@ class Outbox:
                 self._keep(waiting)
             if self._taker_waits:
                 self._changed.notify_all()
+            if self.is_wanted and may_wait and len(self._memory) >= TURN_EVENTS:
+                self._let_take()
         return True
+
+    @property
+    def is_ahead(self) -> bool:
+        """Whether more is buffered than was taken, though it could be: who emits without a pause keeps the other thread from
+        running, and all would have to be read back from the spool."""
+        return self.is_wanted and len(self._memory) >= TURN_EVENTS
+
+    def _let_take(self) -> None:
+        self._others_wait += 1
+        try:
+            self._changed.wait(TURN_SECONDS)
+        finally:
+            self._others_wait -= 1
 
     def take(self, count: int, seconds: float) -> list[Waiting]:
         """Events to send next, in order, at most so many; waits so long for the first one."""
@@ -156,6 +174,8 @@ class Outbox:
             memory = self._memory
             taken = [memory.popleft() for _ in range(min(count, len(memory)))]
             self._memory_bytes -= sum([each.size for each in taken])
+            if self._others_wait:
+                self._changed.notify_all()
             return taken
 
     def acknowledge(self, events: Iterable[Waiting]) -> None:

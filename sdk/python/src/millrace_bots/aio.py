@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from os import PathLike
 from typing import Any
 
-from ._limits import BLOCK_SECONDS, FLUSH_SECONDS
+from ._limits import BLOCK_SECONDS, FLUSH_SECONDS, TURN_SECONDS
 from ._outbox import WhenFull
 from ._quick import follows_of
 from .errors import BotError
@@ -80,6 +80,8 @@ class AsyncChain:
         put = self._core.outbox.put
         taken = put(event, json, meta, settle, may_wait=False)
         if taken is not None:
+            if self._core.outbox.is_ahead:
+                await asyncio.sleep(TURN_SECONDS / 10)
             return taken
         # Only a full buffer costs a thread.
         return bool(await asyncio.to_thread(put, event, json, meta, settle))
