@@ -42,6 +42,10 @@ async function prepare(port: number, folder: string): Promise<Command> {
     'listen_addresses=127.0.0.1',
     'unix_socket_directories=',
     'max_connections=200',
+    // After a checkpoint each page of an index goes to the log whole; under load there would be two a minute.
+    'checkpoint_timeout=15min',
+    'max_wal_size=2GB',
+    'shared_buffers=256MB',
     'timezone=UTC',
     'log_timezone=UTC',
   ];

@@ -6,7 +6,7 @@ import { type Histograms, hopsOf, total } from '../../bench/latency/hops.ts';
 import { openLoop } from '../../bench/latency/open-loop.ts';
 import { keepsBudget } from '../../bench/latency/report.ts';
 import { Latencies } from '../../bench/latency/summary.ts';
-import { readmeWith, storedReport } from '../../bench/table.ts';
+import { benchReadmeWith, readmeWith, storedBots, storedReport } from '../../bench/table.ts';
 
 /** The chain of a correlation as it should stand on the log. */
 function chainOf(correlationId: string): LoggedEvent[] {
@@ -94,6 +94,19 @@ describe('what the latency benchmark measures', () => {
   it('shows in the README the table of the result that was kept', () => {
     const readme = readFileSync(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8');
     expect(readmeWith(readme, storedReport())).toBe(readme);
+  });
+
+  it('shows the tables of the runs of bots that were kept, which reach their goals', () => {
+    const file = join(import.meta.dirname, '..', '..', 'bench', 'README.md');
+    const readme = readFileSync(file, 'utf8');
+    const [sdk, store] = storedBots();
+    expect(benchReadmeWith(readme, sdk, store)).toBe(readme);
+    for (const { ratio, goal, nowait } of sdk.figures) {
+      expect(ratio).toBeGreaterThanOrEqual(goal);
+      expect(nowait.p50).toBeLessThanOrEqual(0.05);
+    }
+    expect(store.plan.seconds).toBe(60);
+    expect(store.steady.rowsPerSecond).toBeGreaterThanOrEqual(10_000);
   });
 });
 
