@@ -5,9 +5,12 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChainProof } from '../../cli/demo/chain-proof.ts';
 import type { Deployment } from '../../connectors/chain/index.ts';
 import type { Report } from '../../cli/demo/report.ts';
+import type { KafkaClient } from '../../kafka/client.ts';
+import { platformaticClient } from '../../kafka/platformatic.ts';
 import { FORK_URL, startFork } from '../support/fork.ts';
 import { type LocalChain, startLocalChain } from '../support/local-chain.ts';
 import { LOCAL, venueOn } from '../support/venue-on.ts';
+import { LIFE, SystemClient } from './system-client.ts';
 import { type System, startSystem } from './system-fixture.ts';
 
 interface Line {
@@ -23,6 +26,7 @@ type Said = Report & { readonly chain: ChainProof };
 describe(`trading on a chain${FORK_URL === null ? '' : ', B-99 a fork of mainnet'}`, () => {
   let chain: LocalChain;
   let system: System;
+  let kafka: KafkaClient;
   let folder: string;
   let deployment: Deployment;
   beforeAll(async () => {
@@ -36,9 +40,13 @@ describe(`trading on a chain${FORK_URL === null ? '' : ', B-99 a fork of mainnet
       CHAIN_ID: '31337',
       SIGNER_PRIVATE_KEY: chain.key,
       USE_MAINNET_FORK: String(fork !== null),
+      RETRY_DELAYS_MS: '1000,2000,2000',
+      MAX_EXEC_ATTEMPTS: '30',
     };
     system = await startSystem('chain', { env });
-  });
+    const { brokers } = system.config.kafka;
+    kafka = platformaticClient({ brokers, clientId: 'chain' });
+  }, 120_000);
   afterAll(async () => {
     await system?.stop();
     await chain?.remove();
@@ -92,9 +100,40 @@ describe(`trading on a chain${FORK_URL === null ? '' : ', B-99 a fork of mainnet
     expect(after).toEqual({ mined: before.mined + 24, pending: before.mined + 24 });
   });
 
-  it('B-63 shows the key in no log', async () => {
-    const log = await system.log('orchestrator');
-    expect(log).toContain('orchestrator serves');
-    expect(log.toLowerCase()).not.toContain(chain.key.slice(2));
+  it('B-50 B-75 plans while the node is away, and swaps once it is back', async () => {
+    const client = new SystemClient(system, kafka);
+    await chain.stop();
+    const intentId = await client.submit();
+    const begun = await client.history(intentId, 5);
+    expect(begun.map(({ topic }) => topic)).toEqual(LIFE.slice(0, 5));
+    await chain.start();
+    const events = await client.history(intentId, LIFE.length);
+    expect(events.map(({ topic }) => topic)).toEqual(LIFE);
+    const { txHash } = events.at(-1)?.payload ?? {};
+    expect(await chain.rpc('eth_getTransactionReceipt', txHash)).toMatchObject({ status: '0x1' });
+  });
+
+  it('B-63 shows the key in no log, journal or record', async () => {
+    const client = new SystemClient(system, kafka);
+    const admin = kafka.admin();
+    const prefix = system.config.kafka.topicPrefix;
+    const topics = (await admin.listTopics()).filter((topic) => topic.startsWith(prefix));
+    await admin.close();
+    expect(topics).toContain(system.names.physical('orchestrator.workers.journal'));
+    const said = [Buffer.from(await system.log('orchestrator'))];
+    for (const topic of topics)
+      for (const { key, value } of await client.readTopic(topic))
+        said.push(
+          ...[key, value].filter((bytes) => bytes !== null).map((each) => Buffer.from(each)),
+        );
+    const all = Buffer.concat(said);
+    expect(all.includes('exec.completed')).toBe(true);
+    const secret = chain.key.slice(2);
+    for (const form of [secret, secret.toUpperCase(), Buffer.from(secret, 'hex'), base64(secret)])
+      expect(all.includes(form)).toBe(false);
   });
 });
+
+function base64(hexadecimal: string): string {
+  return Buffer.from(hexadecimal, 'hex').toString('base64').replaceAll('=', '');
+}
