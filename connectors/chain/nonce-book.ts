@@ -2,7 +2,7 @@
  * The places that this process gives out among an account's transactions, one after the other.
  *
  * Limits: it knows of no other process that signs for the account, and of nothing before its start but what the
- * node has: one orchestrator, or a nonce with each order.
+ * node has. Swaps bring a nonce of the account's actor; this is for what comes without one.
  */
 export class NonceBook {
   readonly #open = new Set<number>();
