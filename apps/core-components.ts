@@ -26,7 +26,7 @@ import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import { readModelProjector } from './read-model-projector.ts';
 import type { Services } from './service-connector.ts';
-import { loadAssets, loadDeployment, orchestratorOptions, plannerOptions } from './topologies.ts';
+import { loadAssets, loadContracts, orchestratorOptions, plannerOptions } from './topologies.ts';
 
 const NO_KEY: ConfigProblem = {
   variable: 'SIGNER_PRIVATE_KEY',
@@ -170,14 +170,14 @@ export class CoreComponents {
     if (this.#made.has('stateCoordinator')) await this.stateCoordinator.close();
   }
 
-  /** Throws: ConfigError (stop) without a key, DeploymentError (stop) for a chain that is not known. */
+  /** Throws: ConfigError (stop) without a key, ChainContractsError (stop) for a chain that is not known. */
   #venueOnChain(): VenueAdapter {
     const { chain } = this.#config;
     const { rpcUrl, chainId, signerKey, recipient, confirmations } = chain;
     if (signerKey === null || rpcUrl === null) throw new ConfigError([NO_KEY]);
     return new UniswapVenue({
       assets: this.#assets,
-      deployment: loadDeployment(chain),
+      contracts: loadContracts(chain),
       rpcUrl,
       chainId,
       privateKey: signerKey.reveal(),

@@ -1,5 +1,5 @@
 import { readFileSync } from 'node:fs';
-import { type Deployment, deploymentOf } from '../connectors/chain/index.ts';
+import { type ChainContracts, contractsOf } from '../connectors/chain/index.ts';
 import type { Topology } from '../engine/topology.ts';
 import {
   type Assets,
@@ -32,12 +32,12 @@ export function plannerOptions(
   return { options: { assets, maxSnapshotAgeMs: poolSnapshotMaxAgeMs, engine }, warning };
 }
 
-/** The contracts of the chain that swaps go to. Throws: DeploymentError (stop). */
-export function loadDeployment({
+/** The contracts of the chain that swaps go to. Throws: ChainContractsError (stop). */
+export function loadContracts({
   chainId,
   mainnetFork,
-}: Pick<Config['chain'], 'chainId' | 'mainnetFork'>): Deployment {
-  return deploymentOf(mainnetFork ? MAINNET : chainId, JSON.parse(readFileSync(CHAINS, 'utf8')));
+}: Pick<Config['chain'], 'chainId' | 'mainnetFork'>): ChainContracts {
+  return contractsOf(mainnetFork ? MAINNET : chainId, JSON.parse(readFileSync(CHAINS, 'utf8')));
 }
 
 export function orchestratorOptions(config: Config): OrchestratorOptions {

@@ -2,7 +2,7 @@ import { existsSync, readFileSync, rmSync } from 'node:fs';
 import { mkdir } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
-import type { Deployment } from '../../connectors/chain/index.ts';
+import type { ChainContracts } from '../../connectors/chain/index.ts';
 import { answers, PartError, type Command, type Part } from './part.ts';
 
 /** The chain id that a local chain has unless it is told another. */
@@ -26,7 +26,7 @@ export interface AnvilOptions {
 
 export interface Fork {
   readonly url: string;
-  readonly contracts: Deployment;
+  readonly contracts: ChainContracts;
 }
 
 /**

@@ -17,7 +17,7 @@ import {
 } from 'viem';
 import { privateKeyToAddress } from 'viem/accounts';
 import { ROUTER_ABI, TOKEN_ABI } from '../../connectors/chain/abi.ts';
-import type { Deployment } from '../../connectors/chain/index.ts';
+import type { ChainContracts } from '../../connectors/chain/index.ts';
 import { sqrtRatioAtTick } from '../../processors/trading/index.ts';
 import tokens from '../../connectors/chain/contracts/local-tokens.json' with { type: 'json' };
 
@@ -107,7 +107,7 @@ export async function deployLocalChain(options: {
 export async function prepareFork(options: {
   readonly url: string;
   readonly trader: string;
-  readonly contracts: Deployment;
+  readonly contracts: ChainContracts;
 }): Promise<void> {
   const { url, contracts } = options;
   const { router, tokens, wrapped } = contracts;

@@ -88,8 +88,8 @@ async function chainOf(
   actual['CHAIN_ID'] = String(LOCAL_CHAIN_ID);
   actual['ETH_RPC_URL'] = url;
   if (forkUrl !== null) actual['USE_MAINNET_FORK'] = 'true';
-  const { loadDeployment } = await import('../../apps/topologies.ts');
-  const contracts = loadDeployment({ chainId: LOCAL_CHAIN_ID, mainnetFork: true });
+  const { loadContracts } = await import('../../apps/topologies.ts');
+  const contracts = loadContracts({ chainId: LOCAL_CHAIN_ID, mainnetFork: true });
   const fork = forkUrl === null ? null : { url: forkUrl, contracts };
   if (wanted.signerKey === null) actual['SIGNER_PRIVATE_KEY'] = key;
   return { url, port, given: rpcUrl !== null, fork, trader: addressOfKey(key) };

@@ -16,7 +16,7 @@ import {
 import type { PoolSnapshotPayload } from '../../avro/index.ts';
 import type { Assets, Pool } from '../../processors/trading/index.ts';
 import { FACTORY_ABI, POOL_ABI, QUOTER_ABI, TOKEN_ABI } from './abi.ts';
-import type { Deployment } from './deployment.ts';
+import type { ChainContracts } from './chain-contracts.ts';
 import { refusedCall } from './refusals.ts';
 import { type ChainRpc, RpcRefusal } from './rpc.ts';
 import { type Fees, VenueError } from './venue.ts';
@@ -24,7 +24,7 @@ import { type Fees, VenueError } from './venue.ts';
 export interface ChainReaderOptions {
   readonly rpc: ChainRpc;
   readonly assets: Assets;
-  readonly deployment: Deployment;
+  readonly contracts: ChainContracts;
   readonly chainId: number;
 }
 
@@ -81,7 +81,7 @@ export class ChainReader {
     signal?: AbortSignal,
   ): Promise<bigint> {
     const [amountOut] = await this.#call(
-      this.#options.deployment.quoter,
+      this.#options.contracts.quoter,
       {
         abi: QUOTER_ABI,
         functionName: 'quoteExactInputSingle',
@@ -101,7 +101,7 @@ export class ChainReader {
   }
 
   allowance(token: Address, owner: Address, signal?: AbortSignal): Promise<bigint> {
-    const args = [owner, this.#options.deployment.router] as const;
+    const args = [owner, this.#options.contracts.router] as const;
     return this.#call(token, { abi: TOKEN_ABI, functionName: 'allowance', args }, { signal });
   }
 
@@ -159,11 +159,11 @@ export class ChainReader {
   }
 
   async #placeOf(pool: Pool): Promise<PoolPlace> {
-    const { deployment } = this.#options;
+    const { contracts } = this.#options;
     const [base, quote] = [this.#token(pool.base), this.#token(pool.quote)];
     const args = [base, quote, pool.fee] as const;
     const address = await this.#call(
-      deployment.factory,
+      contracts.factory,
       { abi: FACTORY_ABI, functionName: 'getPool', args },
       {},
     );
@@ -185,7 +185,7 @@ export class ChainReader {
   }
 
   #token(symbol: string): Address {
-    const token = this.#options.deployment.tokens.get(symbol);
+    const token = this.#options.contracts.tokens.get(symbol);
     if (token !== undefined) return token;
     const message = `${symbol} has no address on chain ${this.#options.chainId}; add it to config/chains.json`;
     throw new VenueError('WRONG_CHAIN', message);

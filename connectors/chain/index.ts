@@ -1,7 +1,7 @@
 export { createMockVenue } from './mock-venue.ts';
 export type { FailingMethod, InjectedFailure, MockVenue, MockVenueOptions } from './mock-venue.ts';
-export { deploymentOf, DeploymentError } from './deployment.ts';
-export type { Deployment } from './deployment.ts';
+export { contractsOf, ChainContractsError } from './chain-contracts.ts';
+export type { ChainContracts } from './chain-contracts.ts';
 export { receiptOf } from './receipt-watch.ts';
 export type { MinedReceipt } from './receipt-watch.ts';
 export { ChainRpc } from './rpc.ts';

@@ -11,7 +11,7 @@ import {
 } from '../../processors/trading/index.ts';
 import { POOL_ABI, ROUTER_ABI, TOKEN_ABI } from './abi.ts';
 import { ChainReader } from './chain-reader.ts';
-import type { Deployment } from './deployment.ts';
+import type { ChainContracts } from './chain-contracts.ts';
 import { NonceBook } from './nonce-book.ts';
 import { type MinedReceipt, watchReceipt } from './receipt-watch.ts';
 import { refusedCall, remedyOf } from './refusals.ts';
@@ -34,7 +34,7 @@ import {
 
 export interface UniswapVenueOptions {
   readonly assets: Assets;
-  readonly deployment: Deployment;
+  readonly contracts: ChainContracts;
   readonly rpcUrl: string;
   readonly chainId: number;
   /** Of the account that swaps. It is in nothing that this venue says, throws or returns. */
@@ -79,11 +79,11 @@ export class UniswapVenue implements VenueAdapter {
   #rightChain: Promise<void> | null = null;
 
   constructor(options: UniswapVenueOptions) {
-    const { rpcUrl, chainId, privateKey, recipient, rpcTimeoutMs, assets, deployment } = options;
+    const { rpcUrl, chainId, privateKey, recipient, rpcTimeoutMs, assets, contracts } = options;
     this.#options = options;
     this.#account = privateKeyToAccount(privateKey as Hex);
     this.#rpc = new ChainRpc(rpcUrl, rpcTimeoutMs);
-    this.#reader = new ChainReader({ rpc: this.#rpc, assets, deployment, chainId });
+    this.#reader = new ChainReader({ rpc: this.#rpc, assets, contracts, chainId });
     this.#submission = new Submission(this.#rpc, () => this.#nowMs());
     this.chain = `eip155-${chainId}`;
     this.account = `${chainId}:${this.#account.address}`;
@@ -122,7 +122,7 @@ export class UniswapVenue implements VenueAdapter {
       functionName: 'exactInputSingle',
       args: [params],
     });
-    const call = { to: this.#options.deployment.router, data };
+    const call = { to: this.#options.contracts.router, data };
     const what = `the swap of ${order.amountIn} ${order.base} for at least ${order.minOut} ${order.quote}`;
     return this.#build(call, order, { what, asset: order.base, amount: amountIn }, signal);
   }
@@ -131,7 +131,7 @@ export class UniswapVenue implements VenueAdapter {
     await this.#checkChain(signal);
     const { asset, amount } = preparation;
     const units = amount === 'unlimited' ? UNLIMITED : this.#units(asset, amount);
-    const args = [this.#options.deployment.router, units] as const;
+    const args = [this.#options.contracts.router, units] as const;
     const data = encodeFunctionData({ abi: TOKEN_ABI, functionName: 'approve', args });
     const call = { to: this.#token(asset), data };
     const what = `the approval of ${amount} ${asset}`;
@@ -141,7 +141,7 @@ export class UniswapVenue implements VenueAdapter {
   async buildWrap(preparation: Preparation, signal?: AbortSignal): Promise<BuiltTx> {
     await this.#checkChain(signal);
     const { asset, amount } = preparation;
-    const { wrapped } = this.#options.deployment;
+    const { wrapped } = this.#options.contracts;
     if (asset !== wrapped || amount === 'unlimited')
       throw new VenueError(
         'TX_REVERTED',
@@ -160,7 +160,7 @@ export class UniswapVenue implements VenueAdapter {
   async buildFill(terms: TxTerms, signal?: AbortSignal): Promise<BuiltTx> {
     await this.#checkChain(signal);
     const fees = terms.fees ?? (await this.#reader.fees(signal, FILL_FEES));
-    const nothing = { what: 'a transfer of nothing', asset: this.#options.deployment.wrapped };
+    const nothing = { what: 'a transfer of nothing', asset: this.#options.contracts.wrapped };
     const call = { to: this.address, data: '0x' } as const;
     return this.#build(call, { ...terms, fees }, { ...nothing, amount: 0n }, signal);
   }
@@ -314,7 +314,7 @@ export class UniswapVenue implements VenueAdapter {
 
   /** What a log says was paid out or wrapped; null when it says nothing of it. */
   #paidOut(address: Address, topics: readonly string[], data: Hex): string | null {
-    const { wrapped } = this.#options.deployment;
+    const { wrapped } = this.#options.contracts;
     const log = { topics: topics as [Hex, ...Hex[]], data, strict: true } as const;
     try {
       if (isAddressEqual(address, this.#token(wrapped))) {
@@ -350,7 +350,7 @@ export class UniswapVenue implements VenueAdapter {
   }
 
   #token(symbol: string): Address {
-    const token = this.#options.deployment.tokens.get(symbol);
+    const token = this.#options.contracts.tokens.get(symbol);
     if (token !== undefined) return token;
     const message = `${symbol} has no address on ${this.chain}; add it to config/chains.json`;
     throw new VenueError('TX_REVERTED', message);

@@ -12,7 +12,7 @@ describe(`on a fork of ${FORKED}`, () => {
   afterAll(() => chain?.remove());
 
   venueContract('uniswap', async () => ({
-    venue: venueOn(chain, { deployment: chain.contracts }),
+    venue: venueOn(chain, { contracts: chain.contracts }),
     order: { base: 'WETH', quote: 'USDC', amountIn: '0.5' },
     nowS: () => Math.floor(Date.now() / 1000),
   }));

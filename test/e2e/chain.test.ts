@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { ChainProof } from '../../cli/demo/chain-proof.ts';
-import type { Deployment } from '../../connectors/chain/index.ts';
+import type { ChainContracts } from '../../connectors/chain/index.ts';
 import type { Report } from '../../cli/demo/report.ts';
 import type { KafkaClient } from '../../kafka/client.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
@@ -28,12 +28,12 @@ describe(`trading on a chain${FORK_URL === null ? '' : ', B-99 a fork of mainnet
   let system: System;
   let kafka: KafkaClient;
   let folder: string;
-  let deployment: Deployment;
+  let contracts: ChainContracts;
   beforeAll(async () => {
     folder = await mkdtemp(join(tmpdir(), 'millrace-swaps-'));
     const fork = FORK_URL === null ? null : await startFork();
     chain = fork ?? (await startLocalChain());
-    deployment = fork?.contracts ?? LOCAL;
+    contracts = fork?.contracts ?? LOCAL;
     const env = {
       PLATFORM_MOCK_CHAIN: 'false',
       ETH_RPC_URL: chain.url,
@@ -74,7 +74,7 @@ describe(`trading on a chain${FORK_URL === null ? '' : ', B-99 a fork of mainnet
     { base: 'WETH', quote: 'USDC', amount_in: '0.5' },
     { base: 'USDC', quote: 'WETH', amount_in: '1000' },
   ])('B-63 B-64 B-97 an intent ends in a swap on the chain: $base for $quote', async (line) => {
-    const venue = venueOn(chain, { deployment });
+    const venue = venueOn(chain, { contracts });
     const balances = async (): Promise<readonly bigint[]> =>
       Promise.all([line.base, line.quote].map(async (each) => units(await venue.balance(each))));
     const [soldBefore = 0n, boughtBefore = 0n] = await balances();
@@ -92,11 +92,11 @@ describe(`trading on a chain${FORK_URL === null ? '' : ', B-99 a fork of mainnet
   it('B-50 B-63 many at once, each with a transaction of its own, on prices that move', async () => {
     const big = { base: 'WETH', quote: 'USDC', amount_in: '0.5', expect: { state: 'Completed' } };
     const back = { ...big, base: 'USDC', quote: 'WETH', amount_in: '1000' };
-    const before = await venueOn(chain, { deployment }).nonceState();
+    const before = await venueOn(chain, { contracts }).nonceState();
     const report = await demo(Array.from({ length: 24 }, (_, index) => (index % 2 ? back : big)));
     expect(report).toMatchObject({ mismatches: [], completed: 24 });
     expect(report.chain).toMatchObject({ mined: 24, missing: [] });
-    const after = await venueOn(chain, { deployment }).nonceState();
+    const after = await venueOn(chain, { contracts }).nonceState();
     expect(after).toEqual({ mined: before.mined + 24, pending: before.mined + 24 });
   });
 

@@ -1,6 +1,6 @@
 import { keccak256, stringToHex } from 'viem';
 import { LOCAL_CHAIN_ID } from '../../cli/stack/anvil.ts';
-import { type Deployment, deploymentOf } from '../../connectors/chain/index.ts';
+import { type ChainContracts, contractsOf } from '../../connectors/chain/index.ts';
 import chains from '../../config/chains.json' with { type: 'json' };
 import { type LocalChain, startLocalChain } from './local-chain.ts';
 
@@ -13,14 +13,14 @@ export const FORK_URL = process.env['FORK_RPC_URL']?.trim() || null;
 export const FORKED = FORK_URL === null ? 'a chain of this machine' : 'mainnet';
 
 export interface ForkedChain extends LocalChain {
-  readonly contracts: Deployment;
+  readonly contracts: ChainContracts;
 }
 
 /** A fork of FORK_RPC_URL, or of a chain that is started for it, with an account that has only just been funded. */
 export async function startFork(): Promise<ForkedChain> {
   const origin = FORK_URL === null ? await startLocalChain() : null;
   const url = FORK_URL ?? origin?.url ?? '';
-  const contracts = deploymentOf(FORK_URL === null ? LOCAL_CHAIN_ID : MAINNET, chains);
+  const contracts = contractsOf(FORK_URL === null ? LOCAL_CHAIN_ID : MAINNET, chains);
   const key = keccak256(stringToHex('trader on a fork'));
   const chain = await startLocalChain({ fork: { url, contracts }, key });
   const remove = async (): Promise<void> => {

@@ -3,7 +3,7 @@ import { type Address, createPublicClient, http } from 'viem';
 import { expect, it } from 'vitest';
 import type { PoolSnapshotPayload } from '../../avro/index.ts';
 import { QUOTER_ABI } from '../../connectors/chain/abi.ts';
-import type { Deployment, UniswapVenue } from '../../connectors/chain/index.ts';
+import type { ChainContracts, UniswapVenue } from '../../connectors/chain/index.ts';
 import {
   fromUnits,
   quoteExactInput,
@@ -17,7 +17,7 @@ const SIDES = ['WETH', 'USDC'] as const;
 
 interface Given {
   readonly chain: { readonly url: string; readonly key: string };
-  readonly contracts: Deployment;
+  readonly contracts: ChainContracts;
   /** The most that is sold at once. Units: decimal text. */
   readonly largest: Readonly<Record<(typeof SIDES)[number], string>>;
 }
@@ -26,7 +26,7 @@ interface Given {
 export function quotesAgree(given: () => Given): void {
   it('B-50 B-51 a quote from a snapshot is the quoter’s to the wei, or none beyond the tick range', async () => {
     const { chain, contracts, largest } = given();
-    const venue = venueOn(chain, { deployment: contracts });
+    const venue = venueOn(chain, { contracts });
     const client = createPublicClient({ transport: http(chain.url) });
     const counts = { inRange: 0, beyond: 0 };
     const most = (base: (typeof SIDES)[number]): bigint =>

@@ -1,5 +1,5 @@
 import {
-  deploymentOf,
+  contractsOf,
   UniswapVenue,
   type UniswapVenueOptions,
 } from '../../connectors/chain/index.ts';
@@ -11,7 +11,7 @@ import { LOCAL_CHAIN_ID } from '../../cli/stack/anvil.ts';
 export const ASSETS = parseAssets(assets);
 
 /** Where the contracts of a chain of this machine stand. */
-export const LOCAL = deploymentOf(LOCAL_CHAIN_ID, chains);
+export const LOCAL = contractsOf(LOCAL_CHAIN_ID, chains);
 
 /** The venue of a local chain, for the account with this key. */
 export function venueOn(
@@ -20,7 +20,7 @@ export function venueOn(
 ): UniswapVenue {
   return new UniswapVenue({
     assets: ASSETS,
-    deployment: LOCAL,
+    contracts: LOCAL,
     rpcUrl: chain.url,
     chainId: LOCAL_CHAIN_ID,
     privateKey: chain.key,

@@ -1,7 +1,7 @@
 import { type Address, getAddress, isAddress } from 'viem';
 
 /** Where the contracts that swaps need stand on one chain. */
-export interface Deployment {
+export interface ChainContracts {
   readonly factory: Address;
   readonly router: Address;
   readonly quoter: Address;
@@ -11,8 +11,8 @@ export interface Deployment {
   readonly tokens: ReadonlyMap<string, Address>;
 }
 
-export class DeploymentError extends Error {
-  override readonly name = 'DeploymentError';
+export class ChainContractsError extends Error {
+  override readonly name = 'ChainContractsError';
   readonly code = 'CHAIN_UNKNOWN';
   readonly reaction = 'stop';
 }
@@ -22,14 +22,14 @@ type Fields = Readonly<Record<string, unknown>>;
 /**
  * The contracts of a chain, from config/chains.json.
  *
- * Throws: DeploymentError (stop) when the chain is not listed or an address is none.
+ * Throws: ChainContractsError (stop) when the chain is not listed or an address is none.
  */
-export function deploymentOf(chainId: number, chains: unknown): Deployment {
+export function contractsOf(chainId: number, chains: unknown): ChainContracts {
   const known = objectOf(chains, 'the file');
   const chain = known[String(chainId)];
   if (chain === undefined) {
     const listed = Object.keys(known).join(', ');
-    throw new DeploymentError(
+    throw new ChainContractsError(
       `config/chains.json has no chain ${chainId}, only ${listed}. Add the addresses of its contracts, or set CHAIN_ID to one of these.`,
     );
   }
@@ -38,15 +38,15 @@ export function deploymentOf(chainId: number, chains: unknown): Deployment {
   const bySymbol = Object.entries(objectOf(tokens, `${where}, tokens`)).map(
     ([symbol, address]) => [symbol, addressOf(address, `${where}, token ${symbol}`)] as const,
   );
-  const deployment: Deployment = {
+  const contracts: ChainContracts = {
     factory: addressOf(factory, `${where}, factory`),
     router: addressOf(router, `${where}, router`),
     quoter: addressOf(quoter, `${where}, quoter`),
     wrapped: String(wrapped),
     tokens: new Map(bySymbol),
   };
-  if (deployment.tokens.has(deployment.wrapped)) return deployment;
-  throw invalid(`${where}, wrapped is ${deployment.wrapped}; name one of its tokens`);
+  if (contracts.tokens.has(contracts.wrapped)) return contracts;
+  throw invalid(`${where}, wrapped is ${contracts.wrapped}; name one of its tokens`);
 }
 
 function addressOf(value: unknown, where: string): Address {
@@ -59,6 +59,6 @@ function objectOf(value: unknown, where: string): Fields {
   throw invalid(`${where} is no object; see the others for the shape`);
 }
 
-function invalid(problem: string): DeploymentError {
-  return new DeploymentError(`config/chains.json: ${problem}.`);
+function invalid(problem: string): ChainContractsError {
+  return new ChainContractsError(`config/chains.json: ${problem}.`);
 }

@@ -1,11 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { LOCAL_CONTRACTS } from '../../cli/stack/local-chain.ts';
-import { deploymentOf } from '../../connectors/chain/index.ts';
+import { contractsOf } from '../../connectors/chain/index.ts';
 import chains from '../../config/chains.json' with { type: 'json' };
 
 describe('config/chains.json', () => {
   it('B-64 has the contracts of a local chain where its set-up puts them', () => {
-    const { factory, router, quoter, tokens } = deploymentOf(31_337, chains);
+    const { factory, router, quoter, tokens } = contractsOf(31_337, chains);
     const { usdc, weth, positions, ...same } = LOCAL_CONTRACTS;
     expect(positions).toMatch(/^0x/);
     expect({ factory, router, quoter }).toEqual(same);
@@ -14,7 +14,7 @@ describe('config/chains.json', () => {
 
   it('B-64 has every address of every chain in its checked form', () => {
     for (const chainId of Object.keys(chains)) {
-      const { tokens, wrapped } = deploymentOf(Number(chainId), chains);
+      const { tokens, wrapped } = contractsOf(Number(chainId), chains);
       expect(tokens.get(wrapped)).toBeDefined();
     }
   });
@@ -27,6 +27,6 @@ describe('config/chains.json', () => {
     [{ 5: { tokens: {} } }, 'factory is undefined'],
     [{ 5: { ...chains[1], wrapped: 'ETH' } }, 'wrapped is ETH'],
   ])('B-64 says what is wrong with %j', (file, words) => {
-    expect(() => deploymentOf(5, file)).toThrow(words);
+    expect(() => contractsOf(5, file)).toThrow(words);
   });
 });
