@@ -48,6 +48,23 @@ describe('the repository', () => {
     expect(files.filter((file) => file.endsWith('.npmrc'))).toEqual([]);
   });
 
+  it('locks what is optional for other platforms too: npm ci refuses a lock without it', () => {
+    const { packages } = JSON.parse(text('package-lock.json')) as {
+      readonly packages: Readonly<
+        Record<string, { readonly optionalDependencies?: Readonly<Record<string, string>> }>
+      >;
+    };
+    const locked = new Set(Object.keys(packages));
+    const isLocked = (from: string, name: string): boolean => {
+      const nested = from === '' ? '' : `${from}/`;
+      return locked.has(`${nested}node_modules/${name}`) || locked.has(`node_modules/${name}`);
+    };
+    const missing = Object.entries(packages).flatMap(([from, { optionalDependencies = {} }]) =>
+      Object.keys(optionalDependencies).filter((name) => !isLocked(from, name)),
+    );
+    expect(missing).toEqual([]);
+  });
+
   it('pins every dependency', () => {
     const versions = Object.values({ ...manifest.dependencies, ...manifest.devDependencies });
     for (const version of versions) expect(version).toMatch(/^\d+\.\d+\.\d+(-[\w.]+)?$/);
