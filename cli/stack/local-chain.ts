@@ -42,6 +42,8 @@ const TRADER_ETHER = parseEther('10000');
 const FORK_WETH = parseEther('40');
 const FORK_ETHER = parseEther('1000');
 const FOREVER = 2n ** 256n - 1n;
+/** Not estimated: a pool takes more when the block comes in a later second than the estimate. */
+const STEP_GAS = 10_000_000n;
 
 const POSITIONS_ABI = parseAbi([
   'function createAndInitializePoolIfNecessary(address token0, address token1, uint24 fee, uint160 sqrtPriceX96) payable returns (address pool)',
@@ -255,7 +257,7 @@ function connect(url: string) {
 }
 
 async function send(chain: ReturnType<typeof connect>, from: Address, step: Step): Promise<void> {
-  const hash = await chain.sendUnsignedTransaction({ from, ...step });
+  const hash = await chain.sendUnsignedTransaction({ from, gas: STEP_GAS, ...step });
   const receipt = await chain.waitForTransactionReceipt({ hash });
   if (receipt.status === 'success') return;
   throw new Error(
