@@ -42,20 +42,36 @@ export function swapPerformers(venues: ReadonlyMap<string, VenueAdapter>): SwapP
     },
     'swap.build': async (args, signal) => {
       const step = args as SwapBuildArgs;
-      const { base, quote, amountIn, minOut, deadlineS, nonce } = step;
+      const { base, quote, amountIn, minOut, deadlineS, nonce, fees } = step;
       const venue = venueOf(venues, step.venue);
       const { recipient } = venue;
       const reference = `${step.planId}/step-${step.stepIndex}/attempt-${step.attempt}`;
       const swap = { base, quote, amountIn, minOut, recipient, reference, deadlineS };
-      return venue.buildSwapTx(nonce === undefined ? swap : { ...swap, nonce }, signal);
+      const place = nonce === undefined ? {} : { nonce };
+      const offer = fees === undefined ? {} : { fees };
+      return venue.buildSwapTx({ ...swap, ...place, ...offer }, signal);
     },
     'swap.submit': async (args, signal) => {
       const { venue, tx } = args as SwapSubmitArgs;
       return venueOf(venues, venue).submitTx(tx, signal);
     },
     'swap.wait': async (args, signal) => {
-      const { venue, tx, timeoutS } = args as SwapWaitArgs;
-      return venueOf(venues, venue).waitReceipt(tx.txHash, timeoutS, { tx, signal });
+      const { venue: name, tx, earlier = [], timeoutS } = args as SwapWaitArgs;
+      const venue = venueOf(venues, name);
+      const others = new AbortController();
+      const both = AbortSignal.any([signal, others.signal]);
+      const waits = [tx, ...earlier].map((each) =>
+        venue.waitReceipt(each.txHash, timeoutS, { tx: each, signal: both }),
+      );
+      try {
+        return await Promise.any(waits);
+      } catch (error) {
+        // What became of the last one says it for all: the others had its place.
+        throw error instanceof AggregateError ? error.errors[0] : error;
+      } finally {
+        others.abort();
+        await Promise.allSettled(waits);
+      }
     },
   };
 }

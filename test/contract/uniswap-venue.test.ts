@@ -17,7 +17,12 @@ import {
 } from '../../cli/stack/local-chain.ts';
 import { ROUTER_ABI } from '../../connectors/chain/abi.ts';
 import { freePort } from '../../cli/stack/ports.ts';
-import type { BuiltTx, SwapOrder, VenueAdapter } from '../../connectors/chain/index.ts';
+import {
+  type BuiltTx,
+  type SwapOrder,
+  swapPerformers,
+  type VenueAdapter,
+} from '../../connectors/chain/index.ts';
 import { eventually } from '../support/eventually.ts';
 import { type LocalChain, startLocalChain } from '../support/local-chain.ts';
 import { type RpcProxy, startRpcProxy, type Treatment } from '../support/rpc-proxy.ts';
@@ -227,6 +232,23 @@ describe('on a chain of this machine', () => {
       const expected = { code: 'TX_DROPPED', kind: 'final' };
       await expect(wait(first)).rejects.toMatchObject(expected);
       await expect(venue.submitTx(first)).rejects.toMatchObject({ code: 'NONCE_TOO_LOW' });
+    });
+
+    it('B-57 B-63 the receipt of whichever is mined, of all that were to take one place', async () => {
+      await stopMining();
+      const { pending: nonce } = await venue.nonceState();
+      const first = await venue.buildSwapTx(order({ nonce }));
+      const fees = {
+        maxFeePerGas: String(BigInt(first.fees?.maxFeePerGas ?? 0) * 2n),
+        maxPriorityFeePerGas: String(BigInt(first.fees?.maxPriorityFeePerGas ?? 0) * 2n),
+      };
+      const more = await venue.buildSwapTx(order({ nonce, fees }));
+      await venue.submitTx(first);
+      const { 'swap.wait': wait } = swapPerformers(new Map([[venue.venue, venue]]));
+      const args = { venue: venue.venue, tx: more, earlier: [first], timeoutS: 30 };
+      const receipt = wait(args, new AbortController().signal);
+      await mine();
+      expect(await receipt).toMatchObject({ status: 1, txHash: first.txHash });
     });
 
     it('B-60 B-63 a swap that gives too little by the time it is mined', async () => {

@@ -6,6 +6,7 @@ import type {
   AccountFillArgs,
   SwapBuildArgs,
   SwapSubmitArgs,
+  SwapWaitArgs,
 } from '../../processors/trading/index.ts';
 import { TopologyDriver } from '../../testing/topology-driver.ts';
 import { orchestratorTopology } from '../../topologies/orchestrator.ts';
@@ -241,5 +242,75 @@ describe('the account of a venue', () => {
     expect([...chain.known.keys()]).toEqual([5, 6, 7]);
     for (const id of ['a', 'b', 'c']) expect(execOf(id).at(-1)?.event_type).toBe('exec.completed');
     expect(driver.replayed().dump()).toBe(driver.state.dump());
+  });
+
+  describe('a transaction that nobody mines', () => {
+    const FEES = { maxFeePerGas: '1000', maxPriorityFeePerGas: '10' };
+    const settle = (name: string, value: unknown): void => {
+      const [effect] = open(name);
+      if (effect === undefined) throw new Error(`no ${name} is open`);
+      driver.settle(effect, { ok: true, id: effect.request.id, name, value });
+    };
+    const tx = (txHash: string, fees = FEES) => ({ txHash, raw: txHash, nonce: FIRST, fees });
+    const submittedOf = () =>
+      driver
+        .on('exec')
+        .map(({ value }) => (value as EventRecord).payload as Record<string, unknown>)
+        .filter((payload) => 'replaces' in payload)
+        .map(({ txHash, replaces }) => [txHash, replaces]);
+    const waiting = () => open('swap.wait')[0]?.request.args as SwapWaitArgs;
+
+    beforeEach(() => {
+      plan('a');
+      perform('account.read');
+      settle('swap.build', tx('0x1'));
+      settle('swap.submit', '0x1');
+    });
+
+    it('B-57 B-59 is replaced at its own place by one that offers more; the one that was mined is named', () => {
+      expect(waiting()).toMatchObject({ tx: { txHash: '0x1' }, timeoutS: 30 });
+      fail(open('swap.wait')[0], 'TX_TIMEOUT');
+      const offer = { maxFeePerGas: '1251', maxPriorityFeePerGas: '13' };
+      expect(open('swap.build')[0]?.request.args).toMatchObject({ nonce: FIRST, fees: offer });
+      settle('swap.build', tx('0x2', offer));
+      settle('swap.submit', '0x2');
+      expect(submittedOf()).toEqual([
+        ['0x1', null],
+        ['0x2', '0x1'],
+      ]);
+      expect(waiting().earlier).toEqual([tx('0x1')]);
+      settle('swap.wait', { status: 1, txHash: '0x1', amountOut: '3' });
+      const [filled] = driver.on('exec').slice(-2);
+      expect((filled?.value as EventRecord).payload).toMatchObject({ txHash: '0x1' });
+      expect(execOf('a').map(({ sequence }) => sequence)).toEqual([5, 6, 7, 8, 9]);
+    });
+
+    it('B-57 is replaced three times at most, in 120 s, and then given up', () => {
+      const waits: number[] = [];
+      for (let bump = 1; bump <= 3; bump++) {
+        waits.push(waiting().timeoutS);
+        fail(open('swap.wait')[0], 'TX_TIMEOUT');
+        settle('swap.build', tx(`0x${bump + 1}`));
+        settle('swap.submit', `0x${bump + 1}`);
+      }
+      waits.push(waiting().timeoutS);
+      fail(open('swap.wait')[0], 'TX_TIMEOUT');
+      expect(waits.reduce((sum, each) => sum + each)).toBe(120);
+      expect(execOf('a').at(-1)?.event_type).toBe('exec.failed');
+    });
+
+    it.each(['swap.build', 'swap.submit'])(
+      'B-57 is waited for again, and not replaced any more, when %s of the other fails',
+      (name) => {
+        fail(open('swap.wait')[0], 'TX_TIMEOUT');
+        if (name === 'swap.submit') settle('swap.build', tx('0x2'));
+        fail(open(name)[0], 'NONCE_TOO_LOW');
+        expect(waiting()).toMatchObject({ tx: { txHash: '0x1' }, timeoutS: 120 });
+        expect(waiting().earlier).toBeUndefined();
+        settle('swap.wait', { status: 1, txHash: '0x1', amountOut: '3' });
+        expect(submittedOf()).toEqual([['0x1', null]]);
+        expect(execOf('a').at(-1)?.event_type).toBe('exec.completed');
+      },
+    );
   });
 });

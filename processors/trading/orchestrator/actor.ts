@@ -21,6 +21,7 @@ import {
 import type { Micros } from '../../../engine/event.ts';
 import {
   atStep,
+  canBump,
   type Fill,
   type Ledger,
   nextEffects,
@@ -33,7 +34,7 @@ import type { BuiltTx, TxReceipt } from './swap-effects.ts';
 
 /*
  * Invariants kept here:
- * - a step has one signed transaction, and retries submit its very bytes: a second swap is impossible, even
+ * - all transactions of a step have one nonce, and retries submit the very bytes: a second swap is impossible, even
  *   if a failed submission did reach the chain after all (X-16, B-61);
  * - exec.step_submitted is journaled before its receipt is waited for (B-57);
  * - a ledger ends once: with exec.completed or with exec.failed (B-75).
@@ -95,15 +96,17 @@ export function orchestratorActor(options: OrchestratorOptions): Actor<State> {
     effects: {
       'swap.build': (ledger, result, { time }) => {
         if (!isAwaited(ledger, result)) return {};
-        if (!result.ok) return retry(ledger, result, time);
+        if (!result.ok) return unbumped(ledger) ?? retry(ledger, result, time);
         return proceed({ ...ledger, tx: result.value as BuiltTx, phase: 'submitting' });
       },
       'swap.submit': (ledger, result, { time }) => {
         if (!isAwaited(ledger, result)) return {};
-        return result.ok ? submitted(ledger) : retry(ledger, result, time);
+        if (result.ok) return submitted(ledger);
+        return unbumped(ledger) ?? retry(ledger, result, time);
       },
       'swap.wait': (ledger, result, { time }) => {
         if (!isAwaited(ledger, result)) return {};
+        if (!result.ok && result.code === 'TX_TIMEOUT' && canBump(ledger)) return bumped(ledger);
         if (!result.ok) return retry(ledger, result, time);
         return settled(ledger, result.value as TxReceipt, accounts);
       },
@@ -170,14 +173,34 @@ function submitted(ledger: Ledger): Decision<State> {
     stepIndex,
     txHash,
     attempt,
-    replaces: null,
+    replaces: ledger.earlier.at(-1)?.txHash ?? null,
   };
   const waiting = proceed({ ...ledger, phase: 'waiting', wait: 1 });
   return { ...waiting, emit: [event('exec.step_submitted', payload)] };
 }
 
+/** Nobody has mined it for a while: another of the same place, which offers more, is to take its turn. */
+function bumped(ledger: Ledger): Decision<State> {
+  const { tx, earlier } = ledger;
+  if (tx === null) return {};
+  return proceed({ ...ledger, earlier: [...earlier, tx], tx: null, phase: 'building', wait: 0 });
+}
+
+/** What was to replace a transaction came to nothing: the one before is waited for again. null: it was the first. */
+function unbumped(ledger: Ledger): Decision<State> | null {
+  const tx = ledger.earlier.at(-1);
+  if (tx === undefined) return null;
+  return proceed({
+    ...ledger,
+    tx: { ...tx, fees: undefined },
+    earlier: ledger.earlier.slice(0, -1),
+    phase: 'waiting',
+    wait: 1,
+  });
+}
+
 function settled(ledger: Ledger, receipt: TxReceipt, accounts: VenueAccounts): Decision<State> {
-  const txHash = txHashOf(ledger);
+  const { txHash } = receipt;
   if (receipt.status === 0)
     return failed(ledger, 'TX_REVERTED', `Transaction ${txHash} was reverted by the chain.`);
   const { planId, intentId, stepIndex, steps } = ledger;

@@ -1,7 +1,7 @@
 import type { PlanCreatedPayload, PlanStep } from '../../../avro/index.ts';
 import type { EffectRequest } from '../../../engine/actor.ts';
 import type { Micros } from '../../../engine/event.ts';
-import type { BuiltTx, SwapBuildArgs, SwapSubmitArgs, SwapWaitArgs } from './swap-effects.ts';
+import type { BuiltTx, Fees, SwapBuildArgs, SwapSubmitArgs, SwapWaitArgs } from './swap-effects.ts';
 
 export interface Fill {
   readonly amountOut: string;
@@ -24,13 +24,21 @@ export interface Ledger {
   /** Whose transaction this step's is, and its place there; null: the venue has no such thing. */
   readonly account: string | null;
   readonly nonce: number | null;
-  /** Once signed, the only transaction this step will ever have. */
+  /** Signed last. Others that this step may have had stand at the same nonce, and the chain takes one. */
   readonly tx: BuiltTx | null;
+  /** Those handed in before it, which it was to replace. */
+  readonly earlier: readonly BuiltTx[];
   readonly filled: readonly Fill[];
 }
 
 /** From the submission; never shorter than the swap's own deadline, which is as long after the plan. */
 export const RECEIPT_TIMEOUT_S = 120;
+/** How long a transaction waits before one that offers more takes its place, */
+export const BUMP_AFTER_S = 30;
+/** how often, */
+export const MOST_BUMPS = 3;
+/** and how much more, in per cent: nodes want a tenth at least. */
+const BUMPED_PERCENT = 125n;
 const SWAP_DEADLINE_S = 120;
 
 /** Venue → `chainId:address` of the account that swaps there; a venue without one has no nonces. */
@@ -51,15 +59,17 @@ export function atStep(
   stepIndex: number,
   steps: readonly PlanStep[],
   accounts: VenueAccounts,
-): Pick<Ledger, 'stepIndex' | 'attempt' | 'wait' | 'phase' | 'tx' | 'account' | 'nonce'> {
+): Omit<Ledger, 'planId' | 'intentId' | 'steps' | 'deadlineS' | 'filled'> {
   const account = accounts[steps[stepIndex]?.venue ?? ''] ?? null;
   const phase = account === null ? 'building' : 'reserving';
-  return { stepIndex, attempt: 1, wait: 0, phase, tx: null, account, nonce: null };
+  return { stepIndex, attempt: 1, wait: 0, phase, tx: null, earlier: [], account, nonce: null };
 }
 
 /** The id of the effect that a ledger waits for; a result of any other is late and means nothing. */
-export function openEffectId({ stepIndex, attempt, wait, phase }: Ledger): string | null {
-  const prefix = `step-${stepIndex}/attempt-${attempt}`;
+export function openEffectId(ledger: Ledger): string | null {
+  const { stepIndex, attempt, wait, phase, earlier } = ledger;
+  const bump = earlier.length === 0 ? '' : `/bump-${earlier.length}`;
+  const prefix = `step-${stepIndex}/attempt-${attempt}${bump}`;
   switch (phase) {
     case 'building':
       return `${prefix}/build`;
@@ -84,13 +94,40 @@ export function nextEffects(ledger: Ledger, notBefore?: Micros): readonly Effect
   if (phase === 'building' || tx === null) {
     const swap = { venue, base, quote, amountIn, minOut, deadlineS };
     const place = nonce === null ? {} : { nonce };
-    const args: SwapBuildArgs = { planId, stepIndex, attempt, ...swap, ...place };
+    const fees = bumpedFees(ledger);
+    const offer = fees === null ? {} : { fees };
+    const args: SwapBuildArgs = { planId, stepIndex, attempt, ...swap, ...place, ...offer };
     return [{ id, name: 'swap.build', args, ...when }];
   }
   if (phase === 'submitting')
     return [{ id, name: 'swap.submit', args: { venue, tx } satisfies SwapSubmitArgs, ...when }];
-  const args: SwapWaitArgs = { venue, tx, timeoutS: RECEIPT_TIMEOUT_S };
+  const { earlier } = ledger;
+  const timeoutS = waitS(ledger);
+  const args: SwapWaitArgs = { venue, tx, timeoutS, ...(earlier.length > 0 && { earlier }) };
   return [{ id, name: 'swap.wait', args, ...when }];
+}
+
+/** Whether another transaction may take the place of the one that waits. */
+export function canBump({ tx, nonce, earlier }: Ledger): boolean {
+  return nonce !== null && tx?.fees !== undefined && earlier.length < MOST_BUMPS;
+}
+
+/** All waits of a step together take RECEIPT_TIMEOUT_S. */
+function waitS(ledger: Ledger): number {
+  if (canBump(ledger)) return BUMP_AFTER_S;
+  return RECEIPT_TIMEOUT_S - ledger.earlier.length * BUMP_AFTER_S;
+}
+
+/** What a transaction has to offer that takes the place of the last one; null: there is none, or it names no fees. */
+function bumpedFees({ earlier }: Ledger): Fees | null {
+  const fees = earlier.at(-1)?.fees;
+  if (fees === undefined) return null;
+  const more = (fee: string): string => String((BigInt(fee) * BUMPED_PERCENT) / 100n + 1n);
+  const { maxFeePerGas, maxPriorityFeePerGas } = fees;
+  return {
+    maxFeePerGas: more(maxFeePerGas),
+    maxPriorityFeePerGas: more(maxPriorityFeePerGas),
+  };
 }
 
 function currentStep({ planId, steps, stepIndex }: Ledger): PlanStep {

@@ -35,6 +35,8 @@ export interface SwapBuildArgs {
   readonly deadlineS: number;
   /** The step's place among the account's transactions; absent where the venue has no such thing. */
   readonly nonce?: number;
+  /** What this transaction offers, to take the place of one that waits; absent: what is usual. */
+  readonly fees?: Fees;
 }
 
 export interface SwapSubmitArgs {
@@ -45,6 +47,8 @@ export interface SwapSubmitArgs {
 export interface SwapWaitArgs {
   readonly venue: string;
   readonly tx: BuiltTx;
+  /** Those of the same place before it: at most one of them all is mined. Absent: none. */
+  readonly earlier?: readonly BuiltTx[];
   readonly timeoutS: number;
 }
 
