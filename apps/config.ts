@@ -69,6 +69,8 @@ export interface Config {
     readonly dataFolder: string;
     /** Where task states stand besides the journal: a folder below `dataFolder`, or memory alone. */
     readonly stateStore: 'lmdb' | 'memory';
+    /** Members that follow each task besides its owner. */
+    readonly standbys: number;
     readonly installAllowed: boolean;
   };
   readonly risk: {
@@ -277,9 +279,18 @@ function stores(reader: ConfigReader): Config['stores'] {
 }
 
 function local(reader: ConfigReader): Config['local'] {
+  const stateStore = reader.choice<'lmdb' | 'memory'>('STATE_STORE', 'lmdb', ['lmdb', 'memory']);
+  const standbys = reader.integer('STANDBYS', 0, { min: 0, max: 10 });
+  if (standbys > 0 && stateStore === 'memory')
+    reader.reject(
+      'STANDBYS',
+      'of no use while task states stand in memory',
+      'Set STATE_STORE=lmdb too, or STANDBYS=0',
+    );
   return {
     dataFolder: reader.raw('MILLRACE_DATA') ?? '.data',
-    stateStore: reader.choice('STATE_STORE', 'lmdb', ['lmdb', 'memory']),
+    stateStore,
+    standbys,
     installAllowed: !reader.flag('MILLRACE_NO_INSTALL', false),
   };
 }

@@ -51,6 +51,10 @@ export function engineObserver(topology: Topology, metrics: Metrics, log: Log): 
       metrics.storesDiscardedTotal.inc({ application, partition });
       log.warn({ application, partition, reason }, 'the local store is made anew');
     },
+    standbyLag(partition, records) {
+      if (records === null) metrics.standbyLagRecords.remove({ application, partition });
+      else metrics.standbyLagRecords.set({ application, partition }, records);
+    },
     lag: (topic, partition, records) =>
       metrics.taskLagRecords.set({ application, topic, partition }, records),
     healed: (topic, keys) => metrics.healedTotal.inc({ application, topic }, keys),

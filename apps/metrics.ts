@@ -158,6 +158,12 @@ function journalMetrics(registers: Registry[]) {
       labelNames: ['application', 'partition'] as const,
       registers,
     }),
+    standbyLagRecords: new Gauge({
+      name: 'millrace_standby_lag_records',
+      help: "Records of another's journal that this process follows and has not read yet.",
+      labelNames: ['application', 'partition'] as const,
+      registers,
+    }),
     storesDiscardedTotal: new Counter({
       name: 'millrace_stores_discarded_total',
       help: 'Local stores that were of no use, and were filled again from the journal.',

@@ -6,7 +6,7 @@ import type { ApplicationOptions } from '../kafka/application-runner.ts';
 import { LmdbStore } from '../kafka/lmdb-store.ts';
 import type { AppContext } from './app.ts';
 
-type StoreOptions = Pick<ApplicationOptions, 'openStore' | 'warmth'>;
+type StoreOptions = Pick<ApplicationOptions, 'openStore' | 'warmth' | 'standbys'>;
 
 /**
  * The local stores of an application's tasks, as STATE_STORE and MILLRACE_DATA have it, and how far each has followed its
@@ -26,6 +26,7 @@ export async function openStores(
     });
   const known = await storesIn(applicationFolder, open);
   return {
+    standbys: config.local.standbys,
     openStore(partition, how) {
       if (how === 'empty')
         rmSync(join(applicationFolder, String(partition)), { recursive: true, force: true });

@@ -10,6 +10,7 @@ import { CLEANING_DEFAULTS, type CleaningSettings } from './journal-cleaner.ts';
 import { SHELL_LIMITS } from './limits.ts';
 import type { Log } from './log.ts';
 import { SourceFetcher } from './source-fetcher.ts';
+import { Standbys } from './standbys.ts';
 import {
   type OpenStore,
   type RunnerObserver,
@@ -54,6 +55,8 @@ export interface ApplicationOptions {
   onOwned?(partitions: readonly number[]): Promise<void>;
   /** Journal offset that the local store has reached, by task: it is given such tasks first (J5b). */
   warmth?(): Readonly<Record<number, number>>;
+  /** Members that follow each task besides its owner; needs `openStore`. Default: 0. */
+  readonly standbys?: number;
   /** Another process took this instance id: end this one at once (J5a). */
   onFenced(error: Error): void;
 }
@@ -83,6 +86,7 @@ export class ApplicationRunner {
   readonly #options: ApplicationOptions;
   readonly #tasks = new Map<number, TaskRunner>();
   readonly #surroundings: TaskSurroundings;
+  readonly #standbys: Standbys;
   readonly #group: GroupMembership;
   readonly #commits: NodeJS.Timeout;
   readonly #watchdog: Watchdog;
@@ -114,6 +118,7 @@ export class ApplicationRunner {
       fetcher: new SourceFetcher(client.reader(), log),
       heartbeatAgeMs: () => this.#group.heartbeatAgeMs,
     };
+    this.#standbys = new Standbys({ ...options, admin }, () => client.reader());
     this.#group = client.joinGroup({
       groupId: names.physical(topology.application),
       topic: names.physical(topology.journal),
@@ -168,6 +173,7 @@ export class ApplicationRunner {
     clearInterval(this.#watch);
     await this.#options.onOwned?.([]);
     await Promise.all([...this.#tasks.values()].map((task) => task.stop()));
+    await this.#standbys.stop();
     await this.#commit();
     await this.#group.close(how);
     const { fetcher, journalProducer, publishProducer, reader, admin } = this.#surroundings;
@@ -182,13 +188,15 @@ export class ApplicationRunner {
 
   /** For whoever hands out the tasks (J5b). */
   #describe(): MemberDescription {
-    const { topology, warmth } = this.#options;
+    const { topology, warmth, standbys = 0 } = this.#options;
     const versions = topology.actors.map(({ name, state }) => [name, state.version] as const);
     return {
       versions: Object.fromEntries(versions),
       owned: [...this.#tasks.keys()],
       generation: this.#generation,
       warm: warmth?.() ?? {},
+      standbys,
+      follows: this.#standbys.partitions,
     };
   }
 
@@ -201,6 +209,8 @@ export class ApplicationRunner {
     const owned = new Set(partitions);
     const lost = [...this.#tasks.values()].filter((task) => !owned.has(task.partition));
     for (const task of lost) this.#tasks.delete(task.partition);
+    // A store is closed by who had it before the task's next part here opens it.
+    await this.#standbys.keepOnly(assignment.standbys ?? []);
     await Promise.all(lost.map((task) => task.stop()));
     for (const partition of partitions) {
       const task = this.#tasks.get(partition);
@@ -208,6 +218,7 @@ export class ApplicationRunner {
         this.#tasks.set(partition, new TaskRunner(this.#surroundings, partition, assignment));
       else task.reassigned(assignment);
     }
+    this.#standbys.follow(assignment.standbys ?? []);
     await this.#options.onOwned?.(partitions);
   }
 

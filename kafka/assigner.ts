@@ -7,6 +7,10 @@ export interface MemberDescription {
   readonly generation: number;
   /** Journal offset that its local store has reached, by task. */
   readonly warm: Readonly<Record<number, number>>;
+  /** How many followers it wants each task to have, and that it can be one itself; 0: neither. */
+  readonly standbys: number;
+  /** Tasks of others whose journals it follows. */
+  readonly follows: readonly number[];
 }
 
 export interface GroupMember {
@@ -19,6 +23,8 @@ export const NOTHING_TOLD: MemberDescription = {
   owned: [],
   generation: -1,
   warm: {},
+  standbys: 0,
+  follows: [],
 };
 
 export function encodeDescription(description: MemberDescription): Uint8Array {
@@ -65,7 +71,10 @@ export function assignTasks(
     give(owner, partition);
     return false;
   });
-  for (const partition of moving) {
+  // What somebody has at hand goes first, before what anybody may have takes the room.
+  const most = (partition: number): number =>
+    Math.max(...sorted.map((member) => warmth(member, partition)));
+  for (const partition of moving.toSorted((left, right) => most(right) - most(left))) {
     const able = sorted.filter((member) => isAsNewAs(member, owners.get(partition) ?? null));
     const roomy = able.filter(hasRoom);
     // Whoever is too old must not have it, so the balance gives way.
@@ -76,6 +85,77 @@ export function assignTasks(
     if (best !== undefined) give(best, partition);
   }
   return assigned;
+}
+
+/**
+ * Hands out the followers of the tasks: to members that are not the owner and could be it, as many as the members
+ * want; balanced; who follows a task goes on doing so, else the warmest store does.
+ *
+ * Returns the partitions of each member, by its id. The same for the same members, in any order. Source: J9a.
+ */
+export function assignStandbys(
+  members: readonly GroupMember[],
+  owned: ReadonlyMap<string, readonly number[]>,
+): ReadonlyMap<string, readonly number[]> {
+  const sorted = members.toSorted((left, right) => (left.id < right.id ? -1 : 1));
+  const able = sorted.filter(({ description }) => description.standbys > 0);
+  const wanted = Math.max(0, ...sorted.map(({ description }) => description.standbys));
+  const followed = new Map<string, number[]>(sorted.map(({ id }) => [id, []]));
+  const of = ({ id }: GroupMember): number[] => followed.get(id) ?? [];
+  const tasks = sorted
+    .flatMap((owner) => (owned.get(owner.id) ?? []).map((partition) => ({ owner, partition })))
+    .toSorted((left, right) => left.partition - right.partition);
+  const most = Math.ceil((wanted * tasks.length) / Math.max(1, able.length));
+  const left = new Map(tasks.map(({ partition }) => [partition, wanted]));
+  const mayFollow = (member: GroupMember, { owner, partition }: (typeof tasks)[number]): boolean =>
+    member !== owner && isAsNewAs(member, owner) && !of(member).includes(partition);
+  const give = (member: GroupMember, partition: number): void => {
+    of(member).push(partition);
+    left.set(partition, (left.get(partition) ?? 0) - 1);
+  };
+  for (const task of tasks)
+    for (const member of able) {
+      const follows = member.description.follows.includes(task.partition);
+      const hasRoom = of(member).length < most && (left.get(task.partition) ?? 0) > 0;
+      if (follows && hasRoom && mayFollow(member, task)) give(member, task.partition);
+    }
+  for (const task of tasks)
+    while ((left.get(task.partition) ?? 0) > 0) {
+      const { partition } = task;
+      const candidates = able.filter((member) => mayFollow(member, task));
+      const roomy = candidates.filter((member) => of(member).length < most);
+      const [best] = (roomy.length > 0 ? roomy : candidates).toSorted(
+        (one, other) =>
+          warmth(other, partition) - warmth(one, partition) || of(one).length - of(other).length,
+      );
+      if (best === undefined) break;
+      give(best, partition);
+    }
+  return followed;
+}
+
+/**
+ * What each member is told, by its id: topic → partitions. What it follows stands under a name that is no topic, so
+ * that any client carries it.
+ */
+export function assignmentsOf(
+  members: readonly GroupMember[],
+  topic: string,
+  partitions: number,
+): ReadonlyMap<string, Readonly<Record<string, readonly number[]>>> {
+  const owned = assignTasks(members, partitions);
+  const followed = assignStandbys(members, owned);
+  return new Map(
+    [...owned].map(([id, own]) => {
+      const standbys = followed.get(id) ?? [];
+      return [id, { [topic]: own, ...(standbys.length > 0 && { [standbyOf(topic)]: standbys }) }];
+    }),
+  );
+}
+
+/** Under which name an assignment has what a member follows. */
+export function standbyOf(topic: string): string {
+  return `${topic}.standby`;
 }
 
 /** The member that owned it last; a claim of an older generation is a zombie's. */

@@ -77,6 +77,8 @@ export interface PartitionReader {
 
 export interface GroupAssignment {
   readonly partitions: readonly number[];
+  /** Tasks of others whose journals it is to follow; absent: none. */
+  readonly standbys?: readonly number[];
   readonly generation: number;
   readonly memberId: string;
 }

@@ -43,6 +43,10 @@ export const SHELL_LIMITS = {
   storeBatches: 32,
   /** Changes of one write to it, a larger batch apart: bounds the time the event loop is held (J5a). */
   storeWriteChanges: 2_000,
+  /** Fetched bytes that may wait in a follower of a journal; one fetched megabyte more may come on top. */
+  standbyBytes: 4 * 1024 * 1024,
+  /** Times in a row that the store of a follower may fail before it follows no more. */
+  standbyStoreFailures: 3,
   /** How often a restore begins anew because what it reads was deleted meanwhile, or its store was another's. */
   restoreAttempts: 5,
   /** Milliseconds of a read of a log between two looks at the event loop (J5a). */

@@ -110,7 +110,7 @@ async function restoreOnce(
   const [described] = await options.admin.describeTopics([topic]);
   const topicId = described?.id ?? '';
   const start = (await options.admin.offsets(topic))[partition]?.start ?? 0;
-  const bounds = { start, fenceOffset };
+  const bounds = { start, end: fenceOffset };
   const unfit = unfitness(store?.checkpoint ?? null, own, topicId, bounds);
   if (unfit !== null) await discard(options, unfit);
   const checkpoint = store?.checkpoint ?? null;
@@ -152,11 +152,11 @@ async function restoreOnce(
 }
 
 /** Why a checkpoint cannot be of use for what the journal topic holds now; null: nothing says so yet. */
-function unfitness(
+export function unfitness(
   checkpoint: Checkpoint | null,
-  own: Fence,
+  own: Pick<Fence, 'application' | 'task'>,
   topicId: string,
-  { start, fenceOffset }: { readonly start: number; readonly fenceOffset: number },
+  { start, end }: { readonly start: number; readonly end: number },
 ): string | null {
   if (checkpoint === null) return null;
   const { application, task } = checkpoint.fenceRecord;
@@ -165,8 +165,8 @@ function unfitness(
   if (checkpoint.topicId !== topicId) return 'the journal topic was made anew since';
   if (checkpoint.emitsFrom.offset < start)
     return `it stands at ${checkpoint.offset}, and the journal begins at ${start}`;
-  if (checkpoint.offset > fenceOffset)
-    return `it stands at ${checkpoint.offset}, past the journal's end at ${fenceOffset}`;
+  if (checkpoint.offset > end)
+    return `it stands at ${checkpoint.offset}, past the journal's end at ${end}`;
   return null;
 }
 

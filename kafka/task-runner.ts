@@ -35,6 +35,8 @@ export interface RunnerObserver extends Omit<TaskObserver, 'handled'> {
   circuit?(target: string, state: CircuitState): void;
   /** The local store was of no use, and is filled again from the journal. */
   storeDiscarded?(partition: number, reason: string): void;
+  /** Records of its journal that the follower of a task has not read yet; null: it follows no more. */
+  standbyLag?(partition: number, records: number | null): void;
   lag(topic: string, partition: number, records: number): void;
   parkedKeys(partition: number, count: number): void;
   /** Keys of a read model of which the newest version was published again (J9b). */

@@ -1,4 +1,4 @@
-import { assignTasks, NOTHING_TOLD } from '../kafka/assigner.ts';
+import { assignStandbys, assignTasks, NOTHING_TOLD } from '../kafka/assigner.ts';
 import type { FetchPosition, GroupMembership, GroupOptions } from '../kafka/client.ts';
 
 interface Member {
@@ -62,9 +62,11 @@ export class MemoryGroup {
       description: options.describe?.() ?? NOTHING_TOLD,
     }));
     const assigned = assignTasks(told, this.#partitions());
+    const followed = assignStandbys(told, assigned);
     this.#members.forEach((member) => {
       const partitions = assigned.get(member.id) ?? [];
-      const assignment = { partitions, generation, memberId: member.id };
+      const standbys = followed.get(member.id) ?? [];
+      const assignment = { partitions, standbys, generation, memberId: member.id };
       member.calls = member.calls.then(() => member.options.onAssigned(assignment));
     });
   }

@@ -1,5 +1,11 @@
 import { MemberAssignment, MemberMetadata } from 'kafkajs/src/consumer/assignerProtocol.js';
-import { assignTasks, decodeDescription, encodeDescription, NOTHING_TOLD } from '../assigner.ts';
+import {
+  assignmentsOf,
+  decodeDescription,
+  encodeDescription,
+  NOTHING_TOLD,
+  standbyOf,
+} from '../assigner.ts';
 import {
   type FetchPosition,
   type GroupAssignment,
@@ -205,8 +211,14 @@ export class KafkajsMembership implements GroupMembership {
     });
     failOn(synced.errorCode, doing);
     const own = synced.memberAssignment && MemberAssignment.decode(synced.memberAssignment);
-    const partitions = own?.assignment[topic] ?? [];
-    return { partitions: partitions.toSorted((a, b) => a - b), generation: generationId, memberId };
+    const under = (name: string): number[] =>
+      (own?.assignment[name] ?? []).toSorted((left, right) => left - right);
+    return {
+      partitions: under(topic),
+      standbys: under(standbyOf(topic)),
+      generation: generationId,
+      memberId,
+    };
   }
 
   /** Hands out the partitions of the topic by what the members told when they joined (J5b). */
@@ -218,9 +230,9 @@ export class KafkajsMembership implements GroupMembership {
       id: memberId,
       description: decodeDescription(MemberMetadata.decode(memberMetadata).userData),
     }));
-    return [...assignTasks(told, partitions.length)].map(([memberId, own]) => ({
+    return [...assignmentsOf(told, topic, partitions.length)].map(([memberId, assignment]) => ({
       memberId,
-      memberAssignment: MemberAssignment.encode({ version: 0, assignment: { [topic]: own } }),
+      memberAssignment: MemberAssignment.encode({ version: 0, assignment }),
     }));
   }
 

@@ -8,7 +8,13 @@ import {
   KafkaError,
   type KafkaClientOptions,
 } from '../client.ts';
-import { assignTasks, decodeDescription, encodeDescription, NOTHING_TOLD } from '../assigner.ts';
+import {
+  assignmentsOf,
+  decodeDescription,
+  encodeDescription,
+  NOTHING_TOLD,
+  standbyOf,
+} from '../assigner.ts';
 import { Backoff, pause } from '../wait.ts';
 import { connectionOptions, watchConnections } from './cluster.ts';
 import { codeOf, isFenced, toKafkaError } from './errors.ts';
@@ -186,9 +192,14 @@ export class PlatformaticMembership implements GroupMembership {
 
   #onJoin({ memberId, generationId, assignments }: JoinPayload): void {
     if (this.#closed.signal.aborted) return;
-    const own = assignments?.find(({ topic }) => topic === this.#options.topic);
+    const under = (name: string): number[] =>
+      (assignments?.find(({ topic }) => topic === name)?.partitions ?? []).toSorted(
+        (left, right) => left - right,
+      );
+    const { topic } = this.#options;
     const assignment: GroupAssignment = {
-      partitions: [...(own?.partitions ?? [])].sort((left, right) => left - right),
+      partitions: under(topic),
+      standbys: under(standbyOf(topic)),
       generation: generationId ?? -1,
       memberId,
     };
@@ -224,9 +235,11 @@ function assignerOf(topic: string): GroupPartitionsAssigner {
       id: member.memberId,
       description: decodeDescription(bytesOf(member.metadata)),
     }));
-    return [...assignTasks(told, partitions)].map(([memberId, own]) => ({
+    return [...assignmentsOf(told, topic, partitions)].map(([memberId, own]) => ({
       memberId,
-      assignments: new Map([[topic, { topic, partitions: [...own] }]]),
+      assignments: new Map(
+        Object.entries(own).map(([name, each]) => [name, { topic: name, partitions: [...each] }]),
+      ),
     }));
   };
 }

@@ -22,6 +22,8 @@ export interface RunOptions extends Partial<
     | 'codec'
     | 'commitEveryMs'
     | 'openStore'
+    | 'standbys'
+    | 'warmth'
     | 'cleaning'
   >
 > {

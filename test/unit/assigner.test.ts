@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
+  assignStandbys,
   assignTasks,
   decodeDescription,
   encodeDescription,
@@ -71,6 +72,53 @@ describe('the assigner', () => {
         },
       ),
     );
+  });
+
+  it('J9a gives each task followers that do not own it, balanced, alike in any order, and they stay', () => {
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 1, max: 6 }),
+        fc.integer({ min: 1, max: 12 }),
+        fc.integer({ min: 0, max: 3 }),
+        (count, partitions, standbys) => {
+          const members = Array.from({ length: count }, (_, index) =>
+            member(`m${index}`, { standbys }),
+          );
+          const owned = assignTasks(members, partitions);
+          const followed = assignStandbys(members, owned);
+          const followers = [...followed.values()].flat();
+          expect(followers).toHaveLength(partitions * Math.min(standbys, count - 1));
+          for (const [id, own] of followed) {
+            expect(new Set(own).size).toBe(own.length);
+            for (const partition of own) expect(owned.get(id)).not.toContain(partition);
+          }
+          const turned = assignStandbys(members.toReversed(), owned);
+          expect(Object.fromEntries(turned)).toEqual(Object.fromEntries(followed));
+          const settled = members.map(({ id }) =>
+            member(id, { standbys, owned: owned.get(id) ?? [], follows: followed.get(id) ?? [] }),
+          );
+          const most = Math.ceil((standbys * partitions) / count);
+          if ([...followed.values()].some((own) => own.length > most)) return;
+          for (const [id, own] of assignStandbys(settled, owned))
+            expect(own.toSorted()).toEqual((followed.get(id) ?? []).toSorted());
+        },
+      ),
+    );
+  });
+
+  it('J9a J5b has only members with a store follow, and gives the task of one that died to its follower', () => {
+    const owner = member('a', { owned: [0, 1], standbys: 1 });
+    const idle = member('b', { owned: [2], standbys: 0 });
+    const follower = member('c', { owned: [3], standbys: 1, follows: [0, 1], warm: { 1: 9 } });
+    const followed = assignStandbys(
+      [owner, idle, follower],
+      assignTasks([owner, idle, follower], 4),
+    );
+    expect(followed.get('b')).toEqual([]);
+    expect(followed.get('c')).toEqual(
+      [0, 1, 2].filter((each) => followed.get('c')?.includes(each)),
+    );
+    expect(of([idle, follower], 4)).toEqual({ b: [2, 0], c: [3, 1] });
   });
 
   it('takes what it cannot read for a member that told nothing', () => {

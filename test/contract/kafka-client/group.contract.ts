@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { API, type FaultProxy } from '../../../testing/fault-proxy.ts';
-import type { MemberDescription } from '../../../kafka/assigner.ts';
+import { type MemberDescription, NOTHING_TOLD } from '../../../kafka/assigner.ts';
 import { eventually } from '../../support/eventually.ts';
 import { record, type Rig, timed } from './rig.ts';
 import { evict } from './stranger.ts';
@@ -311,10 +311,10 @@ export function groupConnections(withRig: WithRig): void {
 export function groupDescriptions(withRig: WithRig): void {
   const describing = (rig: Rig, group: Awaited<ReturnType<typeof aGroup>>, version: number) => {
     const describe = (): MemberDescription => ({
+      ...NOTHING_TOLD,
       versions: { risk: version },
       owned: member.partitions,
       generation: member.assignments.at(-1)?.generation ?? -1,
-      warm: {},
     });
     const member: ReturnType<Rig['member']> = rig.member({ ...group, describe });
     return member;
