@@ -12,10 +12,11 @@ import type { EventRecord } from '../../engine/event.ts';
 import type { FetchedRecord, KafkaClient } from '../../kafka/client.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
+import { connectionsOf } from '../support/connections.ts';
 import { eventually } from '../support/eventually.ts';
 import { StreamTestClient } from '../support/stream-rig.ts';
 import { LIFE, ORDER, SystemClient } from './system-client.ts';
-import { startSystem, type System } from './system-fixture.ts';
+import { APP_NAMES, startSystem, type System } from './system-fixture.ts';
 
 const EVENT_TOPICS = ['intents', 'risk', 'plans', 'exec'];
 
@@ -56,6 +57,23 @@ describe('an intent from POST to exec.completed', () => {
       if (index === 0) expect(causationId).toBeNull();
       else expect(ids.indexOf(causationId ?? '')).toBeLessThan(index);
     });
+  });
+
+  it('B-108 has services that speak to the log, the registry and the stores, and never to each other', async () => {
+    await client.ended(await client.submit());
+    const portOf = (url: string | undefined): number => Number(new URL(url ?? '').port);
+    const servers = new Set([
+      ...system.config.kafka.brokers.map((broker) => portOf(`kafka://${broker}`)),
+      portOf(process.env['SCHEMA_REGISTRY_URL']),
+      portOf(process.env['DATABASE_URL']),
+      portOf(process.env['REDIS_URL']),
+    ]);
+    for (const app of APP_NAMES) {
+      const { listening, opened } = connectionsOf(system.pid(app));
+      expect(listening).toContain(system.ports[app]);
+      expect([...opened].filter((port) => !servers.has(port))).toEqual([]);
+      expect(opened.size).toBeGreaterThan(0);
+    }
   });
 
   it('B-57 B-58 B-59 names one transaction from its submission to the end', async () => {

@@ -42,6 +42,8 @@ export interface System {
   readonly names: TopicNames;
   readonly database: OwnDatabase;
   readonly redisUrl: string;
+  /** Process id of an app that runs. */
+  pid(app: AppName): number;
   /** Kills the process of an app with SIGKILL; with all apps in one process, that one. */
   kill(app: AppName): Promise<void>;
   /** Starts an app again that was killed; settles when it is healthy. */
@@ -102,6 +104,11 @@ export async function startSystem(purpose: string, options: SystemOptions = {}):
     names: new TopicNames(config.kafka.topicPrefix),
     database,
     redisUrl: config.stores.redisUrl,
+    pid: (app) => {
+      const { running } = of(app);
+      if (running === null) throw new Error(`${app} does not run`);
+      return running.pid;
+    },
     kill: (app) => kill(of(app)),
     start: (app) => begin(of(app)),
     run: (what, ...args) =>
