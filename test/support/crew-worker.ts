@@ -1,8 +1,12 @@
+import { rmSync } from 'node:fs';
+import { join } from 'node:path';
 import type { Actor } from '../../engine/actor.ts';
 import type { TopologyDefinition } from '../../engine/topology.ts';
+import { LmdbStore } from '../../kafka/lmdb-store.ts';
 import { clientUnderTest } from './client-under-test.ts';
 import { COUNTER_APPLICATION } from './counter.ts';
 import { EngineFixture } from './engine-fixture.ts';
+import type { RunOptions } from './engine-run.ts';
 import { StepFile, steppingClient } from './fault-steps.ts';
 import { TALLY } from './tally.ts';
 
@@ -19,6 +23,10 @@ export interface CrewWorkerSettings {
   readonly sessionTimeoutMs: number;
   /** Of the states' schema; from 2 on with an upcast. */
   readonly stateVersion: number;
+  /** Folder of its local stores, kept over its restarts; absent: states stand in memory. */
+  readonly data?: string;
+  /** Members that follow each journal. */
+  readonly standbys?: number;
 }
 
 export type CrewWorkerLine =
@@ -46,6 +54,7 @@ const runs = [COUNTER_APPLICATION, TALLY].map((application) => {
     instanceId: `${definition.application}.${member}`,
     sessionTimeoutMs,
     commitEveryMs: COMMIT_EVERY_MS,
+    ...storesOf(definition.application),
     onAppended: (batch) => say({ appended: batch.inputs.length }),
     onFenced: () => {
       say({ fenced: member });
@@ -80,6 +89,17 @@ const end = async (how: 'stay' | 'leave'): Promise<void> => {
 };
 process.once('SIGTERM', () => void end('stay'));
 process.once('SIGUSR2', () => void end('leave'));
+
+function storesOf(application: string): Pick<RunOptions, 'openStore' | 'standbys'> {
+  const { data, standbys = 0 } = settings;
+  if (data === undefined) return {};
+  const openStore: RunOptions['openStore'] = (partition, how) => {
+    const folder = join(data, member, application, String(partition));
+    if (how === 'empty') rmSync(folder, { recursive: true, force: true });
+    return LmdbStore.open(folder);
+  };
+  return { openStore, standbys };
+}
 
 /** The same actors, each handler noted as a step that takes a while, with states of the version that is asked for. */
 function inSteps({ actors }: TopologyDefinition): Partial<TopologyDefinition> {

@@ -83,6 +83,11 @@ export class Crew {
     return started;
   }
 
+  /** A folder for what members keep; it goes with the crew. */
+  get data(): string {
+    return join(this.#folder, 'data');
+  }
+
   /** Starts members, and waits until all of them work. */
   async members(...names: readonly string[]): Promise<readonly CrewMember[]> {
     const started = names.map((name) => this.member(name));

@@ -72,6 +72,26 @@ async function killOne(
   for (const step of member.steps) steps.set(step, (steps.get(step) ?? 0) + 1);
 }
 
+/** A member with local stores is killed, and those that followed its journals take over; then it comes back to its disk. */
+async function standby({ crew, rounds }: FaultContext): Promise<string> {
+  const settings = { sessionTimeoutMs: SHORT_SESSION_MS, data: crew.data, standbys: 1 };
+  const members = ['1', '2'].map((name) => crew.member(name, settings));
+  await Promise.all(members.map((member) => member.ready()));
+  for (let round = 0; round < rounds; round++) {
+    const [killed, other] = round % 2 === 0 ? members : [...members].reverse();
+    if (killed === undefined || other === undefined) break;
+    await Promise.all([killed.works(), other.works()]);
+    await killed.end('SIGKILL');
+    await other.until('owns every task', () => running(other) === ALL_TASKS);
+    await other.works();
+    const again = crew.member(killed.settings.member, settings);
+    members[members.indexOf(killed)] = again;
+    await again.ready();
+    await again.works();
+  }
+  return `${rounds} takeovers by standbys`;
+}
+
 /** A member is held past its session's end, and goes on when another owns its tasks. */
 async function zombie({ crew, rounds }: FaultContext): Promise<string> {
   const settings = { sessionTimeoutMs: SHORT_SESSION_MS };
@@ -215,6 +235,7 @@ async function brokerHang({ crew, rounds, broker }: FaultContext): Promise<strin
 export const FAULT_KINDS: readonly FaultKind[] = [
   { name: 'kill', act: kill },
   { name: 'kill-early', act: killEarly },
+  { name: 'standby', act: standby },
   { name: 'zombie', act: zombie },
   { name: 'deploy', act: deploy },
   { name: 'scale', act: scale },

@@ -1,9 +1,11 @@
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { beforeEach, describe, expect, it } from 'vitest';
 import type { StateStore } from '../../engine/state-store.ts';
-import type { KafkaClient } from '../../kafka/client.ts';
+import { type KafkaClient, KafkaError } from '../../kafka/client.ts';
+import type { CleaningSettings } from '../../kafka/journal-cleaner.ts';
 import { LmdbStore } from '../../kafka/lmdb-store.ts';
 import { MemoryKafka } from '../../testing/memory-kafka.ts';
 import { add } from '../support/counter.ts';
@@ -17,6 +19,9 @@ let fixture: EngineFixture;
 let parent: string;
 /** Journal records that were fetched. */
 let journalRecords = 0;
+/** Fetches fail while it is true. */
+let isAway = false;
+let refused = 0;
 
 beforeEach(async () => {
   parent = mkdtempSync(join(tmpdir(), 'millrace-standby-'));
@@ -37,6 +42,11 @@ function counting(client: KafkaClient): KafkaClient {
       return {
         close: () => reader.close(),
         async fetch(positions, options) {
+          if (isAway) {
+            refused += 1;
+            await pause(1);
+            throw new KafkaError('NETWORK', true, 'The broker is away.');
+          }
           const fetched = await reader.fetch(positions, options);
           // The look at how a journal was written is one of few bytes, and not a restore.
           if (options.maxBytes !== undefined) return fetched;
@@ -49,8 +59,13 @@ function counting(client: KafkaClient): KafkaClient {
   };
 }
 
+const NEVER = { minBytes: Number.MAX_SAFE_INTEGER };
+
 /** A member with local stores of its own. */
-function member(name: string): {
+function member(
+  name: string,
+  cleaning: Partial<CleaningSettings> = NEVER,
+): {
   readonly run: EngineRun;
   readonly stores: Map<number, StateStore>;
 } {
@@ -58,6 +73,7 @@ function member(name: string): {
   const run = fixture.run({
     instanceId: `counter.${name}`,
     standbys: 1,
+    cleaning,
     openStore(partition, how) {
       const folder = join(parent, name, String(partition));
       if (how === 'empty') rmSync(folder, { recursive: true, force: true });
@@ -99,5 +115,64 @@ describe('a standby', () => {
     await follower.run.stop();
     expect(follower.run.counts.discarded).toEqual([]);
     for (const key of KEYS) expect((await fixture.states('adder')).get(key)).toEqual({ total: 21 });
+  });
+
+  const reached = (stores: Map<number, StateStore>, partition: number): number =>
+    stores.get(partition)?.checkpoint?.offset ?? -1;
+  const isAbreast = (one: ReturnType<typeof member>, other: ReturnType<typeof member>): boolean =>
+    [...Array(PARTITIONS).keys()].every(
+      (partition) =>
+        reached(one.stores, partition) > 0 &&
+        reached(one.stores, partition) === reached(other.stores, partition),
+    );
+
+  it('J9 J9a begins anew when the journal was cleaned past what it has', async () => {
+    const often = { minBytes: 2_000, historyMs: 0, batchBytes: 400 };
+    const owner = member('1', often);
+    await owner.run.ready();
+    await fixture.publish(...KEYS.map((key) => add(key, `${key}0`, { amount: 1 })));
+    await owner.run.handled(2 * KEYS.length);
+    const follower = member('2', often);
+    await follower.run.ready(PARTITIONS / 2);
+    await eventually('it has followed', () => isAbreast(owner, follower));
+    await follower.run.stop('leave');
+    await owner.run.ready();
+    const journal = fixture.names.physical(fixture.topology().journal);
+    const starts = async (): Promise<readonly number[]> =>
+      (await fixture.admin.offsets(journal)).map(({ start }) => start);
+    const seen = [...Array(PARTITIONS).keys()].map((each) => reached(follower.stores, each));
+    for (
+      let round = 1;
+      (await starts()).some((start, each) => start <= (seen[each] ?? 0));
+      round++
+    ) {
+      const before = owner.run.counts.handled;
+      await fixture.publish(...KEYS.map((key) => add(key, `${key}${round}`, { amount: 1 })));
+      await owner.run.handled(before + 2 * KEYS.length);
+    }
+    const again = member('2', often);
+    await again.run.ready(PARTITIONS / 2);
+    await eventually('it has followed anew', () => isAbreast(owner, again));
+    expect(again.run.counts.discarded).toHaveLength(PARTITIONS);
+    expect(again.run.counts.discarded[0]).toMatch(/the journal begins at \d+/);
+  });
+
+  it('J9a goes on when the broker comes back', async () => {
+    const owner = member('1');
+    await owner.run.ready();
+    const follower = member('2');
+    await follower.run.ready(PARTITIONS / 2);
+    await fixture.publish(...KEYS.map((key) => add(key, `${key}0`, { amount: 1 })));
+    await eventually('it has followed', () => isAbreast(owner, follower));
+    isAway = true;
+    await eventually('it was asked in vain', () => refused > 20);
+    isAway = false;
+    await fixture.publish(...KEYS.map((key) => add(key, `${key}1`, { amount: 1 })));
+    await eventually('all is handled', async () => {
+      const states = await fixture.states('adder');
+      return KEYS.every((key) => (states.get(key) as { total: number } | undefined)?.total === 2);
+    });
+    await eventually('it has followed again', () => isAbreast(owner, follower));
+    expect(follower.run.counts.discarded).toEqual([]);
   });
 });
