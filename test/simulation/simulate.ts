@@ -273,7 +273,11 @@ class Simulation {
 
   async #startCold(): Promise<void> {
     this.#world.note('world', 'cold start');
-    for (const slot of this.#slots) slot.kill();
+    for (const slot of this.#slots) {
+      slot.kill();
+      // What the journals alone hold has to do.
+      slot.wipeDisk();
+    }
     await this.#world.pause(5_000);
     this.#workload.addForEach('last');
     this.#slots[1]?.startIn(0);

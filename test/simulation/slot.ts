@@ -88,6 +88,11 @@ export class Slot {
     return this.crash(ms);
   }
 
+  /** What its machine kept is gone. */
+  wipeDisk(): void {
+    this.#disk.lose();
+  }
+
   pause(ms: number): boolean {
     const process = this.#process;
     if (process?.isAlive !== true || process.isPaused) return false;
@@ -163,7 +168,7 @@ export class Slot {
         instanceId: `ledger.${index}`,
         sessionTimeoutMs: SESSION_TIMEOUT_MS,
         lookMs: 1_000,
-        cleaning: { minBytes: 6_000, historyMs: 0, batchBytes: 400 },
+        cleaning: { minBytes: 3_000, historyMs: 0, batchBytes: 60 },
         performers: { 'ledger.double': (args) => this.#perform(process, args) },
         observer: OBSERVER,
         log: this.#log(process),
