@@ -43,10 +43,8 @@ export class PoolWatcher {
   check(): void {
     const { againAfterMs = AGAIN_AFTER_MS } = this.#options;
     if (this.#nowMs() - this.#completeAt < 3 * againAfterMs) return;
-    const seconds = (3 * againAfterMs) / 1000;
-    throw new Error(
-      `no pool snapshot has been published for ${seconds} s; see the log for the reason`,
-    );
+    const since = Number.isFinite(this.#completeAt) ? `for ${(3 * againAfterMs) / 1000} s` : 'yet';
+    throw new Error(`no pool snapshot has been published ${since}; see the log for the reason`);
   }
 
   async stop(): Promise<void> {

@@ -1,5 +1,6 @@
 import { tradingTopologies } from '../topologies/trading.ts';
 import { type StartApp, startApplication, taskCheck } from './app.ts';
+import { poolCheck } from './pool-check.ts';
 import { healthChecks } from './service-connector.ts';
 import { serve } from './service-server.ts';
 
@@ -15,6 +16,10 @@ export const startTrading: StartApp = async (context) => {
   const checks = {
     ...healthChecks(services, ['kafka', 'schema_registry']),
     ...taskCheck(...runners),
+    ...poolCheck(
+      runners.filter((_, index) => topologies[index]?.references.has('pool')),
+      planner,
+    ),
   };
   const { host, ports } = config.service;
   const server = await serve({ app: 'trading', host, port: ports.trading, checks, metrics, log });

@@ -14,11 +14,20 @@ interface Lane<Item> {
   turns: number;
 }
 
-/** What operators say comes before all that they say it about. */
-export type SourceClass = Priority | 'control';
+/**
+ * What operators say comes before all that they say it about, and reference data before all that reads it.
+ */
+export type SourceClass = Priority | 'control' | 'reference';
 
 /** Highest first. */
-const CLASSES: readonly SourceClass[] = ['control', 'critical', 'high', 'normal', 'low'];
+const CLASSES: readonly SourceClass[] = [
+  'control',
+  'reference',
+  'critical',
+  'high',
+  'normal',
+  'low',
+];
 
 /** Of so many turns the lower classes get one, so that a flood of one class never stops the others. */
 const TURNS = 10;

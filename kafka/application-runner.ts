@@ -1,5 +1,6 @@
 import type { Codec } from '../engine/codec.ts';
 import type { Micros } from '../engine/event.ts';
+import type { ReferenceValue } from '../engine/task-state.ts';
 import type { Topology } from '../engine/topology.ts';
 import type { MemberDescription } from './assigner.ts';
 import type { GroupAssignment, GroupMembership, KafkaClient } from './client.ts';
@@ -163,6 +164,12 @@ export class ApplicationRunner {
     };
   }
 
+  /** Values of a reference by id, as each task of this process knows them now; by partition. */
+  references(name: string): ReadonlyMap<number, ReadonlyMap<string, unknown>> {
+    const tasks = [...this.#tasks.values()];
+    return new Map(tasks.map((task) => [task.partition, valuesOf(task.references.get(name))]));
+  }
+
   /**
    * Finishes what is under way, bounded, and ends. `leave` when scaled in: the others take over at once;
    * `stay` when coming back: the tasks wait for the same instance id.
@@ -236,6 +243,12 @@ export class ApplicationRunner {
     if (error !== null)
       this.#options.log.info({ error: error.message }, 'group offsets not committed; tried again');
   }
+}
+
+function valuesOf(
+  known: ReadonlyMap<string, ReferenceValue> = new Map(),
+): ReadonlyMap<string, unknown> {
+  return new Map([...known].map(([id, { value }]) => [id, value]));
 }
 
 /** Remembers the first success; what failed is tried again. */

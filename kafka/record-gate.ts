@@ -9,6 +9,8 @@ export interface RecordGateOptions {
   readonly partition: number;
   /** A term that drains reads no commands, so nobody could open the gate again. */
   readonly canPause: boolean;
+  /** While true only reference data is given, and what operators say. */
+  readonly isBehind: () => boolean;
   readonly log: Log;
 }
 
@@ -17,7 +19,7 @@ export interface RecordGateOptions {
  * the gate: the task takes nothing but commands, timers, retries and results until there is room behind that key.
  * Nothing is dropped, and nothing overtakes.
  *
- * Source: docs/protocol.md, J8a.
+ * Source: docs/protocol.md, J8a, Reference data.
  */
 export class RecordGate {
   readonly #options: RecordGateOptions;
@@ -30,8 +32,9 @@ export class RecordGate {
 
   /** Whether there may be a record to take. */
   get hasNext(): boolean {
-    const { queue } = this.#options;
-    return this.#held === null ? queue.size > 0 : queue.waits('control') > 0;
+    const { queue, isBehind } = this.#options;
+    if (this.#held !== null) return queue.waits('control') > 0;
+    return isBehind() ? queue.waits('reference') + queue.waits('control') > 0 : queue.size > 0;
   }
 
   /** Why it is closed; null: it is not. */
@@ -49,9 +52,10 @@ export class RecordGate {
    * Throws: EngineError PARK_FULL (stop) where it may not pause.
    */
   next(task: Task): SourceRecord | undefined {
-    const { queue } = this.#options;
+    const { queue, isBehind } = this.#options;
     if (this.mayOpen(task)) return this.#open();
     if (this.#held !== null) return queue.take('control');
+    if (isBehind()) return queue.take('control') ?? queue.take('reference');
     const record = queue.take();
     if (record === undefined) return undefined;
     const reason = task.fullKey(record);

@@ -1,12 +1,13 @@
 import type { Watermark } from '../engine/journal.ts';
-import { SourceQueue } from '../engine/source-queue.ts';
+import { type SourceClass, SourceQueue } from '../engine/source-queue.ts';
 import type { SourceRecord, Task } from '../engine/task.ts';
 import type { TaskState } from '../engine/task-state.ts';
-import { isRekeyed } from '../engine/topology.ts';
+import { isRekeyed, type Topology } from '../engine/topology.ts';
 import type { FetchedRecord } from './client.ts';
 import { DrainEnds } from './drain-ends.ts';
 import { SHELL_LIMITS } from './limits.ts';
 import { RecordGate } from './record-gate.ts';
+import { ReferenceEnds } from './reference-ends.ts';
 import type { SourceSubscriber } from './source-fetcher.ts';
 import { lookAgain, openSources } from './source-positions.ts';
 import type { TaskSurroundings } from './task-runner.ts';
@@ -33,6 +34,7 @@ export class SourceIntake implements SourceSubscriber {
   readonly #queue: SourceQueue<SourceRecord>;
   readonly #gate: RecordGate;
   readonly #drainEnds = new DrainEnds();
+  readonly #referenceEnds = new ReferenceEnds();
   /** Source topic (physical) → offset of the next fetch. */
   readonly #reached = new Map<string, number>();
   #topicIds: ReadonlyMap<string, string> = new Map();
@@ -43,13 +45,13 @@ export class SourceIntake implements SourceSubscriber {
     this.#options = options;
     this.#in = surroundings;
     const { topology, log } = surroundings;
-    this.#queue = new SourceQueue(
-      (topic) => (topic === topology.control ? 'control' : topology.priorityOf(topic)),
-      { records: SHELL_LIMITS.queueRecords, bytes: SHELL_LIMITS.queueBytes },
-    );
+    this.#queue = new SourceQueue((topic) => classOf(topology, topic), {
+      records: SHELL_LIMITS.queueRecords,
+      bytes: SHELL_LIMITS.queueBytes,
+    });
     this.#gate = new RecordGate({
       ...{ queue: this.#queue, application: topology.application, partition },
-      ...{ canPause: mode !== 'drain', log },
+      ...{ canPause: mode !== 'drain', isBehind: () => this.isBehind, log },
     });
   }
 
@@ -67,6 +69,11 @@ export class SourceIntake implements SourceSubscriber {
     return this.#gate.reason;
   }
 
+  /** Whether reference data that was there when the sources were opened has not been taken yet. */
+  get isBehind(): boolean {
+    return this.#referenceEnds.missing.length > 0;
+  }
+
   get offsets(): ReadonlyMap<string, number> {
     return this.#reached;
   }
@@ -77,7 +84,7 @@ export class SourceIntake implements SourceSubscriber {
 
   /** Begins where the state's positions stand. Returns watermarks of outputs that the state does not know yet. */
   async open(state: TaskState): Promise<readonly Watermark[]> {
-    const { topology, names, fetcher, admin } = this.#in;
+    const { topology, names, fetcher } = this.#in;
     const { partition, mode } = this.#options;
     const opened = await openSources(this.#in, partition, state);
     this.#topicIds = opened.topicIds;
@@ -89,12 +96,18 @@ export class SourceIntake implements SourceSubscriber {
       this.#reached.set(physical, offset);
       if (mode === 'drain') {
         if (!isInternal(topic)) continue;
-        const end = (await admin.offsets(physical))[partition]?.end ?? 0;
-        this.#drainEnds.start(topic, offset, end);
+        this.#drainEnds.start(topic, offset, await this.#endOf(physical));
+      } else if (topology.lossySources.has(topic)) {
+        this.#referenceEnds.start(topic, offset, await this.#endOf(physical));
       }
       fetcher.open(physical, partition, offset, this);
     }
     return opened.watermarks;
+  }
+
+  async #endOf(physical: string): Promise<number> {
+    const bounds = await this.#in.admin.offsets(physical);
+    return bounds[this.#options.partition]?.end ?? 0;
   }
 
   /** An emit of this task has come to stand below `offset`; a drain waits for it. */
@@ -106,7 +119,15 @@ export class SourceIntake implements SourceSubscriber {
 
   /** The next record that the task can take. Fetching goes on when there is room again: `resumeIfRoom`. */
   next(task: Task): SourceRecord | undefined {
-    return this.#gate.next(task);
+    const record = this.#gate.next(task);
+    // Where nothing of it waits, all that was fetched has been taken, and what is gone cannot be.
+    if (record === undefined) this.#noteReferences();
+    return record;
+  }
+
+  #noteReferences(): void {
+    for (const topic of this.#referenceEnds.missing)
+      this.#referenceEnds.taken(topic, this.#reached.get(this.#in.names.physical(topic)) ?? 0);
   }
 
   /** Sources whose class is full: of them nothing more is fetched. */
@@ -151,6 +172,7 @@ export class SourceIntake implements SourceSubscriber {
     this.#reached.set(topic, offset);
     const logical = this.#in.names.logical(topic);
     this.#in.observer.lag(logical, partition, Math.max(0, end - offset));
+    if (this.isBehind) onNews();
     if (mode !== 'drain') return;
     this.#drainEnds.reach(logical, offset);
     onNews();
@@ -163,4 +185,9 @@ export class SourceIntake implements SourceSubscriber {
     this.#options.onLost(lookAgain(topic));
     return null;
   }
+}
+
+function classOf({ control, lossySources, priorityOf }: Topology, topic: string): SourceClass {
+  if (topic === control) return 'control';
+  return lossySources.has(topic) ? 'reference' : priorityOf(topic);
 }

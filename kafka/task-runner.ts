@@ -146,6 +146,11 @@ export class TaskRunner {
     return this.#term?.confirmedPositions ?? [];
   }
 
+  /** Reference data as the task knows it: name → id → value; nothing while it does not run. */
+  get references(): Term['references'] {
+    return this.#status === 'running' ? (this.#term?.references ?? new Map()) : new Map();
+  }
+
   /** For the watchdog; null while it is between terms or has ended, as its status says. */
   get progress(): TaskProgress | null {
     return this.#status === 'running' ? (this.#term?.progress ?? null) : null;

@@ -128,6 +128,11 @@ export class Term {
     return this.#sources.pausedBy;
   }
 
+  /** As its task knows it now: name → id → value. */
+  get references(): TaskState['references'] {
+    return this.#task?.state.references ?? new Map();
+  }
+
   get confirmedPositions(): readonly Position[] {
     return [...this.#confirmed.values()];
   }
@@ -167,6 +172,9 @@ export class Term {
     signal.addEventListener('abort', stop, { once: true });
     try {
       if (!signal.aborted) await this.#begin();
+      // What reads reference data waits for what of it was there already.
+      while (!this.#ended.signal.aborted && this.#sources.isBehind) await this.#step();
+      if (!this.#ended.signal.aborted) this.status = 'running';
       while (!this.#ended.signal.aborted && !(this.#isIdle && this.isDrained)) await this.#step();
       this.#end(null);
     } catch (error) {
@@ -237,7 +245,6 @@ export class Term {
       this.#healer = this.#newHealer(journal.state);
     }
     observer.parkedKeys(this.#partition, journal.state.parked.size);
-    this.status = 'running';
   }
 
   #newCleaner(own: RestoredTask): JournalCleaner {
@@ -293,9 +300,14 @@ export class Term {
     return !this.#effects.isFull && (this.#sources.hasNext || this.#dueInMs() <= 0);
   }
 
+  /** Whether timers fire and blocked keys are tried again: handlers may read reference data then. */
+  get #takesDue(): boolean {
+    return this.#mode !== 'drain' && this.status === 'running';
+  }
+
   /** Milliseconds until a timer, or a blocked key that is tried again, is due. */
   #dueInMs(): number {
-    const due = this.#mode === 'drain' || this.#draining ? null : (this.#task?.nextDue ?? null);
+    const due = this.#takesDue && !this.#draining ? (this.#task?.nextDue ?? null) : null;
     return due === null ? Number.POSITIVE_INFINITY : (due - this.#clock()) / 1000;
   }
 
@@ -311,7 +323,7 @@ export class Term {
     this.#lookIfDue();
     await this.#publisher.room();
     await this.#own?.keeper?.room(this.#ended.signal);
-    if (!this.#effects.isFull && this.#mode !== 'drain') this.#moves += task.takeDue();
+    if (!this.#effects.isFull && this.#takesDue) this.#moves += task.takeDue();
     while (this.#results.length > 0 && !task.isFull) {
       const { effect, result } = this.#results.shift() as Settled;
       task.takeEffectResult(effect, result);

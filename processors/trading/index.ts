@@ -26,6 +26,7 @@ export type {
 } from './orchestrator/swap-effects.ts';
 export { plannerActor } from './planner/actor.ts';
 export type { PlannerOptions } from './planner/actor.ts';
+export { usableSnapshot } from './planner/plan.ts';
 export { sqrtRatioAtTick } from './planner/pool-math.ts';
 export { minOut, quoteExactInput } from './planner/quote.ts';
 export { selectRoute } from './planner/rust-route.ts';

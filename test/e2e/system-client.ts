@@ -72,24 +72,38 @@ export class SystemClient {
   /** The read model of an intent, once it has reached its end. */
   async ended(intentId: string): Promise<IntentValue> {
     const found: IntentValue[] = [];
-    await eventually('the intent ends', async () => {
+    let last = '';
+    const ends = eventually('the intent ends', async () => {
       const { status, text } = await this.get(`/intents/${intentId}`);
+      last = text;
       const value = status === 200 ? (JSON.parse(text) as IntentValue) : null;
       if (value?.state !== 'Completed' && value?.state !== 'Failed') return false;
       found.push(value);
       return true;
     });
+    await ends.catch((error: Error) => this.#explain(error, last));
     return found[0] as IntentValue;
   }
 
   async history(intentId: string, count: number): Promise<readonly WireEvent[]> {
     let events: readonly WireEvent[] = [];
-    await eventually('its history is whole', async () => {
+    const whole = eventually('its history is whole', async () => {
       const { status, text } = await this.get(`/intents/${intentId}/history`);
       if (status === 200) ({ events } = JSON.parse(text) as { events: WireEvent[] });
       return events.length >= count;
     });
+    await whole.catch((error: Error) => this.#explain(error, JSON.stringify(events.slice(-3))));
     return events;
+  }
+
+  /** What a log of the run must say, since the system is gone by the time somebody reads it. */
+  async #explain(error: Error, last: string): Promise<never> {
+    const apps: readonly AppName[] = ['trading', 'orchestrator', 'coordinator'];
+    const ends = await Promise.all(
+      apps.map(async (app) => `${app}: ${(await this.#system.log(app)).slice(-1_500)}`),
+    );
+    const parts = [error.message, `the last there is: ${last}`, ...new Set(ends)];
+    throw new Error(parts.join('\n'), { cause: error });
   }
 
   async metric(app: AppName, name: string): Promise<number> {

@@ -110,6 +110,16 @@ describe('the pool watcher', () => {
     expect(chain.published).toEqual(['1 at 1', '1 at 1']);
   });
 
+  it('B-50 is unhealthy until it has published for the first time', async () => {
+    const chain = watched();
+    chain.isAway = true;
+    expect(() => chain.watcher.check()).toThrow('no pool snapshot has been published yet');
+    chain.isAway = false;
+    await eventually('it publishes', () => chain.published.length === 1);
+    await chain.looked();
+    chain.watcher.check();
+  });
+
   it('B-50 is unhealthy while the node is away, and well again after it', async () => {
     const chain = watched();
     await chain.looked();

@@ -8,9 +8,14 @@ import type { RouteEngine } from './rust-route.ts';
 export type PlanCode =
   'UNKNOWN_PAIR' | 'POOL_SNAPSHOT_MISSING' | 'POOL_SNAPSHOT_STALE' | 'QUOTE_OUT_OF_RANGE';
 
-export type PlanResult =
-  | { readonly ok: true; readonly steps: readonly PlanStep[] }
-  | { readonly ok: false; readonly code: PlanCode; readonly reason: string };
+/** Why there is no plan. */
+export interface Rejected {
+  readonly ok: false;
+  readonly code: PlanCode;
+  readonly reason: string;
+}
+
+export type PlanResult = { readonly ok: true; readonly steps: readonly PlanStep[] } | Rejected;
 
 export interface Planning {
   readonly assets: Assets;
@@ -33,9 +38,8 @@ export function planIntent(order: Order, planning: Planning): PlanResult {
   if (pool === undefined)
     return rejected('UNKNOWN_PAIR', `No pool trades base ${order.base} for quote ${order.quote}.`);
   const snapshot = planning.snapshotOf(pool.id);
-  const problem = snapshotProblem(pool, snapshot, planning);
-  if (problem !== null || snapshot === undefined) return problem ?? missing(pool);
-  return quoted(order, snapshot, planning);
+  const usable = usableSnapshot(pool, snapshot, planning);
+  return 'ok' in usable ? usable : quoted(order, usable, planning);
 }
 
 function quoted(order: Order, snapshot: PoolSnapshotPayload, planning: Planning): PlanResult {
@@ -63,15 +67,16 @@ function quoted(order: Order, snapshot: PoolSnapshotPayload, planning: Planning)
   return { ok: true, steps: [{ venue: 'uniswap_v3', base, quote, amount_in, min_out }] };
 }
 
-function snapshotProblem(
+/** The snapshot, where a plan may be made on it, or why not: missing, of another pair, unreadable or too old. */
+export function usableSnapshot(
   pool: Pool,
   snapshot: PoolSnapshotPayload | undefined,
-  { time, maxSnapshotAgeMs }: Planning,
-): PlanResult | null {
+  { time, maxSnapshotAgeMs }: Pick<Planning, 'time' | 'maxSnapshotAgeMs'>,
+): PoolSnapshotPayload | Rejected {
   if (snapshot === undefined || !isOf(pool, snapshot) || poolStateOf(snapshot) === null)
-    return missing(pool);
+    return rejected('POOL_SNAPSHOT_MISSING', `There is no usable snapshot of pool ${pool.id} yet.`);
   const ageMs = Math.floor((time - snapshot.observedAt) / 1000);
-  if (time - snapshot.observedAt <= maxSnapshotAgeMs * 1000) return null;
+  if (time - snapshot.observedAt <= maxSnapshotAgeMs * 1000) return snapshot;
   return rejected(
     'POOL_SNAPSHOT_STALE',
     `The snapshot of pool ${pool.id} is ${ageMs} ms old; the limit is ${maxSnapshotAgeMs} ms.`,
@@ -84,14 +89,10 @@ function isOf(pool: Pool, { base, quote }: PoolSnapshotPayload): boolean {
   );
 }
 
-function missing(pool: Pool): PlanResult {
-  return rejected('POOL_SNAPSHOT_MISSING', `There is no usable snapshot of pool ${pool.id} yet.`);
-}
-
-function outOfRange(reason: string): PlanResult {
+function outOfRange(reason: string): Rejected {
   return rejected('QUOTE_OUT_OF_RANGE', reason);
 }
 
-function rejected(code: PlanCode, reason: string): PlanResult {
+function rejected(code: PlanCode, reason: string): Rejected {
   return { ok: false, code, reason };
 }
