@@ -3,12 +3,12 @@ import { runCanary } from './canary.ts';
 import { CANARIES } from './canary-list.ts';
 
 /*
- * npm run simulate:canaries -- [--seeds 600] [--rule J5]
+ * npm run simulate:canaries -- [--seeds 1000] [--rule J5]
  * Exit 0: every canary was caught; 1: one was not, or its patch is out of date.
  */
 
 const { values } = parseArgs({
-  options: { seeds: { type: 'string', default: '600' }, rule: { type: 'string' } },
+  options: { seeds: { type: 'string', default: '1000' }, rule: { type: 'string' } },
 });
 const chosen = CANARIES.filter(({ rule }) => values.rule === undefined || rule === values.rule);
 let alive = 0;
