@@ -62,7 +62,7 @@ export async function startApplication(
     host: hostname(),
     instanceId: `${topology.application}.${config.service.instanceId}`,
     sessionTimeoutMs: config.kafka.sessionTimeoutMs,
-    ...(await openStores(context, topology)),
+    ...openStores(context, topology),
     cleaning: config.kafka.cleaning,
     observer: engineObserver(topology, metrics, log),
     log,

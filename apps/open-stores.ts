@@ -12,25 +12,25 @@ type StoreOptions = Pick<ApplicationOptions, 'openStore' | 'warmth' | 'standbys'
  * The local stores of an application's tasks, as STATE_STORE and MILLRACE_DATA have it, and how far each has followed its
  * journal: those that this process has open, and those that it left or found (J5b).
  */
-export async function openStores(
+export function openStores(
   { config, log, services, metrics }: Pick<AppContext, 'config' | 'log' | 'services' | 'metrics'>,
   { application }: Pick<Topology, 'application'>,
-): Promise<StoreOptions> {
+): StoreOptions {
   const { stateStore, dataFolder } = config.local;
   if (stateStore === 'memory') return {};
   const applicationFolder = join(dataFolder, 'state', services.names.physical(application));
-  const open = (partition: number): LmdbStore =>
-    LmdbStore.open(join(applicationFolder, String(partition)), (reason) => {
+  const folderOf = (partition: number): string => join(applicationFolder, String(partition));
+  const open = (partition: number): Promise<LmdbStore> =>
+    LmdbStore.open(folderOf(partition), (reason) => {
       metrics.storesDiscardedTotal.inc({ application, partition });
       log.warn({ application, partition, reason }, 'the local store is made anew');
     });
-  const known = await storesIn(applicationFolder, open);
+  const known = storesIn(applicationFolder);
   return {
     standbys: config.local.standbys,
-    openStore(partition, how) {
-      if (how === 'empty')
-        rmSync(join(applicationFolder, String(partition)), { recursive: true, force: true });
-      const store = open(partition);
+    async openStore(partition, how) {
+      if (how === 'empty') rmSync(folderOf(partition), { recursive: true, force: true });
+      const store = await open(partition);
       known.set(partition, store);
       return store;
     },
@@ -44,19 +44,13 @@ export async function openStores(
 }
 
 /** What stands on the disk, looked at once; a store that another process has is that one's. */
-async function storesIn(
-  folder: string,
-  open: (partition: number) => LmdbStore,
-): Promise<Map<number, Pick<StateStore, 'checkpoint'>>> {
+function storesIn(folder: string): Map<number, Pick<StateStore, 'checkpoint'>> {
   const found = new Map<number, Pick<StateStore, 'checkpoint'>>();
   if (!existsSync(folder)) return found;
   const partitions = readdirSync(folder).filter((name) => /^\d+$/.test(name));
   for (const partition of partitions.map(Number)) {
     try {
-      const store = open(partition);
-      const { checkpoint } = store;
-      await store.close();
-      found.set(partition, { checkpoint });
+      found.set(partition, { checkpoint: LmdbStore.checkpointIn(join(folder, String(partition))) });
     } catch {
       // Its task says so when it opens it; nobody is warm here.
     }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { closeSync, existsSync, mkdirSync, openSync, readSync, rmSync, statSync } from 'node:fs';
+import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { crc32 } from 'node:zlib';
@@ -7,24 +7,22 @@ import { open, type RootDatabase } from 'lmdb';
 import { EngineError } from '../engine/errors.ts';
 import { refuseOlder } from '../engine/memory-state-store.ts';
 import type { Checkpoint, StateStore, StoreChange } from '../engine/state-store.ts';
+import { checkLmdbFile, findInLmdbFile } from './lmdb-file.ts';
 
-const CHECKPOINT = 'checkpoint';
+const CHECKPOINT = Buffer.from('checkpoint');
+const DATA_FILE = 'data.mdb';
 const SEPARATOR = '\u0001';
 const AFTER_SEPARATOR = '\u0002';
 /** LMDB takes keys of up to 1,978 bytes; what is longer stands under its hash. */
 const KEY_BYTES = 1_500;
 const CRC_DIGITS = 8;
-/** Where the first page of an LMDB file says that it is one, and how large its pages are. */
-const MAGIC_AT = 24;
-const MAGIC = Buffer.from('dec0efbe', 'hex');
-const PAGE_SIZE_AT = 48;
-const FIRST_BYTES = 64;
 
 /**
  * A task's state in an LMDB folder of its own, of which one process at a time is the user: an OS lock says who,
  * and ends with the process.
  *
- * Shape: `<table>\\u0001<key>` → eight digits of a checksum, then the value; the checkpoint is a row of its own.
+ * Shape: `<table>\\u0001<key>` → eight digits of a checksum over key and value, then the value; the checkpoint is a row of
+ * its own.
  */
 export class LmdbStore implements StateStore {
   readonly #db: RootDatabase<string, Buffer>;
@@ -34,26 +32,31 @@ export class LmdbStore implements StateStore {
   private constructor(db: RootDatabase<string, Buffer>, lock: DatabaseSync) {
     this.#db = db;
     this.#lock = lock;
-    const text = db.get(Buffer.from(CHECKPOINT));
-    this.#checkpoint = text === undefined ? null : (JSON.parse(checked(text)) as Checkpoint);
+    const text = db.get(CHECKPOINT);
+    this.#checkpoint =
+      text === undefined ? null : (JSON.parse(checked(text, CHECKPOINT)) as Checkpoint);
   }
 
   /**
-   * Opens the store, empty where there was none or what was there cannot be read; `onDiscarded` then says why.
+   * Opens the store, empty where there was none or what was there is damaged; `onDiscarded` then says why. What is on the disk
+   * is read and checked whole before the library maps it (adr/015).
    *
    * Throws: EngineError STORE_LOCKED (retake) while another process has it, STORE_FAILED when the disk refuses.
    */
-  static open(folder: string, onDiscarded: (reason: string) => void = () => {}): LmdbStore {
+  static async open(
+    folder: string,
+    onDiscarded: (reason: string) => void = () => {},
+  ): Promise<LmdbStore> {
     let lock: DatabaseSync | null = null;
     try {
       mkdirSync(dirname(folder), { recursive: true });
       lock = lockOf(folder);
       try {
-        return LmdbStore.#openIn(folder, lock);
+        return await LmdbStore.#openChecked(folder, lock);
       } catch (error) {
         onDiscarded(error instanceof Error ? error.message : String(error));
         rmSync(folder, { recursive: true, force: true });
-        return LmdbStore.#openIn(folder, lock);
+        return await LmdbStore.#openIn(folder, lock, null);
       }
     } catch (cause) {
       lock?.close();
@@ -61,8 +64,36 @@ export class LmdbStore implements StateStore {
     }
   }
 
-  static #openIn(folder: string, lock: DatabaseSync): LmdbStore {
-    refuseForeignFile(folder);
+  /**
+   * How far a store has come that nobody has open; null: there is none, or it is damaged. The library does not see it.
+   * Throws: EngineError STORE_LOCKED (retake) while another process has it.
+   */
+  static checkpointIn(folder: string): Checkpoint | null {
+    const lock = lockOf(folder);
+    try {
+      const text = findInLmdbFile(join(folder, DATA_FILE), CHECKPOINT)?.toString();
+      return text === undefined ? null : (JSON.parse(checked(text, CHECKPOINT)) as Checkpoint);
+    } catch {
+      return null;
+    } finally {
+      lock.close();
+    }
+  }
+
+  static async #openChecked(folder: string, lock: DatabaseSync): Promise<LmdbStore> {
+    const file = join(folder, DATA_FILE);
+    if (!existsSync(file)) return LmdbStore.#openIn(folder, lock, null);
+    // Who reads and writes in which process: nobody does, as the lock says.
+    rmSync(join(folder, 'lock.mdb'), { force: true });
+    return LmdbStore.#openIn(folder, lock, await checkLmdbFile(file, isSealed));
+  }
+
+  /** `snapshot`: the one that was checked. */
+  static async #openIn(
+    folder: string,
+    lock: DatabaseSync,
+    snapshot: number | null,
+  ): Promise<LmdbStore> {
     const db = open<string, Buffer>({
       path: folder,
       encoding: 'string',
@@ -71,9 +102,12 @@ export class LmdbStore implements StateStore {
       noSubdir: false,
     });
     try {
+      const { lastTxnId } = db.getStats() as { readonly lastTxnId: number };
+      if (snapshot !== null && lastTxnId !== snapshot)
+        throw new Error(`snapshot ${snapshot} was checked, and ${lastTxnId} opened`);
       return new LmdbStore(db, lock);
     } catch (error) {
-      void db.close();
+      await db.close();
       throw error;
     }
   }
@@ -93,7 +127,7 @@ export class LmdbStore implements StateStore {
       end: Buffer.from(table + AFTER_SEPARATOR),
     };
     for (const { key, value } of this.#db.getRange(range)) {
-      const [longKey, text] = valueOf(checked(value));
+      const [longKey, text] = valueOf(checked(value, key));
       yield [longKey ?? key.toString('utf8', table.length + 1), text];
     }
   }
@@ -109,7 +143,7 @@ export class LmdbStore implements StateStore {
     let last: Buffer | null = null;
     for (const { key, value } of this.#db.getRange({ start, end, limit })) {
       last = Buffer.from(key);
-      const [longKey] = valueOf(checked(value));
+      const [longKey] = valueOf(checked(value, last));
       keys.push(longKey ?? last.toString('utf8', table.length + 1));
     }
     return { keys, next: keys.length < limit ? null : (last?.toString('base64') ?? null) };
@@ -121,9 +155,9 @@ export class LmdbStore implements StateStore {
       for (const { table, key, value } of changes) {
         const row = rowOf(table, key);
         if (value === null) void this.#db.remove(row);
-        else void this.#db.put(row, sealed(isLong(key) ? long(key, value) : `=${value}`));
+        else void this.#db.put(row, sealed(isLong(key) ? long(key, value) : `=${value}`, row));
       }
-      void this.#db.put(Buffer.from(CHECKPOINT), sealed(JSON.stringify(checkpoint)));
+      void this.#db.put(CHECKPOINT, sealed(JSON.stringify(checkpoint), CHECKPOINT));
     });
     this.#checkpoint = checkpoint;
   }
@@ -141,7 +175,7 @@ export class LmdbStore implements StateStore {
   #read(row: Buffer): string | undefined {
     try {
       const text = this.#db.get(row);
-      return text === undefined ? undefined : checked(text);
+      return text === undefined ? undefined : checked(text, row);
     } catch (cause) {
       throw failed('A value of the local store cannot be read', cause);
     }
@@ -157,23 +191,6 @@ function isLong(key: string): boolean {
   return key.length * 3 >= KEY_BYTES && Buffer.byteLength(key) >= KEY_BYTES;
 }
 
-/** The library maps a file as it is and dies of one that is no database: its first page says what it is. */
-function refuseForeignFile(folder: string): void {
-  const file = join(folder, 'data.mdb');
-  if (!existsSync(file)) return;
-  const start = Buffer.alloc(FIRST_BYTES);
-  const descriptor = openSync(file, 'r');
-  try {
-    readSync(descriptor, start, 0, FIRST_BYTES, 0);
-  } finally {
-    closeSync(descriptor);
-  }
-  const pageBytes = start.readUInt32LE(PAGE_SIZE_AT);
-  const isWhole = pageBytes >= 512 && statSync(file).size % pageBytes === 0;
-  if (!start.subarray(MAGIC_AT, MAGIC_AT + 4).equals(MAGIC) || !isWhole)
-    throw new Error(`${file} is no LMDB file, or only part of one`);
-}
-
 /** A key that stands under its hash stands before its value, too. */
 function long(key: string, value: string): string {
   return `#${key.length}:${key}${value}`;
@@ -186,18 +203,24 @@ function valueOf(text: string): readonly [string | null, string] {
   return [text.slice(start, end), text.slice(end)];
 }
 
-function sealed(text: string): string {
-  return crc32(text).toString(16).padStart(CRC_DIGITS, '0') + text;
+function sealed(text: string, row: Buffer): string {
+  return crc32(text, crc32(row)).toString(16).padStart(CRC_DIGITS, '0') + text;
 }
 
-function checked(sealedText: string): string {
+function checked(sealedText: string, row: Buffer): string {
   const text = sealedText.slice(CRC_DIGITS);
-  if (parseInt(sealedText.slice(0, CRC_DIGITS), 16) === crc32(text)) return text;
+  if (parseInt(sealedText.slice(0, CRC_DIGITS), 16) === crc32(text, crc32(row))) return text;
   throw new EngineError(
     'STORE_FAILED',
     'retake',
     'A value of the local store has another checksum than it was written with; the store is made anew.',
   );
+}
+
+/** The same of bytes that nobody has read as text yet. */
+function isSealed(row: Buffer, value: Buffer): boolean {
+  const digits = value.toString('latin1', 0, CRC_DIGITS);
+  return parseInt(digits, 16) === crc32(value.subarray(CRC_DIGITS), crc32(row));
 }
 
 /** Held as long as the connection is open, and by the operating system's word no longer than the process. */

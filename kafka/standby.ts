@@ -94,7 +94,7 @@ export class Standby implements SourceSubscriber {
     while (!this.#ended.signal.aborted) {
       const startedAt = performance.now();
       try {
-        this.#store ??= this.#in.openStore(
+        this.#store ??= await this.#in.openStore(
           this.partition,
           this.#storeFailures > 0 ? 'empty' : 'kept',
         );

@@ -49,7 +49,10 @@ export interface RunnerObserver extends Omit<TaskObserver, 'handled'> {
  * The local store of a partition; `empty`: what it held is removed first.
  * Throws: EngineError STORE_LOCKED, STORE_FAILED; the task then goes on without.
  */
-export type OpenStore = (partition: number, how: 'kept' | 'empty') => StateStore;
+export type OpenStore = (
+  partition: number,
+  how: 'kept' | 'empty',
+) => StateStore | Promise<StateStore>;
 
 /** What all tasks of one application in one process share. */
 export interface TaskSurroundings {
@@ -175,15 +178,16 @@ export class TaskRunner {
   }
 
   async #live(): Promise<void> {
-    this.#openStore();
+    await this.#openStore();
     await this.#liveOn();
     await this.#store?.close();
   }
 
-  #openStore(): void {
+  async #openStore(): Promise<void> {
     const { openStore, log, topology } = this.#surroundings;
     try {
-      this.#store = openStore?.(this.partition, this.#storeFailures > 0 ? 'empty' : 'kept') ?? null;
+      const how = this.#storeFailures > 0 ? 'empty' : 'kept';
+      this.#store = (await openStore?.(this.partition, how)) ?? null;
     } catch (error) {
       const fields = { application: topology.application, partition: this.partition, error };
       log.warn(fields, 'no local store; the task is kept in memory and read from its journal');
@@ -197,7 +201,7 @@ export class TaskRunner {
     this.#store = null;
     await store?.close().catch(() => {});
     this.#surroundings.observer.storeDiscarded?.(this.partition, error.message);
-    if (++this.#storeFailures === 1) this.#openStore();
+    if (++this.#storeFailures === 1) await this.#openStore();
   }
 
   async #liveOn(): Promise<void> {

@@ -33,31 +33,31 @@ function opened(stateStore = 'lmdb') {
 describe('the local stores of an application', () => {
   it('J5b say how far those have come that are open, were left, or were found', async () => {
     const folder = join(dataFolder, 'state', 'app');
-    const found = LmdbStore.open(join(folder, '3'));
+    const found = await LmdbStore.open(join(folder, '3'));
     await found.write([], checkpoint(7));
     await found.close();
-    const { openStore, warmth } = await opened();
+    const { openStore, warmth } = opened();
     expect(warmth?.()).toEqual({ 3: 7 });
-    const store = openStore?.(1, 'kept');
+    const store = await openStore?.(1, 'kept');
     expect(warmth?.()).toEqual({ 3: 7 });
     await store?.write([], checkpoint(5));
     expect(warmth?.()).toEqual({ 1: 5, 3: 7 });
     await store?.close();
     expect(warmth?.()).toEqual({ 1: 5, 3: 7 });
-    const anew = openStore?.(3, 'empty');
+    const anew = await openStore?.(3, 'empty');
     expect(warmth?.()).toEqual({ 1: 5 });
     await anew?.close();
   });
 
   it('J5b leave to another process what it has', async () => {
     const folder = join(dataFolder, 'state', 'app');
-    const others = LmdbStore.open(join(folder, '0'));
+    const others = await LmdbStore.open(join(folder, '0'));
     await others.write([], checkpoint(7));
-    expect((await opened()).warmth?.()).toEqual({});
+    expect(opened().warmth?.()).toEqual({});
     await others.close();
   });
 
-  it('J5b are none where states stand in memory', async () => {
-    expect(await opened('memory')).toEqual({});
+  it('J5b are none where states stand in memory', () => {
+    expect(opened('memory')).toEqual({});
   });
 });

@@ -74,10 +74,10 @@ function member(
     instanceId: `counter.${name}`,
     standbys: 1,
     cleaning,
-    openStore(partition, how) {
+    async openStore(partition, how) {
       const folder = join(parent, name, String(partition));
       if (how === 'empty') rmSync(folder, { recursive: true, force: true });
-      const store = LmdbStore.open(folder);
+      const store = await LmdbStore.open(folder);
       stores.set(partition, store);
       return store;
     },

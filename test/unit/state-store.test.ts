@@ -26,15 +26,15 @@ function checkpoint(n: number, fence = 0): Checkpoint {
   return { topicId: 't', offset: n + 1, fence, n, time: n, fenceRecord, emitsFrom };
 }
 
-const ADAPTERS: readonly [string, () => StateStore][] = [
+const ADAPTERS: readonly [string, () => StateStore | Promise<StateStore>][] = [
   ['memory', () => new MemoryStateStore()],
   ['lmdb', () => LmdbStore.open(freshFolder())],
 ];
 
 describe.each(ADAPTERS)('the contract of state stores: %s', (_name, make) => {
   let store: StateStore;
-  beforeEach(() => {
-    store = make();
+  beforeEach(async () => {
+    store = await make();
     return () => store.close();
   });
 
@@ -124,20 +124,20 @@ describe.each(ADAPTERS)('the contract of state stores: %s', (_name, make) => {
 describe('the lmdb store', () => {
   it('J9a is there again after a restart', async () => {
     const folder = freshFolder();
-    const first = LmdbStore.open(folder);
+    const first = await LmdbStore.open(folder);
     await first.write([{ table: 'x', key: 'a', value: '1' }], checkpoint(1));
     await first.close();
-    const second = LmdbStore.open(folder);
+    const second = await LmdbStore.open(folder);
     expect([second.checkpoint, second.get('x', 'a')]).toEqual([checkpoint(1), '1']);
     await second.close();
   });
 
   it('J9a has one user at a time', async () => {
     const folder = freshFolder();
-    const first = LmdbStore.open(folder);
-    expect(() => LmdbStore.open(folder)).toThrow(expect.objectContaining({ code: 'STORE_LOCKED' }));
+    const first = await LmdbStore.open(folder);
+    await expect(LmdbStore.open(folder)).rejects.toMatchObject({ code: 'STORE_LOCKED' });
     await first.close();
-    await LmdbStore.open(folder).close();
+    await (await LmdbStore.open(folder)).close();
   });
 
   it('J9a makes a store anew that cannot be opened, and says so', async () => {
@@ -145,7 +145,7 @@ describe('the lmdb store', () => {
     mkdirSync(folder, { recursive: true });
     writeFileSync(join(folder, 'data.mdb'), 'nonsense'.repeat(10_000));
     const reasons: string[] = [];
-    const store = LmdbStore.open(folder, (reason) => reasons.push(reason));
+    const store = await LmdbStore.open(folder, (reason) => reasons.push(reason));
     expect([reasons.length, store.checkpoint]).toEqual([1, null]);
     await store.close();
   });

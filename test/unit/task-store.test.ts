@@ -131,7 +131,8 @@ describe('a task and its local store', () => {
   });
 
   it('J9a goes on in memory while another has the store', async () => {
-    const others = [...Array(PARTITIONS).keys()].map((partition) => openStore(partition, 'kept'));
+    const partitions = [...Array(PARTITIONS).keys()];
+    const others = await Promise.all(partitions.map(async (each) => openStore(each, 'kept')));
     const run = await live({ openStore }, 2);
     expect(run.counts.complaints.filter((each) => each.includes('another process'))).toHaveLength(
       PARTITIONS,
@@ -142,7 +143,7 @@ describe('a task and its local store', () => {
 
   it('J9a goes on when the disk takes nothing any more', async () => {
     await live({ openStore }, 2);
-    const full: OpenStore = (partition, how) => failing(openStore(partition, how));
+    const full: OpenStore = async (partition, how) => failing(await openStore(partition, how));
     const run = await fixture.running({ openStore: full });
     await addAll(run, 1);
     await run.stop();
