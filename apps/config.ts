@@ -8,6 +8,7 @@ import {
 import { KAFKA_CLIENTS, type KafkaClientName } from '../kafka/clients.ts';
 import { type ChainConfig, chainConfig } from './chain-config.ts';
 import { ConfigReader } from './config-reader.ts';
+import { type GatewayConfig, gatewayConfig } from './gateway-config.ts';
 
 export { ConfigError } from './config-reader.ts';
 export type { ConfigProblem } from './config-reader.ts';
@@ -93,13 +94,7 @@ export interface Config {
     /** Older days are taken out of bot_events; 0: none. */
     readonly botRetentionDays: number;
   };
-  readonly gateway: {
-    /** Event names, or a family with a star: `exec.*`. */
-    readonly wsAllowedTopics: readonly string[];
-    /** Per `X-Api-Key`, or per remote address without one. 0: no limit. */
-    readonly rateLimitIntentsPerMin: number;
-    readonly authorization: 'allow' | 'deny';
-  };
+  readonly gateway: GatewayConfig;
 }
 
 const PORT = { min: 1, max: 65_535 };
@@ -128,7 +123,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
       reorderWaitMs: reader.integer('REORDER_WAIT_MS', 30_000, { min: 1, max: DAY_MS }),
       botRetentionDays: reader.integer('BOT_RETENTION_DAYS', 400, { min: 0, max: 36_500 }),
     },
-    gateway: gateway(reader),
+    gateway: gatewayConfig(reader),
   };
   reader.finish();
   return frozen(config);
@@ -328,33 +323,6 @@ function execution(reader: ConfigReader): Config['execution'] {
       min: 0,
       max: DAY_MS,
     }),
-  };
-}
-
-function gateway(reader: ConfigReader): Config['gateway'] {
-  if (reader.flag('HMAC_REQUIRED', false)) {
-    reader.reject(
-      'HMAC_REQUIRED',
-      'signed requests are not checked by this version',
-      'Leave HMAC_REQUIRED out and let only trusted clients reach the gateway',
-    );
-  }
-  return {
-    wsAllowedTopics: reader.list(
-      'WS_ALLOWED_TOPICS',
-      ['intent.*', 'risk.*', 'plan.*', 'exec.*', 'market.*'],
-      {
-        pattern: /^(intent|risk|plan|exec|system|market)\.(\*|[a-z0-9_]+)$/,
-        problem: 'not a list of event names',
-        remedy:
-          'Set WS_ALLOWED_TOPICS to names such as plan.created or exec.*, of intent, risk, plan, exec, system and market, separated by commas',
-      },
-    ),
-    rateLimitIntentsPerMin: reader.integer('RATE_LIMIT_INTENTS_PER_MIN', 0, {
-      min: 0,
-      max: 1_000_000,
-    }),
-    authorization: reader.choice('INTENT_AUTHORIZATION', 'allow', ['allow', 'deny']),
   };
 }
 

@@ -1,3 +1,12 @@
+export {
+  type ApiKey,
+  ApiKeysError,
+  authorizeByKey,
+  type Nonces,
+  parseApiKeys,
+  SignatureCheck,
+  signedText,
+} from './access/index.ts';
 export { type AccessRequest, type Authorize, fixedAuthorization } from './authorize.ts';
 export {
   BatchingPublisher,
@@ -14,6 +23,7 @@ export {
   type MarkedPublisherOptions,
 } from './bots/index.ts';
 export { DeadlineError, within } from './deadline.ts';
+export type { Submissions } from './idempotency.ts';
 export { intentRules, type IntentRulesOptions } from './intent-rules.ts';
 export { openApiDocument } from './openapi.ts';
 export {

@@ -4,12 +4,23 @@ import { createUlidGenerator, envelope, newCorrelationId } from '../avro/index.t
 import type { EventRecord } from '../engine/event.ts';
 import type { Authorize } from './authorize.ts';
 import {
+  fingerprintOf,
+  idempotencyKeyOf,
+  idsOf,
+  type IntentIds,
+  isToBeSent,
+  noteSent,
+  type Submissions,
+} from './idempotency.ts';
+import {
   type GatewayMetrics,
+  type HistoryReads,
   type IntentPublisher,
   type IntentRules,
   PublishError,
   type SoundIntent,
 } from './ports.ts';
+import { POSITION, positionText } from './position.ts';
 import { Problem } from './problem.ts';
 import type { RateLimit } from './rate-limit.ts';
 
@@ -22,6 +33,8 @@ export interface SubmitRouteOptions {
   readonly metrics: GatewayMetrics;
   readonly authorize: Authorize;
   readonly rateLimit: RateLimit;
+  readonly submissions: Submissions;
+  readonly store: HistoryReads;
   readonly nowMs: () => number;
 }
 
@@ -29,20 +42,32 @@ export interface SubmitRouteOptions {
 export function registerSubmit(server: FastifyInstance, options: SubmitRouteOptions): void {
   const { rules, publisher, metrics } = options;
   const newEvent = eventFactory(options.nowMs);
-  server.post('/intents', { onRequest: admission(options) }, async (request, reply) => {
+  const newIds = idFactory(options.nowMs);
+  // After a signature has been checked, so that nobody uses up another's rate, and before the body is parsed.
+  server.post('/intents', { preParsing: admission(options) }, async (request, reply) => {
     if (request.headers['content-type'] === undefined) throw untyped();
     const checked = rules.validate(request.body);
     if (!checked.ok) throw refused(checked.errors);
-    const intentId = randomUUID();
-    const event = newEvent(intentId, checked.intent, rules.priority(checked.intent));
-    await published(publisher, event, intentId);
-    metrics.intentsSubmitted.inc();
-    request.log.info(logFields(event), 'intent submitted');
-    return reply.code(202).header('Location', `/intents/${intentId}`).send({ intent_id: intentId });
+    const key = idempotencyKeyOf(request.headers['idempotency-key']);
+    const ids = key === null ? newIds() : idsOf(apiKeyOf(request), key);
+    const { intentId } = ids;
+    const fingerprint = key === null ? null : fingerprintOf(checked.intent);
+    if (fingerprint === null || (await isToBeSent(options, intentId, fingerprint))) {
+      const event = newEvent(ids, checked.intent, rules.priority(checked.intent));
+      await published(publisher, event, intentId);
+      metrics.intentsSubmitted.inc();
+      request.log.info(logFields(event), 'intent submitted');
+      if (fingerprint !== null) await noteSent(options.submissions, intentId, fingerprint);
+    }
+    return reply
+      .code(202)
+      .header('Location', `/intents/${intentId}`)
+      .header(POSITION, positionText({ intentId, sequence: 1 }))
+      .send({ intent_id: intentId });
   });
 }
 
-/** Decides before the body is read. */
+/** Decides before the body is parsed. */
 function admission({ authorize, rateLimit }: SubmitRouteOptions) {
   return async (request: FastifyRequest): Promise<void> => {
     const apiKey = apiKeyOf(request);
@@ -63,9 +88,13 @@ export function apiKeyOf(request: FastifyRequest): string | null {
   return typeof given === 'string' && given !== '' ? given.slice(0, MAX_API_KEY_LENGTH) : null;
 }
 
-function eventFactory(nowMs: () => number) {
+function idFactory(nowMs: () => number): () => IntentIds {
   const ids = createUlidGenerator(nowMs);
-  return (intentId: string, intent: SoundIntent, priority: number): EventRecord => {
+  return () => ({ intentId: randomUUID(), eventId: ids.next() });
+}
+
+function eventFactory(nowMs: () => number) {
+  return ({ intentId, eventId }: IntentIds, intent: SoundIntent, priority: number): EventRecord => {
     const { strategyId, base, quote, amount_in, notional_usd, max_slippage, metadata } = intent;
     return envelope(
       'intent.submitted',
@@ -84,7 +113,7 @@ function eventFactory(nowMs: () => number) {
         correlationId: newCorrelationId(intentId),
         sequence: 1,
         producer: 'gateway',
-        eventId: ids.next(),
+        eventId,
         occurredAt: nowMs() * 1000,
       },
     );

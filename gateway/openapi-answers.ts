@@ -27,6 +27,20 @@ export function json(description: string, schema: JsonSchema, headers: object = 
   return answer(description, { 'application/json': { schema } }, headers);
 }
 
+/** What a request can be refused with before it is looked at, where requests have to be signed. */
+const ACCESS: readonly ProblemCode[] = [
+  'UNSIGNED',
+  'WRONG_SIGNATURE',
+  'TIMESTAMP_OFF',
+  'NONCE_SEEN',
+  'ACCESS_AWAY',
+];
+
+/** `problems` of an operation that may have to be signed for. */
+export function signedProblems(...codes: readonly ProblemCode[]): Responses {
+  return problems(...ACCESS, ...codes);
+}
+
 /** One response per status, with the codes that it may carry; the rest is under `default`. */
 export function problems(...codes: readonly ProblemCode[]): Responses {
   const responses: Responses = {};

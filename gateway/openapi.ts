@@ -1,10 +1,17 @@
 import { BOT_PATHS, BOT_SCHEMAS } from './bots/openapi.ts';
-import { answer, json, problems, REQUEST_ID } from './openapi-answers.ts';
+import { answer, json, problems, REQUEST_ID, signedProblems } from './openapi-answers.ts';
 import { SCHEMAS, ref } from './openapi-schemas.ts';
 
 function pathId(description: string): object {
   return { name: 'id', in: 'path', required: true, description, schema: { type: 'string' } };
 }
+
+const POSITION_PARAMETER = {
+  name: 'X-Millrace-Position',
+  in: 'header',
+  description: 'Of a 202: waits at most 2 s until that write can be read.',
+  schema: { type: 'string', pattern: '^intent-[0-9A-Za-z-]{26,36}@[1-9][0-9]{0,8}$' },
+};
 
 const SUBMIT = {
   operationId: 'submitIntent',
@@ -17,6 +24,13 @@ const SUBMIT = {
       description: 'Whom the rate limit counts for; without it, the remote address.',
       schema: { type: 'string' },
     },
+    {
+      name: 'Idempotency-Key',
+      in: 'header',
+      description:
+        'One intent, however often it is sent: the id is made of the caller and this key. 1 to 255 printable characters without a space.',
+      schema: { type: 'string', pattern: '^[\\x21-\\x7e]{1,255}$' },
+    },
   ],
   requestBody: {
     required: true,
@@ -26,9 +40,14 @@ const SUBMIT = {
   responses: {
     202: json('Taken: intent.submitted is on the log.', ref('IntentTaken'), {
       Location: { description: 'Where its state will be.', schema: { type: 'string' } },
+      'X-Millrace-Position': {
+        description: 'Sent with a GET, that waits until this intent can be read.',
+        schema: { type: 'string' },
+      },
     }),
-    ...problems(
+    ...signedProblems(
       'FORBIDDEN',
+      'IDEMPOTENCY_CONFLICT',
       'BODY_TOO_LARGE',
       'UNSUPPORTED_MEDIA_TYPE',
       'VALIDATION_FAILED',
@@ -42,30 +61,30 @@ const SUBMIT = {
 const GET_INTENT = {
   operationId: 'getIntent',
   summary: 'The state of an intent.',
-  parameters: [pathId('intent_id of the 202.'), REQUEST_ID],
+  parameters: [pathId('intent_id of the 202.'), REQUEST_ID, POSITION_PARAMETER],
   responses: {
     200: json('Its read model.', ref('Intent')),
-    ...problems('UNKNOWN_INTENT', 'READ_MODEL_AWAY'),
+    ...signedProblems('POSITION_NOT_REACHED', 'UNKNOWN_INTENT', 'READ_MODEL_AWAY'),
   },
 };
 
 const GET_PLAN = {
   operationId: 'getPlan',
   summary: 'The state of a plan.',
-  parameters: [pathId('latest_plan_id of an intent.'), REQUEST_ID],
+  parameters: [pathId('latest_plan_id of an intent.'), REQUEST_ID, POSITION_PARAMETER],
   responses: {
     200: json('Its read model.', ref('Plan')),
-    ...problems('UNKNOWN_PLAN', 'READ_MODEL_AWAY'),
+    ...signedProblems('POSITION_NOT_REACHED', 'UNKNOWN_PLAN', 'READ_MODEL_AWAY'),
   },
 };
 
 const GET_HISTORY = {
   operationId: 'getIntentHistory',
   summary: 'All events of an intent, by sequence.',
-  parameters: [pathId('intent_id of the 202.'), REQUEST_ID],
+  parameters: [pathId('intent_id of the 202.'), REQUEST_ID, POSITION_PARAMETER],
   responses: {
     200: json('The events as stored.', ref('History')),
-    ...problems('UNKNOWN_INTENT', 'STORE_AWAY'),
+    ...signedProblems('POSITION_NOT_REACHED', 'UNKNOWN_INTENT', 'STORE_AWAY'),
   },
 };
 
@@ -110,7 +129,18 @@ const GET_STREAM = {
   description:
     'Send {"type":"subscribe","topics":["exec.*"],"correlationId":"…","resume":"<position>"}; frames are subscribed, event, dropped and error.',
   parameters: [REQUEST_ID],
-  responses: { 101: { description: 'The WebSocket is open.' }, ...problems('UPGRADE_REQUIRED') },
+  responses: {
+    101: { description: 'The WebSocket is open.' },
+    ...signedProblems('UPGRADE_REQUIRED'),
+  },
+};
+
+const HMAC = {
+  type: 'apiKey',
+  in: 'header',
+  name: 'X-Signature',
+  description:
+    'Hexadecimal HMAC-SHA256 over X-Timestamp, X-Nonce, method, path with query, and the SHA-256 of the body in hexadecimal, joined by line feeds; X-Api-Key names the secret. X-Timestamp is in seconds, at most 300 from now; X-Nonce is new each time.',
 };
 
 /** The API as OpenAPI 3.1. Routes that exist and are not in here fail a test, and the other way round. */
@@ -130,7 +160,8 @@ export function openApiDocument(version: string): {
       license: { name: 'Apache-2.0', identifier: 'Apache-2.0' },
     },
     servers: [{ url: '/' }],
-    security: [],
+    // Either way: a gateway with HMAC_REQUIRED takes nothing unsigned but probes and this document.
+    security: [{}, { hmac: [] }],
     paths: {
       '/intents': { post: SUBMIT },
       '/intents/{id}': { get: GET_INTENT },
@@ -143,6 +174,6 @@ export function openApiDocument(version: string): {
       '/openapi.json': { get: GET_DOCUMENT },
       ...BOT_PATHS,
     },
-    components: { schemas: { ...SCHEMAS, ...BOT_SCHEMAS } },
+    components: { schemas: { ...SCHEMAS, ...BOT_SCHEMAS }, securitySchemes: { hmac: HMAC } },
   };
 }

@@ -19,6 +19,10 @@ export const PROBLEMS = {
     title: 'The body has another type than the resource takes',
   },
   BAD_REQUEST: { status: 400, title: 'The request cannot be read' },
+  UNSIGNED: { status: 401, title: 'The request is not signed' },
+  WRONG_SIGNATURE: { status: 401, title: 'The signature is wrong' },
+  TIMESTAMP_OFF: { status: 401, title: 'The time of the signature is too far from now' },
+  NONCE_SEEN: { status: 401, title: 'The signature has been used' },
   FORBIDDEN: { status: 403, title: 'The request is not allowed' },
   NOT_FOUND: { status: 404, title: 'There is no such resource' },
   UNKNOWN_INTENT: { status: 404, title: 'There is no such intent' },
@@ -26,10 +30,13 @@ export const PROBLEMS = {
   UNKNOWN_CORRELATION: { status: 404, title: 'There is no such correlation' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'The resource does not take this method' },
   UPGRADE_REQUIRED: { status: 426, title: 'The resource is a WebSocket' },
+  IDEMPOTENCY_CONFLICT: { status: 409, title: 'The key was used for another intent' },
   RATE_LIMITED: { status: 429, title: 'Too many intents' },
   BROKER_AWAY: { status: 503, title: 'The broker did not acknowledge what was sent' },
   READ_MODEL_AWAY: { status: 503, title: 'The read models cannot be reached' },
   STORE_AWAY: { status: 503, title: 'The event store cannot be reached' },
+  ACCESS_AWAY: { status: 503, title: 'What has to be known of the request cannot be looked up' },
+  POSITION_NOT_REACHED: { status: 504, title: 'The position cannot be read yet' },
   INTERNAL_ERROR: { status: 500, title: 'The gateway failed' },
 } as const;
 
@@ -79,8 +86,10 @@ export async function sendProblem(
   if (problem.retryAfterSeconds !== null) {
     reply.header('Retry-After', String(problem.retryAfterSeconds));
   }
+  const { status } = PROBLEMS[problem.code];
+  if (status === 401) reply.header('WWW-Authenticate', 'HMAC-SHA256');
   return await reply
-    .code(PROBLEMS[problem.code].status)
+    .code(status)
     .header('X-Request-Id', requestId)
     .type('application/problem+json; charset=utf-8')
     .send(JSON.stringify(problemBody(problem, requestId)));

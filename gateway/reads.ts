@@ -1,6 +1,7 @@
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { isUlid, isUuid, newCorrelationId } from '../avro/index.ts';
 import { within } from './deadline.ts';
+import { positionOf, reached } from './position.ts';
 import { Problem, type ProblemCode } from './problem.ts';
 import type { HistoryReads, IntentReads } from './ports.ts';
 
@@ -21,15 +22,25 @@ export function registerReads(
   server: FastifyInstance,
   { readModels, store }: ReadRoutesOptions,
 ): void {
+  const intentOf = (id: string): Promise<string | null> =>
+    fromRedis('the read model of the intent', () => readModels.intent(id));
+  const historyOf = (id: string): Promise<readonly object[]> =>
+    guarded('STORE_AWAY', 'the event store', () => store.history(newCorrelationId(id)));
+  // A read model of an intent is there from its first event on, and that is the one a write answers with.
+  const projected = (request: FastifyRequest): Promise<void> =>
+    reached(positionOf(request), async ({ intentId }) => (await intentOf(intentId)) !== null);
+
   server.get<ById>('/intents/:id', async (request, reply) => {
     const id = idOf(request, unknownIntent);
-    const value = await fromRedis('the read model of the intent', () => readModels.intent(id));
+    await projected(request);
+    const value = await intentOf(id);
     if (value === null) throw unknownIntent(id);
     return reply.type(JSON_TYPE).send(value);
   });
 
   server.get<ById>('/plans/:id', async (request, reply) => {
     const id = idOf(request, unknownPlan);
+    await projected(request);
     const value = await fromRedis('the read model of the plan', () => readModels.plan(id));
     if (value === null) throw unknownPlan(id);
     return reply.type(JSON_TYPE).send(value);
@@ -37,12 +48,12 @@ export function registerReads(
 
   server.get<ById>('/intents/:id/history', async (request) => {
     const id = idOf(request, unknownIntent);
-    const correlationId = newCorrelationId(id);
-    const events = await guarded('STORE_AWAY', 'the event store', () =>
-      store.history(correlationId),
-    );
+    await reached(positionOf(request), async ({ intentId, sequence }) => {
+      return (await historyOf(intentId)).length >= sequence;
+    });
+    const events = await historyOf(id);
     if (events.length === 0) throw unknownIntent(id);
-    return { intent_id: id, correlation_id: correlationId, events };
+    return { intent_id: id, correlation_id: newCorrelationId(id), events };
   });
 }
 

@@ -1,6 +1,8 @@
 import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from 'fastify';
+import { registerSignatures, type SignatureCheck } from './access/index.ts';
 import { type Authorize, fixedAuthorization } from './authorize.ts';
 import { type BotRouteOptions, registerBots } from './bots/index.ts';
+import type { Submissions } from './idempotency.ts';
 import { MAX_BODY_BYTES, methodGuard, registerErrors } from './errors.ts';
 import { registerSubmit } from './intents.ts';
 import { registerJsonBody } from './json-body.ts';
@@ -33,6 +35,9 @@ export interface GatewayOptions {
   readonly publisher: IntentPublisher;
   readonly readModels: IntentReads;
   readonly store: HistoryReads;
+  readonly submissions: Submissions;
+  /** Absent: whoever reaches the gateway may use it, and X-Api-Key is believed. */
+  readonly signatures?: SignatureCheck;
   readonly bots: BotRouteOptions;
   /** Adds `/health`, `/livez` and `/metrics`, the same as in every app. */
   readonly serviceRoutes: (server: FastifyInstance) => void;
@@ -60,6 +65,7 @@ export function createGateway(options: GatewayOptions): FastifyInstance {
   registerRequestIds(server);
   registerErrors(server);
   registerJsonBody(server);
+  if (options.signatures !== undefined) registerSignatures(server, options.signatures);
   options.serviceRoutes(server);
   registerSubmit(server, { ...options, authorize, rateLimit, nowMs });
   registerReads(server, options);

@@ -1,3 +1,5 @@
+export { GatewayNotes } from './gateway-notes.ts';
+export type { SubmissionNote } from './gateway-notes.ts';
 export { isReadModelTopic, readModelKey } from './keys.ts';
 export type { ReadModelTopic } from './keys.ts';
 export { ReadModelError } from './read-model-error.ts';

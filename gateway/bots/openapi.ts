@@ -1,4 +1,4 @@
-import { json, problems, REQUEST_ID } from '../openapi-answers.ts';
+import { json, REQUEST_ID, signedProblems } from '../openapi-answers.ts';
 import { type JsonSchema, ref } from '../openapi-schemas.ts';
 
 const TEXT = { type: 'string' };
@@ -133,7 +133,7 @@ const SEND = {
   },
   responses: {
     200: json('Each event is on the log, or set aside for the reason given.', ref('BotIntake')),
-    ...problems(
+    ...signedProblems(
       'FORBIDDEN',
       'BODY_TOO_LARGE',
       'UNSUPPORTED_MEDIA_TYPE',
@@ -154,7 +154,7 @@ const REPORT = {
   ],
   responses: {
     200: json('By type and by instance.', ref('BotReport')),
-    ...problems('VALIDATION_FAILED', 'STORE_AWAY'),
+    ...signedProblems('VALIDATION_FAILED', 'STORE_AWAY'),
   },
 };
 
@@ -167,7 +167,7 @@ const CHAIN = {
   ],
   responses: {
     200: json('At most 10,000.', ref('BotChain')),
-    ...problems('UNKNOWN_CORRELATION', 'STORE_AWAY'),
+    ...signedProblems('UNKNOWN_CORRELATION', 'STORE_AWAY'),
   },
 };
 

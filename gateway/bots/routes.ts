@@ -85,7 +85,7 @@ function registerIntake(
     if (await authorize({ action: 'bots.write', apiKey: apiKeyOf(request) })) return;
     throw new Problem('FORBIDDEN', 'You may not send events; ask the operator for access');
   };
-  const route = { onRequest: admission, bodyLimit: MAX_BATCH_BYTES };
+  const route = { preParsing: admission, bodyLimit: MAX_BATCH_BYTES };
   scope.post('/bots/events', route, async (request, reply) => {
     const type = request.headers['content-type'];
     if (type === undefined) throw untyped();

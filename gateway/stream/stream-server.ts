@@ -1,7 +1,9 @@
 import type { IncomingMessage, Server } from 'node:http';
 import type { Duplex } from 'node:stream';
 import { WebSocket, WebSocketServer } from 'ws';
+import type { SignatureCheck } from '../access/index.ts';
 import type { Authorize } from '../authorize.ts';
+import { Problem, PROBLEMS } from '../problem.ts';
 import { EventHub, type EventHubOptions } from './event-hub.ts';
 import { StreamClient } from './stream-client.ts';
 
@@ -9,6 +11,8 @@ export interface StreamServerOptions extends EventHubOptions {
   /** As WS_ALLOWED_TOPICS. */
   readonly allowedTopics: readonly string[];
   readonly authorize: Authorize;
+  /** Absent: X-Api-Key is believed. */
+  readonly signatures?: SignatureCheck;
   readonly metrics: StreamMetrics;
   /** Between two pings of a client. Default: 15 s. */
   readonly pingMs?: number;
@@ -94,6 +98,8 @@ export class StreamServer {
     if (pathname !== PATH) return refuse(socket, '404 Not Found');
     if (this.#closing || this.#clients.size >= CLIENTS)
       return refuse(socket, '503 Service Unavailable');
+    const refusal = await this.#refusal(request);
+    if (refusal !== null) return refuse(socket, refusal);
     const apiKey = request.headers['x-api-key'];
     const access = {
       action: 'stream.read',
@@ -101,6 +107,20 @@ export class StreamServer {
     } as const;
     if (!(await this.#options.authorize(access))) return refuse(socket, '403 Forbidden');
     this.#sockets.handleUpgrade(request, socket, head, (opened) => this.#open(opened));
+  }
+
+  /** Status line for a request that is not signed as it has to be. */
+  async #refusal({ headers, url = '/' }: IncomingMessage): Promise<string | null> {
+    const { signatures } = this.#options;
+    if (signatures === undefined) return null;
+    try {
+      const request = { method: 'GET', target: url, headers };
+      await signatures.verify(signatures.claimOf(headers), request, new Uint8Array());
+      return null;
+    } catch (error) {
+      if (!(error instanceof Problem)) throw error;
+      return PROBLEMS[error.code].status === 401 ? '401 Unauthorized' : '503 Service Unavailable';
+    }
   }
 
   #open(socket: WebSocket): void {

@@ -1,3 +1,6 @@
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { ConfigError, loadConfig } from '../../apps/config.ts';
 
@@ -140,7 +143,7 @@ describe('configuration', () => {
     ['LOG_LEVEL', 'loud'],
     ['HOST', 'here and there'],
     ['MILLRACE_NO_INSTALL', 'x'],
-    ['HMAC_REQUIRED', 'true'],
+    ['HMAC_REQUIRED', 'perhaps'],
   ])('B-14 refuses %s=%s and names nothing else', (variable, value) => {
     expect(variablesOf({ [variable]: value })).toEqual([variable]);
   });
@@ -151,6 +154,25 @@ describe('configuration', () => {
       'MAX_SLIPPAGE',
       'PARTITIONS',
     ]);
+  });
+
+  it('B-14 B-87 needs a sound file of keys once requests have to be signed', async () => {
+    const HMAC_REQUIRED = 'true';
+    expect(variablesOf({ HMAC_REQUIRED })).toEqual(['API_KEYS_FILE']);
+    expect(variablesOf({ HMAC_REQUIRED, API_KEYS_FILE: '/nowhere/keys.json' })).toEqual([
+      'API_KEYS_FILE',
+    ]);
+    const folder = await mkdtemp(join(tmpdir(), 'millrace-keys-'));
+    const API_KEYS_FILE = join(folder, 'keys.json');
+    await writeFile(API_KEYS_FILE, '{"keys":[{"id":"desk","secret":"short"}]}');
+    expect(variablesOf({ HMAC_REQUIRED, API_KEYS_FILE })).toEqual(['API_KEYS_FILE']);
+    const key = { id: 'desk', secret: 's'.repeat(32) };
+    await writeFile(API_KEYS_FILE, JSON.stringify({ keys: [key] }));
+    const { gateway } = loadConfig({ HMAC_REQUIRED, API_KEYS_FILE });
+    expect([...(gateway.apiKeys?.keys() ?? [])]).toEqual(['desk']);
+    expect(JSON.stringify(gateway)).not.toContain(key.secret);
+    expect(loadConfig({ API_KEYS_FILE }).gateway.apiKeys).toBeNull();
+    await rm(folder, { recursive: true });
   });
 
   it('B-14 needs the address and the id of the chain once the mock is off', () => {

@@ -77,6 +77,7 @@ export function testGateway(
     },
     readModels: { intent: async () => null, plan: async () => null },
     store: { history: async () => [] },
+    submissions: memorySubmissions(),
     bots: testBots(),
     serviceRoutes: (target) => {
       target.addHook('onRoute', ({ method, url, config }) => {
@@ -93,6 +94,19 @@ export function testGateway(
     return response;
   };
   return { server, metrics, published, lines, routes, call };
+}
+
+/** Notes of one instance, in memory. */
+export function memorySubmissions(): GatewayOptions['submissions'] {
+  const notes = new Map<string, { readonly fingerprint: string; readonly isSent: boolean }>();
+  return {
+    begin: async (intentId, fingerprint) => {
+      const noted = notes.get(intentId) ?? null;
+      if (noted === null) notes.set(intentId, { fingerprint, isSent: false });
+      return noted;
+    },
+    sent: async (intentId, fingerprint) => void notes.set(intentId, { fingerprint, isSent: true }),
+  };
 }
 
 /** Routes of bots on an offline codec, and nothing behind them. */
