@@ -15,6 +15,8 @@ import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Services } from './service-connector.ts';
 import type { HealthChecks } from './service-server.ts';
+import { traceObserver } from './trace-observer.ts';
+import type { Tracing } from './tracing.ts';
 import { trustLog } from './trust-log.ts';
 
 /** What every app of a process is made from. */
@@ -24,6 +26,8 @@ export interface AppContext {
   readonly metrics: Metrics;
   readonly services: Services;
   readonly components: CoreComponents;
+  /** null: nothing is traced. */
+  readonly tracing: Tracing | null;
   /** Ends the process at once: another one has taken its place (J5a). */
   readonly die: (reason: Error) => void;
 }
@@ -49,7 +53,9 @@ export async function startApplication(
   topology: Topology,
   more: Partial<ApplicationOptions> = {},
 ): Promise<ApplicationRunner> {
-  const { config, log, metrics, services, die } = context;
+  const { config, log, metrics, services, tracing, die } = context;
+  const { observer = engineObserver(topology, metrics, log), ...rest } = more;
+  const { application } = topology;
   await trustLog(context, topology);
   return new ApplicationRunner({
     topology,
@@ -60,14 +66,14 @@ export async function startApplication(
     partitionOf,
     clock: clockMicros,
     host: hostname(),
-    instanceId: `${topology.application}.${config.service.instanceId}`,
+    instanceId: `${application}.${config.service.instanceId}`,
     sessionTimeoutMs: config.kafka.sessionTimeoutMs,
     ...openStores(context, topology),
     cleaning: config.kafka.cleaning,
-    observer: engineObserver(topology, metrics, log),
+    observer: tracing === null ? observer : traceObserver(application, observer, tracing),
     log,
     onFenced: die,
-    ...more,
+    ...rest,
   });
 }
 

@@ -9,6 +9,7 @@ import { KAFKA_CLIENTS, type KafkaClientName } from '../kafka/clients.ts';
 import { type ChainConfig, chainConfig } from './chain-config.ts';
 import { ConfigReader } from './config-reader.ts';
 import { type GatewayConfig, gatewayConfig } from './gateway-config.ts';
+import { type TracingConfig, tracingConfig } from './tracing-config.ts';
 
 export { ConfigError } from './config-reader.ts';
 export type { ConfigProblem } from './config-reader.ts';
@@ -89,6 +90,7 @@ export interface Config {
     readonly retryDelaysMs: readonly number[];
   };
   readonly chain: ChainConfig;
+  readonly tracing: TracingConfig;
   readonly coordinator: {
     readonly reorderWaitMs: number;
     /** Older days are taken out of bot_events; 0: none. */
@@ -119,6 +121,7 @@ export function loadConfig(env: Readonly<Record<string, string | undefined>>): C
     planning: planning(reader),
     execution: execution(reader),
     chain: chainConfig(reader),
+    tracing: tracingConfig(reader),
     coordinator: {
       reorderWaitMs: reader.integer('REORDER_WAIT_MS', 30_000, { min: 1, max: DAY_MS }),
       botRetentionDays: reader.integer('BOT_RETENTION_DAYS', 400, { min: 0, max: 36_500 }),

@@ -7,6 +7,7 @@ import { completionObserver } from './completion-observer.ts';
 import { engineObserver } from './engine-observer.ts';
 import { healthChecks } from './service-connector.ts';
 import { serve } from './service-server.ts';
+import { tracedSink } from './traced-sink.ts';
 
 /**
  * state-coordinator: the actor that puts events in order and writes rm.*, and the sinks that are the only writers of
@@ -64,8 +65,9 @@ class SinkSet {
     if (wanted.join() === this.#partitions) return;
     this.#partitions = wanted.join();
     await Promise.all(this.#sinks.map((sink) => sink.stop()));
-    const { services, log } = this.#context;
-    this.#sinks = this.#targets.map((target) => {
+    const { services, tracing, log } = this.#context;
+    this.#sinks = this.#targets.map((each) => {
+      const target = tracing === null ? each : tracedSink(each, tracing);
       const reader = services.kafka.reader();
       return new Sink({ target, reader, names: services.names, partitions: wanted, log });
     });

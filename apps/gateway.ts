@@ -15,7 +15,8 @@ import { healthChecks } from './service-connector.ts';
 import { listen, registerServiceRoutes, VERSION } from './service-server.ts';
 
 /** REST and WebSocket: publishes intents, reads read models and histories; owns no state. */
-export const startGateway: StartApp = async ({ config, components, services, metrics, log }) => {
+export const startGateway: StartApp = async (context) => {
+  const { config, components, services, metrics, tracing, log } = context;
   const { intentManager, eventStream } = components;
   const needed = ['kafka', 'schema_registry', 'postgres', 'redis'] as const;
   const checks = healthChecks(services, needed);
@@ -43,6 +44,7 @@ export const startGateway: StartApp = async ({ config, components, services, met
     store: intentManager.histories,
     submissions: notes,
     bots: components.botGateway,
+    ...(tracing && { tracing }),
     serviceRoutes: (routes) => registerServiceRoutes(routes, { checks, metrics, log }),
   });
   const { host, ports } = config.service;

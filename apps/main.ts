@@ -9,6 +9,7 @@ import { startOrchestrator } from './orchestrator.ts';
 import { ALL_RECORDS } from './records.ts';
 import { ServiceConnector } from './service-connector.ts';
 import { loadTopologyFile, nameOf, startTopologyFile, type TopologyFile } from './topology-file.ts';
+import { openTracing } from './tracing.ts';
 import { startTrading } from './trading.ts';
 
 /** Every app of this repository; all others name theirs from here. */
@@ -76,12 +77,14 @@ async function runAll(
     log.fatal({ err: reason }, 'another process took this instance id');
     process.exit(3);
   };
-  const context: AppContext = { config, log, metrics, services, components, die };
+  const tracing = await openTracing(config, label, { metrics, log });
+  const context: AppContext = { config, log, metrics, services, components, tracing, die };
   const running: RunningApp[] = [];
   stopOnSignal(log, async () => {
     await Promise.all(running.map((app) => app.stop()));
     await components.close();
     await services.close();
+    await tracing?.close();
   });
   if (file !== null) running.push(await startTopologyFile(context, file));
   for (const name of names) running.push(await APPS[name](context));

@@ -192,6 +192,12 @@ function journalMetrics(registers: Registry[]) {
       labelNames: ['application', 'topic'] as const,
       registers,
     }),
+    spansTotal: new Counter({
+      name: 'millrace_trace_spans_total',
+      help: 'Spans by what became of them: exported, failed (the collector took them not) or dropped (the queue was full).',
+      labelNames: ['outcome'] as const,
+      registers,
+    }),
     republishedTotal: new Counter({
       name: 'millrace_republished_total',
       help: 'Records published again when a task was taken over (J5).',

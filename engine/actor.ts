@@ -15,6 +15,8 @@ export interface Message<Payload = unknown> {
   readonly envelope: Envelope;
   /** Who told it, for `reply`; absent when nobody did. */
   readonly replyTo?: ReplyAddress;
+  /** W3C trace context that it came with; absent: none. */
+  readonly traceparent?: string;
 }
 
 /** A message that an event follows from, as an actor keeps it until the others have come. JSON-safe. */

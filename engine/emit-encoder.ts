@@ -19,6 +19,7 @@ import type { SourceRecord } from './task.ts';
 import type { Cause, ParkedMessage } from './task-state.ts';
 import { fromBase64 } from './base64.ts';
 import { isRekeyed, type Topology } from './topology.ts';
+import { traceHeaders, traceIdOf } from './traceparent.ts';
 
 export type UnplacedEmit = Omit<JournaledEmit, 'index'>;
 
@@ -109,7 +110,7 @@ export class EmitEncoder {
     let steps = 0;
     let { cause } = origin;
     const encoded = emits.map((emit) => {
-      if (emit.kind === 'read-model') return this.#readModel(actor, emit);
+      if (emit.kind === 'read-model') return this.#readModel(actor, emit, cause);
       if (emit.kind === 'dead-letter') return this.#deadLetter(actor.name, emit, origin);
       events += 1;
       if (emit.to !== undefined) return { told: emit, index: events };
@@ -204,7 +205,7 @@ export class EmitEncoder {
       sequence,
       producer: topology.application,
       priority: cause.priority,
-      trace_id: cause.traceId,
+      trace_id: traceIdOf(cause.traceparent),
     };
     const record = { envelope, payload: emit.payload, payload_extra: {}, raw: null };
     const value = codec.encode(topic, definition.record, record);
@@ -213,7 +214,11 @@ export class EmitEncoder {
     // Only what comes back to this task can have been handled by it.
     const isFusable = fuse && emit.to === undefined && partition === own;
     const fused = isFusable ? this.#fusedIds.get(emit.type) : undefined;
-    const headers = { ...envelopeHeaders(envelope), ...replyHeaders(emit, origin.key) };
+    const headers = {
+      ...envelopeHeaders(envelope),
+      ...traceHeaders(cause.traceparent),
+      ...replyHeaders(emit, origin.key),
+    };
     return {
       emit: {
         topic,
@@ -241,7 +246,7 @@ export class EmitEncoder {
     throw new EngineError('EMIT_INVALID', 'park', `${actor} ${problem}.`);
   }
 
-  #readModel(actor: Actor<unknown>, emit: ReadModelEmit): EncodedEmit {
+  #readModel(actor: Actor<unknown>, emit: ReadModelEmit, { traceparent }: Cause): EncodedEmit {
     const definition = this.#options.topology.readModels.get(emit.topic);
     if (definition === undefined || !actor.emits.includes(emit.topic))
       throw unknownEmit(actor.name, emit.topic);
@@ -250,7 +255,10 @@ export class EmitEncoder {
       emit.value === null ? null : this.#options.codec.encode(topic, record, emit.value);
     const key = utf8.encode(emit.key);
     return {
-      emit: { topic, partition: this.#options.partition, key, value, headers: {} },
+      emit: {
+        ...{ topic, partition: this.#options.partition, key, value },
+        headers: traceHeaders(traceparent),
+      },
       event: null,
     };
   }
@@ -276,6 +284,7 @@ export class EmitEncoder {
       headers: {
         ...envelopeHeaders(message.envelope),
         ...addressHeaders(message.replyTo),
+        ...traceHeaders(message.traceparent),
         'x-application': topology.application,
         [HEADER.actor]: actor,
         ...originalPlace(original),
@@ -296,6 +305,7 @@ export class EmitEncoder {
       ...this.#again(message, `${topology.application}.retry.${attempt}`),
       headers: {
         ...envelopeHeaders(message.envelope),
+        ...traceHeaders(message.traceparent),
         'x-retry': `${message.type}.retry.${attempt}`,
         'x-failure': code,
         'x-failure-message': reason.slice(0, 1_000),

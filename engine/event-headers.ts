@@ -12,7 +12,6 @@ export function envelopeHeaders(envelope: Envelope): Headers {
   };
   if (envelope.causation_id !== null) headers[HEADER.causationId] = envelope.causation_id;
   if (envelope.sequence !== null) headers[HEADER.sequence] = String(envelope.sequence);
-  if (envelope.trace_id !== null) headers[HEADER.traceparent] = envelope.trace_id;
   return headers;
 }
 

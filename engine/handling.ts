@@ -12,7 +12,7 @@ import { EngineError } from './errors.ts';
 import { HEADER } from './event.ts';
 import type { Input } from './journal.ts';
 import { LIMITS } from './limits.ts';
-import { causeOf, toMessage } from './message.ts';
+import { attempted, causeOf, toMessage } from './message.ts';
 import type { TaskObserver } from './task.ts';
 import {
   type Cause,
@@ -23,6 +23,7 @@ import {
 } from './task-state.ts';
 import { fromBase64, toBase64 } from './base64.ts';
 import type { Topology } from './topology.ts';
+import { handledBy } from './traceparent.ts';
 
 export type InputHead = Omit<Input, 'actor' | 'references'>;
 
@@ -90,9 +91,11 @@ export class Handling {
   runInternal(call: Call, message: Message, input: InputHead): void {
     const work = { actor: call.actor, message, input };
     if (this.isBlocked(call.actor.name, call.key)) return this.#park(null, work);
+    const startedAt = this.#options.stopwatch?.() ?? 0;
     const step = this.#decide(call);
     if (step instanceof EngineError) return this.#park(step, work);
     this.#keep(call, step, input);
+    this.#options.observer?.handled(call.actor.name, message, startedAt);
     this.run(this.#chain(step.emits, input));
   }
 
@@ -111,6 +114,7 @@ export class Handling {
       this.batch.input({ ...input, actor: actorName, references: [] });
       return this.#wait(actorName, key, new EngineError('HANDLER_THREW', 'park', gone));
     }
+    const startedAt = this.#options.stopwatch?.() ?? 0;
     const step = this.#decide(call);
     if (step instanceof EngineError) {
       this.batch.input({ ...input, actor: actorName, references: [] });
@@ -118,6 +122,7 @@ export class Handling {
     }
     this.shift(actorName, key);
     this.#keep(call, step, input);
+    this.#options.observer?.handled(actorName, head, startedAt);
     this.run(this.#chain(step.emits, input));
   }
 
@@ -167,7 +172,7 @@ export class Handling {
   #chain(emits: readonly EncodedEmit[], input: InputHead): Work[] {
     return emits.flatMap(({ emit, event }) => {
       if (event === null || emit.headers[HEADER.fused] === undefined) return [];
-      const message = toMessage(event, event.envelope.correlation_id);
+      const message = toMessage(event, event.envelope.correlation_id, emit.headers);
       const chained = { ...input, kind: 'chain' as const, event_id: message.eventId, data: null };
       const link = { ...chained, topic: null, partition: null, offset: null };
       const consumers = this.#options.topology.consumers.get(message.type) ?? [];
@@ -224,7 +229,7 @@ export class Handling {
     this.batch.park({ actor, key, act: 'push', ...rest });
     this.batch.input({ ...input, actor, references: [] });
     if (error === null) return;
-    this.#options.observer?.parked(actor, key, code, reason);
+    this.#options.observer?.parked(actor, key, code, reason, message);
     this.#noteRetry(message, error, 1);
   }
 
@@ -308,7 +313,7 @@ function messageCall(actor: Actor<any>, message: Message, source?: InputSource):
     ...(source && { source }),
     actor,
     key: message.key,
-    cause: causeOf(message),
+    cause: handledBy(causeOf(message), actor.name, message.eventId),
     eventId: message.eventId,
     handle: (state, context) => handler?.(state, message, context) ?? {},
   };
@@ -343,16 +348,17 @@ function placeOf({ topic, partition, offset }: InputHead): InputSource['at'] {
 export function resultCall(
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
   actor: Actor<any>,
-  { key, cause }: Pick<OpenEffect, 'key' | 'cause'>,
+  effect: Pick<OpenEffect, 'key' | 'cause'>,
   result: EffectResult,
   eventId: string,
 ): Call | null {
   const handler = actor.effects?.[result.name];
   if (handler === undefined) return null;
+  const { key, cause } = attempted(effect, eventId);
   return {
     actor,
     key,
-    cause,
+    cause: handledBy(cause, actor.name, eventId),
     eventId,
     handle: (state, context) => handler(state, result, context),
   };
@@ -371,7 +377,7 @@ export function firingCall(
   return {
     actor,
     key,
-    cause,
+    cause: handledBy(cause, actor.name, eventId),
     eventId,
     handle: (state, context) => handler(state, firing, context),
   };

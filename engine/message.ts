@@ -1,6 +1,7 @@
 import type { EffectResult, Message } from './actor.ts';
 import { derivedUuid, hashOf } from './derived-id.ts';
 import { type EventRecord, HEADER, type Headers } from './event.ts';
+import { attemptSpan, traceIdOf, traceparentOf } from './traceparent.ts';
 import type { Cause, OpenEffect, OpenTimer } from './task-state.ts';
 
 /** An event as an actor sees it. */
@@ -8,6 +9,7 @@ export function toMessage(event: EventRecord, key: string, headers: Headers = {}
   const { envelope } = event;
   const replyKey = headers[HEADER.replyKey];
   const topic = headers[HEADER.replyTopic] ?? null;
+  const traceparent = traceparentOf(headers);
   return {
     type: envelope.event_type,
     eventId: envelope.event_id,
@@ -19,6 +21,7 @@ export function toMessage(event: EventRecord, key: string, headers: Headers = {}
     payload: event.payload,
     envelope,
     ...(replyKey === undefined ? {} : { replyTo: { key: replyKey, topic } }),
+    ...(traceparent === null ? {} : { traceparent }),
   };
 }
 
@@ -33,13 +36,27 @@ export function causeOf(message: Message): Cause {
     correlationId: message.correlationId,
     sequence: message.sequence,
     priority: message.envelope.priority,
-    traceId: message.envelope.trace_id,
+    traceparent: message.traceparent ?? null,
   };
 }
 
 /** An effect's result as a message, so that it can be parked like one. */
 export function resultMessage(effect: OpenEffect, result: EffectResult, eventId: string): Message {
-  return internal(effect, { type: `effect:${result.name}`, eventId, payload: { result, effect } });
+  return internal(attempted(effect, eventId), {
+    type: `effect:${result.name}`,
+    eventId,
+    payload: { result, effect },
+  });
+}
+
+/** The same effect with its trace at the attempt that gave this result. */
+export function attempted<Effect extends Pick<OpenEffect, 'cause'>>(
+  effect: Effect,
+  resultId: string,
+): Effect {
+  const { traceparent } = effect.cause;
+  if (traceparent === null) return effect;
+  return { ...effect, cause: { ...effect.cause, traceparent: attemptSpan(traceparent, resultId) } };
 }
 
 /** The event id of a firing; `causeId` as the timer's cause has it (J8). */
@@ -60,7 +77,7 @@ function internal(
   { actor, key, cause }: { readonly actor: string; readonly key: string; readonly cause: Cause },
   { type, eventId, payload }: Pick<Message, 'type' | 'eventId' | 'payload'>,
 ): Message {
-  const { correlationId, eventId: causationId, sequence, priority, traceId } = cause;
+  const { correlationId, eventId: causationId, sequence, priority, traceparent } = cause;
   return {
     type,
     eventId,
@@ -81,7 +98,8 @@ function internal(
       sequence,
       producer: actor,
       priority,
-      trace_id: traceId,
+      trace_id: traceIdOf(traceparent),
     },
+    ...(traceparent === null ? {} : { traceparent }),
   };
 }

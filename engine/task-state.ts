@@ -31,7 +31,8 @@ export interface Cause {
   readonly correlationId: string;
   readonly sequence: number | null;
   readonly priority: Priority;
-  readonly traceId: string | null;
+  /** Where its trace goes on from; null: it has none. */
+  readonly traceparent: string | null;
 }
 
 /** An effect that was asked for and has no result yet. */

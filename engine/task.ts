@@ -50,9 +50,11 @@ export interface SourceRecord {
 
 /** What a task tells whoever watches it; every call is cheap and synchronous. */
 export interface TaskObserver {
+  /** A decision stands: about a message, a result or a firing. */
   handled(actor: string, message: Message, startedAt: number): void;
   skipped(by: 'position' | 'producer' | 'event_id' | 'fused'): void;
-  parked(actor: string, key: string, code: string, reason: string): void;
+  /** `message`: what blocked the key; absent where it is tried again. */
+  parked(actor: string, key: string, code: string, reason: string, message?: Message): void;
   deadLettered(topic: string, code: string, record: SourceRecord | null): void;
   /** A bound of what dedupe remembers was reached, or a producer's record did not come in time (J7a). */
   dedupeLimit?(limit: DedupeLimit, count: number): void;

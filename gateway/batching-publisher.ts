@@ -2,6 +2,7 @@ import { performance } from 'node:perf_hooks';
 import { eventDefinition, eventHeaders } from '../avro/index.ts';
 import type { Codec } from '../engine/codec.ts';
 import type { EventRecord } from '../engine/event.ts';
+import { traceHeaders } from '../engine/traceparent.ts';
 import type { PlainProducer, RecordToSend, SendResult } from '../kafka/client.ts';
 import { type IntentPublisher, PublishError } from './ports.ts';
 
@@ -56,10 +57,10 @@ export class BatchingPublisher implements IntentPublisher {
     this.#limitMs = options.requestTimeoutMs ?? DEFAULT_LIMIT_MS;
   }
 
-  async publish(event: EventRecord): Promise<void> {
+  async publish(event: EventRecord, traceparent: string | null = null): Promise<void> {
     if (this.#closed) throw new PublishError('BROKER_AWAY', 'none', 'the gateway is stopping');
     if (this.#waiting.size >= MAX_WAITING) throw overloaded();
-    const record = this.#record(event);
+    const record = this.#record(event, traceparent);
     await new Promise<void>((resolve, reject) => {
       const entry: Entry = {
         record,
@@ -78,7 +79,7 @@ export class BatchingPublisher implements IntentPublisher {
     await this.#sending;
   }
 
-  #record(event: EventRecord): RecordToSend {
+  #record(event: EventRecord, traceparent: string | null): RecordToSend {
     const { codec, topicPrefix, partitions, partitionOf } = this.#options;
     const { envelope } = event;
     const { topic, record } = eventDefinition(envelope.event_type);
@@ -88,7 +89,7 @@ export class BatchingPublisher implements IntentPublisher {
       partition: partitionOf(key, partitions),
       key,
       value: codec.encode(topic, record, event),
-      headers: eventHeaders(envelope),
+      headers: eventHeaders(envelope, traceHeaders(traceparent)),
     };
   }
 

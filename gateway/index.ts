@@ -23,6 +23,7 @@ export {
   type MarkedPublisherOptions,
 } from './bots/index.ts';
 export { DeadlineError, within } from './deadline.ts';
+export type { EdgeTrace, EdgeTracing } from './edge-trace.ts';
 export type { Submissions } from './idempotency.ts';
 export { intentRules, type IntentRulesOptions } from './intent-rules.ts';
 export { openApiDocument } from './openapi.ts';

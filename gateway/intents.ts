@@ -2,7 +2,9 @@ import { randomUUID } from 'node:crypto';
 import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { createUlidGenerator, envelope, newCorrelationId } from '../avro/index.ts';
 import type { EventRecord } from '../engine/event.ts';
+import { traceIdOf } from '../engine/traceparent.ts';
 import type { Authorize } from './authorize.ts';
+import type { EdgeTracing } from './edge-trace.ts';
 import {
   fingerprintOf,
   idempotencyKeyOf,
@@ -35,12 +37,13 @@ export interface SubmitRouteOptions {
   readonly rateLimit: RateLimit;
   readonly submissions: Submissions;
   readonly store: HistoryReads;
+  readonly tracing: EdgeTracing;
   readonly nowMs: () => number;
 }
 
 /** Adds `POST /intents`: shape checked, published, answered when the broker has it. Source: B-24, B-37…B-39. */
 export function registerSubmit(server: FastifyInstance, options: SubmitRouteOptions): void {
-  const { rules, publisher, metrics } = options;
+  const { rules, publisher, metrics, tracing } = options;
   const newEvent = eventFactory(options.nowMs);
   const newIds = idFactory(options.nowMs);
   // After a signature has been checked, so that nobody uses up another's rate, and before the body is parsed.
@@ -53,8 +56,15 @@ export function registerSubmit(server: FastifyInstance, options: SubmitRouteOpti
     const { intentId } = ids;
     const fingerprint = key === null ? null : fingerprintOf(checked.intent);
     if (fingerprint === null || (await isToBeSent(options, intentId, fingerprint))) {
-      const event = newEvent(ids, checked.intent, rules.priority(checked.intent));
-      await published(publisher, event, intentId);
+      const trace = tracing.begin(headerOf(request, 'traceparent'), intentId);
+      const priority = rules.priority(checked.intent);
+      const event = newEvent(ids, checked.intent, priority, trace.traceparent);
+      await published(publisher, event, intentId, trace.traceparent)
+        .then(() => trace.end(reply.elapsedTime / 1000))
+        .catch((error: unknown) => {
+          trace.end(reply.elapsedTime / 1000, String(error));
+          throw error;
+        });
       metrics.intentsSubmitted.inc();
       request.log.info(logFields(event), 'intent submitted');
       if (fingerprint !== null) await noteSent(options.submissions, intentId, fingerprint);
@@ -84,8 +94,13 @@ function admission({ authorize, rateLimit }: SubmitRouteOptions) {
 
 /** Who asks, as far as the gateway knows. */
 export function apiKeyOf(request: FastifyRequest): string | null {
-  const given = request.headers['x-api-key'];
-  return typeof given === 'string' && given !== '' ? given.slice(0, MAX_API_KEY_LENGTH) : null;
+  const given = headerOf(request, 'x-api-key');
+  return given !== undefined && given !== '' ? given.slice(0, MAX_API_KEY_LENGTH) : null;
+}
+
+function headerOf(request: FastifyRequest, name: string): string | undefined {
+  const given = request.headers[name];
+  return typeof given === 'string' ? given : undefined;
 }
 
 function idFactory(nowMs: () => number): () => IntentIds {
@@ -94,7 +109,12 @@ function idFactory(nowMs: () => number): () => IntentIds {
 }
 
 function eventFactory(nowMs: () => number) {
-  return ({ intentId, eventId }: IntentIds, intent: SoundIntent, priority: number): EventRecord => {
+  return (
+    { intentId, eventId }: IntentIds,
+    intent: SoundIntent,
+    priority: number,
+    traceparent: string | null,
+  ): EventRecord => {
     const { strategyId, base, quote, amount_in, notional_usd, max_slippage, metadata } = intent;
     return envelope(
       'intent.submitted',
@@ -114,6 +134,7 @@ function eventFactory(nowMs: () => number) {
         sequence: 1,
         producer: 'gateway',
         eventId,
+        traceId: traceIdOf(traceparent),
         occurredAt: nowMs() * 1000,
       },
     );
@@ -124,9 +145,10 @@ async function published(
   publisher: IntentPublisher,
   event: EventRecord,
   intentId: string,
+  traceparent: string | null,
 ): Promise<void> {
   try {
-    await publisher.publish(event);
+    await publisher.publish(event, traceparent);
   } catch (error) {
     if (!(error instanceof PublishError)) throw error;
     const remedy =

@@ -26,10 +26,10 @@ export class PublishError extends Error {
 /** Puts events on the log; it never resends by itself. */
 export interface IntentPublisher {
   /**
-   * Resolves when all in-sync replicas have the event.
+   * Resolves when all in-sync replicas have the event. `traceparent`: of the request that it came with.
    * Throws: PublishError (retry) within 5 s.
    */
-  publish(event: EventRecord): Promise<void>;
+  publish(event: EventRecord, traceparent?: string | null): Promise<void>;
 }
 
 /** The newest state of intents and plans. Throws whatever the store throws while it is away. */

@@ -2,6 +2,7 @@ import fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } 
 import { registerSignatures, type SignatureCheck } from './access/index.ts';
 import { type Authorize, fixedAuthorization } from './authorize.ts';
 import { type BotRouteOptions, registerBots } from './bots/index.ts';
+import { type EdgeTracing, PASSED_ON } from './edge-trace.ts';
 import type { Submissions } from './idempotency.ts';
 import { MAX_BODY_BYTES, methodGuard, registerErrors } from './errors.ts';
 import { registerSubmit } from './intents.ts';
@@ -43,6 +44,8 @@ export interface GatewayOptions {
   readonly serviceRoutes: (server: FastifyInstance) => void;
   /** Default: what `config.authorization` says, to everybody. */
   readonly authorize?: Authorize;
+  /** Default: the caller's trace is handed on, and nothing reported. */
+  readonly tracing?: EdgeTracing;
   /** Default: the clock of the machine. */
   readonly nowMs?: () => number;
 }
@@ -57,6 +60,7 @@ export function createGateway(options: GatewayOptions): FastifyInstance {
   const {
     config,
     nowMs = Date.now,
+    tracing = PASSED_ON,
     authorize = fixedAuthorization(config.authorization),
   } = options;
   const rateLimit = createRateLimit({ perMinute: config.rateLimitIntentsPerMin, nowMs });
@@ -67,7 +71,7 @@ export function createGateway(options: GatewayOptions): FastifyInstance {
   registerJsonBody(server);
   if (options.signatures !== undefined) registerSignatures(server, options.signatures);
   options.serviceRoutes(server);
-  registerSubmit(server, { ...options, authorize, rateLimit, nowMs });
+  registerSubmit(server, { ...options, authorize, rateLimit, tracing, nowMs });
   registerReads(server, options);
   registerBots(server, { ...options.bots, authorize });
   registerDocument(server, options.version);

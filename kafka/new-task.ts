@@ -30,7 +30,7 @@ function taskObserver(observer: RunnerObserver): TaskObserver {
   return {
     skipped: (by) => observer.skipped(by),
     dedupeLimit: (limit, count) => observer.dedupeLimit?.(limit, count),
-    parked: (actor, key, code, reason) => observer.parked(actor, key, code, reason),
+    parked: (...what) => observer.parked(...what),
     deadLettered: (topic, code, record) => observer.deadLettered(topic, code, record),
     handled: (actor, message, startedAt) =>
       observer.handled(actor, message, (performance.now() - startedAt) / 1000),

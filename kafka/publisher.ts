@@ -29,7 +29,7 @@ export interface PublisherOptions {
   onRefused(error: EngineError): void;
   /** Records sent again after an unknown result. */
   onRepublished(count: number): void;
-  onPublished(seconds: number): void;
+  onPublished(seconds: number, emits: readonly JournaledEmit[]): void;
 }
 
 /**
@@ -125,12 +125,12 @@ export class Publisher {
 
   async #send(request: ReadonlyMap<string, readonly Pending[]>): Promise<void> {
     const startedAt = performance.now();
-    const results = await this.#options.producer.send(
-      [...request.values()].flatMap((sent) => sent.map(({ emit }) => this.#toRecord(emit))),
-    );
+    const emits = [...request.values()].flatMap((sent) => sent.map(({ emit }) => emit));
+    const results = await this.#options.producer.send(emits.map((emit) => this.#toRecord(emit)));
     const failed = results.filter((result) => !this.#settle(result, request));
     this.#changed.signal();
-    if (failed.length === 0) this.#options.onPublished((performance.now() - startedAt) / 1000);
+    const seconds = (performance.now() - startedAt) / 1000;
+    if (failed.length === 0) this.#options.onPublished(seconds, emits);
     else this.#options.onRepublished(failed.length);
     this.#sendWhatIsReady();
     await Promise.all(failed.map((result) => this.#sendAgain(result)));

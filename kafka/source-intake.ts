@@ -38,6 +38,8 @@ export class SourceIntake implements SourceSubscriber {
   /** Source topic (physical) → offset of the next fetch. */
   readonly #reached = new Map<string, number>();
   #topicIds: ReadonlyMap<string, string> = new Map();
+  /** When what waits was fetched; only where somebody asks. */
+  readonly #fetchedAt = new WeakMap<SourceRecord, number>();
   #isClosed = false;
 
   constructor(options: SourceIntakeOptions) {
@@ -122,7 +124,14 @@ export class SourceIntake implements SourceSubscriber {
     const record = this.#gate.next(task);
     // Where nothing of it waits, all that was fetched has been taken, and what is gone cannot be.
     if (record === undefined) this.#noteReferences();
+    else this.#tellReceived(record);
     return record;
+  }
+
+  #tellReceived(record: SourceRecord): void {
+    const fetchedAt = this.#fetchedAt.get(record);
+    if (fetchedAt === undefined) return;
+    this.#in.observer.received?.(record, (performance.now() - fetchedAt) / 1000);
   }
 
   #noteReferences(): void {
@@ -159,8 +168,13 @@ export class SourceIntake implements SourceSubscriber {
     if (topicId !== this.#topicIds.get(logical)) return onLost(lookAgain(topic));
     for (const record of records)
       if (mode !== 'drain' || this.#drainEnds.takes(logical, record.offset))
-        this.#queue.push({ ...record, topic: logical, topicId });
+        this.#push({ ...record, topic: logical, topicId });
     onNews();
+  }
+
+  #push(record: SourceRecord): void {
+    this.#queue.push(record);
+    if (this.#in.observer.received !== undefined) this.#fetchedAt.set(record, performance.now());
   }
 
   isFull(topic: string): boolean {

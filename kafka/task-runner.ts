@@ -2,8 +2,15 @@ import type { Message } from '../engine/actor.ts';
 import type { Codec } from '../engine/codec.ts';
 import { EngineError } from '../engine/errors.ts';
 import type { Micros } from '../engine/event.ts';
-import { type Batch, DRAINING, type Fence, type Position } from '../engine/journal.ts';
-import type { TaskObserver } from '../engine/task.ts';
+import {
+  type Batch,
+  DRAINING,
+  type Fence,
+  type JournaledEmit,
+  type Position,
+} from '../engine/journal.ts';
+import type { SourceRecord, TaskObserver } from '../engine/task.ts';
+import type { OpenEffect } from '../engine/task-state.ts';
 import type { StateStore } from '../engine/state-store.ts';
 import type { Topology } from '../engine/topology.ts';
 import { type KafkaAdmin, KafkaError, type PartitionReader, type PlainProducer } from './client.ts';
@@ -24,13 +31,16 @@ import type { TaskProgress } from './watchdog.ts';
 export interface RunnerObserver extends Omit<TaskObserver, 'handled'> {
   handled(actor: string, message: Message, seconds: number): void;
   appended(batch: Batch, seconds: number): void;
-  published(seconds: number): void;
+  /** `emits`: what was sent, all of it acknowledged. */
+  published(seconds: number, emits: readonly JournaledEmit[]): void;
+  /** A record was taken in front of a task, so long after it had been fetched; absent: nobody notes when that was. */
+  received?(record: SourceRecord, seconds: number): void;
   republished(count: number): void;
   fenced(): void;
   voidBatches(count: number): void;
   restored(partition: number, ratio: number): void;
   /** `outcome`: ok, or the code of the failure. */
-  effectPerformed?(name: string, outcome: string, seconds: number): void;
+  effectPerformed?(name: string, outcome: string, seconds: number, effect: OpenEffect): void;
   /** The circuit breaker of a target of effects changed. */
   circuit?(target: string, state: CircuitState): void;
   /** The local store was of no use, and is filled again from the journal. */

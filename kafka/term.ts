@@ -101,7 +101,7 @@ export class Term {
       },
       onRefused: (error) => this.#end(error),
       onRepublished: (count) => observer.republished(count),
-      onPublished: (seconds) => observer.published(seconds),
+      onPublished: (seconds, emits) => observer.published(seconds, emits),
     });
     this.#effects = new EffectRunner({
       performers: surroundings.performers,
@@ -109,8 +109,8 @@ export class Term {
       circuits: surroundings.circuits,
       signal,
       clock: () => this.#clock(),
-      onPerformed: ({ request }, outcome, seconds) =>
-        observer.effectPerformed?.(request.name, outcome, seconds),
+      onPerformed: (effect, outcome, seconds) =>
+        observer.effectPerformed?.(effect.request.name, outcome, seconds, effect),
       onResult: (effect, result) => {
         this.#results.push({ effect, result });
         this.#wake.signal();

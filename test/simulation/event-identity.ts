@@ -7,8 +7,9 @@ export function handledAs(eventId: string, redrivenFrom: string | undefined): st
 }
 
 /** The step of its correlation that a message is, or, of what was told, the one that it was told for. */
-export function stepOf({ eventId, correlationId, causationId, envelope, replyTo }: Message): Cause {
-  const { sequence, priority, trace_id: traceId } = envelope;
+export function stepOf(message: Message): Cause {
+  const { eventId, correlationId, causationId, envelope, replyTo, traceparent = null } = message;
+  const { sequence, priority } = envelope;
   const step = replyTo !== undefined && causationId !== null ? causationId : eventId;
-  return { eventId: step, correlationId, sequence, priority, traceId };
+  return { eventId: step, correlationId, sequence, priority, traceparent };
 }

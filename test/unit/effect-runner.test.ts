@@ -15,7 +15,7 @@ const open = (
   actor: 'buyer',
   key,
   request: { id: 'buy', name: 'swap', args: { key }, ...request },
-  cause: { eventId: 'e', correlationId: key, sequence: 1, priority: 'normal', traceId: null },
+  cause: { eventId: 'e', correlationId: key, sequence: 1, priority: 'normal', traceparent: null },
   asked: { n: 1, index: 0 },
   attempt: 1,
   tries: 0,
