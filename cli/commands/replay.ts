@@ -1,21 +1,26 @@
 import { parseArgs } from 'node:util';
 import { isUuid, newCorrelationId } from '../../avro/index.ts';
+import { EventStore, StoreError } from '../../connectors/postgres/index.ts';
 import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
 import { sinceMs } from '../log/duration.ts';
 import { type LogSession, topologyOf, withLog } from '../log/log-session.ts';
 import { type ApplicationCheck, checkApplication } from '../replay/check.ts';
 import { checkLines } from '../replay/check-text.ts';
-import { replayInto, type ReplayReport } from '../replay/replay-into.ts';
+import { replayInto, type ReplayOptions, type ReplayReport } from '../replay/replay-into.ts';
+import { topicSource } from '../replay/replayed-events.ts';
+import { storeSource } from '../replay/stored-events.ts';
 
 const USAGE = `
 Usage: millrace replay --check [--application A]… [--since all] [--topology <file>] [--json]
-       millrace replay <correlation id | intent id | topic | all> --into <prefix> [--from T] [--to T] [--swap] [--json]
+       millrace replay <correlation id | intent id | topic | all> --into <prefix> [--source topics|store] [--from T] [--to T]
+           [--swap] [--json]
 
   --check   run today's code over the recorded journals, and name the actors and keys whose state or emits would be others;
             changes nothing. npm run gate:replay is this, before a deploy. --since 24h leaves older batches out.
   --into    make the read models of these correlations again from their events, in Redis under the prefix; the live ones
             stay as they are. A topic stands for every correlation with a record on it, between --from and --to (ISO 8601);
             what is younger than --to is not replayed.
+  --source  where the events are read: topics (default), as far back as they are kept, or store, the event store in Postgres
   --swap    then put each in the place of the live one, unless the live one moved on meanwhile
 
 Exit code 1: something would differ; nothing was found to replay; a live model moved on and was kept. 2: wrong use, or no
@@ -36,6 +41,7 @@ export const command: Command = {
         since: { type: 'string', default: 'all' },
         topology: { type: 'string' },
         into: { type: 'string' },
+        source: { type: 'string', default: 'topics' },
         from: { type: 'string' },
         to: { type: 'string' },
         swap: { type: 'boolean', default: false },
@@ -56,6 +62,7 @@ export const command: Command = {
         'Say millrace replay --check, or millrace replay <correlation or topic> --into <prefix>.',
       );
     const { into: prefix, swap } = values;
+    const isStored = sourceOf(values.source) === 'store';
     const toMs = timeMs(values.to);
     const fromMs = timeMs(values.from);
     if (swap && toMs !== null)
@@ -65,12 +72,37 @@ export const command: Command = {
       );
     const replay = await withLog({ io, topologyFile: undefined }, (session, config) => {
       const selection = { ...chosen(session, what), fromMs, toMs };
-      const { redisUrl } = config.stores;
-      return replayInto(session, { selection, redisUrl, prefix, swap });
+      const { redisUrl, databaseUrl } = config.stores;
+      const options = { selection, redisUrl, prefix, swap };
+      return isStored
+        ? replayFromStore(session, databaseUrl, options)
+        : replayInto(session, { ...options, source: topicSource(session) });
     });
     return reportReplay(replay, values.json, io);
   },
 };
+
+async function replayFromStore(
+  session: LogSession,
+  databaseUrl: string,
+  options: Omit<ReplayOptions, 'source'>,
+): Promise<ReplayReport> {
+  const store = new EventStore(databaseUrl, 'reads');
+  try {
+    return await replayInto(session, { ...options, source: storeSource(session, store) });
+  } catch (error) {
+    if (error instanceof StoreError) throw new UsageError('NOT_RUNNING', error.message);
+    throw error;
+  } finally {
+    await store.close();
+  }
+}
+
+/** Throws: UsageError. */
+function sourceOf(text: string): 'topics' | 'store' {
+  if (text === 'topics' || text === 'store') return text;
+  throw new UsageError('WRONG_USE', `--source is topics or store, not '${text}'.`);
+}
 
 function isPrefix(text: string | undefined): text is string {
   return text !== undefined && /^[\w.:-]{1,100}$/.test(text);

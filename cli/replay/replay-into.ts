@@ -7,10 +7,16 @@ import {
 } from '../../connectors/redis/index.ts';
 import { UsageError } from '../command.ts';
 import type { LogSession } from '../log/log-session.ts';
-import { remakeModels, type RemadeModel, type Selection } from './replayed-events.ts';
+import {
+  type EventSource,
+  remakeModels,
+  type RemadeModel,
+  type Selection,
+} from './replayed-events.ts';
 
 export interface ReplayOptions {
   readonly selection: Selection;
+  readonly source: EventSource;
   readonly redisUrl: string;
   /** Stands before each key in Redis. */
   readonly prefix: string;
@@ -35,12 +41,12 @@ export async function replayInto(
   session: LogSession,
   options: ReplayOptions,
 ): Promise<ReplayReport> {
-  const { redisUrl, prefix, selection } = options;
+  const { redisUrl, prefix } = options;
   const redis = await ReplayedModels.open(redisUrl, { topicPrefix: session.names.prefix, prefix });
   try {
     // The first pass only says which models there are.
-    const guards = await guardsOf(redis, await remakeAll(session, selection));
-    const remade = await remakeAll(session, selection);
+    const guards = await guardsOf(redis, await remakeAll(session, options));
+    const remade = await remakeAll(session, options);
     const models = remade.flatMap((model) => replayed(model, guards));
     await redis.write(models);
     const byTopic = [...Map.groupBy(models, ({ topic }) => topic)];
@@ -56,7 +62,7 @@ export async function replayInto(
 
 async function remakeAll(
   session: LogSession,
-  selection: Selection,
+  what: Pick<ReplayOptions, 'selection' | 'source'>,
 ): Promise<readonly RemadeModel[]> {
   const all: RemadeModel[] = [];
   for (const topology of session.topologies) {
@@ -67,7 +73,7 @@ async function remakeAll(
         'WRONG_USE',
         `${foreign} is not projected into Redis; read its topic instead.`,
       );
-    all.push(...(await remakeModels(session, topology, selection)));
+    all.push(...(await remakeModels(session, topology, what)));
   }
   return all;
 }

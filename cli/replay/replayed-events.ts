@@ -19,6 +19,29 @@ export interface Selection {
   readonly toMs: number | null;
 }
 
+/** A record as a handler is given it. */
+export type ReplayedRecord = Pick<
+  Sighting,
+  | 'topic'
+  | 'partition'
+  | 'offset'
+  | 'timestampMs'
+  | 'headers'
+  | 'key'
+  | 'value'
+  | 'correlationId'
+  | 'sequence'
+>;
+
+/** Where events are read from. */
+export interface EventSource {
+  /** What an application reads of the chosen correlations in one partition, in any order. Throws: UsageError. */
+  records(
+    topology: Topology,
+    of: { readonly partition: number; readonly partitions: number; readonly selection: Selection },
+  ): Promise<readonly ReplayedRecord[]>;
+}
+
 /** What a read model became. */
 export interface RemadeModel {
   readonly topic: string;
@@ -40,15 +63,14 @@ const MOST_RECORDS = 200_000;
 export async function remakeModels(
   session: LogSession,
   topology: Topology,
-  selection: Selection,
+  { source, selection }: { readonly source: EventSource; readonly selection: Selection },
 ): Promise<readonly RemadeModel[]> {
   const { admin, names } = session;
   const partitions = (await admin.offsets(names.physical(topology.journal))).length;
   const remade = new Map<string, RemadeModel>();
   for (let partition = 0; partition < partitions; partition++) {
-    const chosen = await chosenCorrelations(session, selection, partition);
-    if (chosen !== null && chosen.size === 0) continue;
-    const records = await recordsOf(session, topology, { chosen, partition, selection });
+    const read = await source.records(topology, { partition, partitions, selection });
+    const records = read.toSorted(byTime);
     for (const emit of await emitsOf(session, topology, { records, partition, partitions })) {
       const { topic, key, value } = emit;
       const id = Buffer.from(key ?? []).toString('utf8');
@@ -57,6 +79,30 @@ export async function remakeModels(
     }
   }
   return [...remade.values()];
+}
+
+function byTime(one: ReplayedRecord, other: ReplayedRecord): number {
+  return one.timestampMs - other.timestampMs || (one.sequence ?? 0) - (other.sequence ?? 0);
+}
+
+/** Refuses what would not fit into memory. Throws: UsageError. */
+export function refuseTooMany(count: number, partition: number): void {
+  if (count <= MOST_RECORDS) return;
+  throw new UsageError(
+    'WRONG_USE',
+    `Partition ${partition} holds over ${MOST_RECORDS} records of it; take less at a time with --from and --to.`,
+  );
+}
+
+/** The topics themselves, as far back as they are kept. */
+export function topicSource(session: LogSession): EventSource {
+  return {
+    records: async (topology, { partition, selection }) => {
+      const chosen = await chosenCorrelations(session, selection, partition);
+      if (chosen !== null && chosen.size === 0) return [];
+      return recordsOf(session, topology, { chosen, partition, selection });
+    },
+  };
 }
 
 /** null: every correlation. */
@@ -94,22 +140,15 @@ async function recordsOf(
     if (isChosen || topology.referenceOf.has(type ?? '')) records.push(sighting);
     return records.length > MOST_RECORDS;
   });
-  if (records.length > MOST_RECORDS)
-    throw new UsageError(
-      'WRONG_USE',
-      `Partition ${partition} holds over ${MOST_RECORDS} records of it; take less at a time with --from and --to.`,
-    );
-  return records.sort(
-    (one, other) =>
-      one.timestampMs - other.timestampMs || (one.sequence ?? 0) - (other.sequence ?? 0),
-  );
+  refuseTooMany(records.length, partition);
+  return records;
 }
 
 async function emitsOf(
   { codec }: LogSession,
   topology: Topology,
   of: {
-    readonly records: readonly Sighting[];
+    readonly records: readonly ReplayedRecord[];
     readonly partition: number;
     readonly partitions: number;
   },

@@ -15,6 +15,16 @@ import type { StoredEvent, WireEvent } from './stored-event.ts';
 const ROWS_PER_INSERT = 5_000;
 /** Events of one correlation that `history` gives. */
 const MAX_HISTORY = 10_000;
+/** Correlations of one page. */
+const CORRELATIONS_PER_PAGE = 500;
+
+/** Which correlations: those with an event of these types, between these times. */
+export interface CorrelationFilter {
+  /** Null: any. */
+  readonly types: readonly string[] | null;
+  readonly fromMs: number | null;
+  readonly toMs: number | null;
+}
 
 export interface AppendBatch {
   readonly sink: string;
@@ -87,6 +97,26 @@ export class EventStore {
     return rows.map(toWire);
   }
 
+  /** Pages of correlation ids, each id once. */
+  async *correlations({
+    types,
+    fromMs,
+    toMs,
+  }: CorrelationFilter): AsyncGenerator<readonly string[]> {
+    let after = '';
+    for (;;) {
+      const rows = await this.database.query<{ correlation_id: string }>(
+        'listing correlations',
+        CORRELATIONS,
+        [types, isoOf(fromMs), isoOf(toMs), after, CORRELATIONS_PER_PAGE],
+      );
+      const ids = rows.map((row) => row.correlation_id);
+      if (ids.length > 0) yield ids;
+      after = ids.at(-1) ?? '';
+      if (ids.length < CORRELATIONS_PER_PAGE) return;
+    }
+  }
+
   /** Throws: StoreError STORE_AWAY when Postgres does not answer within the time given. */
   ping(timeoutMs: number): Promise<void> {
     return this.database.ping(timeoutMs);
@@ -139,6 +169,16 @@ const HISTORY = `
     topic, correlation_id, causation_id, payload, version, sequence
   FROM events WHERE correlation_id = $1
   ORDER BY sequence NULLS LAST, time, event_id LIMIT $2`;
+
+const CORRELATIONS = `
+  SELECT DISTINCT correlation_id FROM events
+  WHERE ($1::text[] IS NULL OR topic = ANY($1)) AND ($2::timestamptz IS NULL OR time >= $2)
+    AND ($3::timestamptz IS NULL OR time <= $3) AND correlation_id > $4
+  ORDER BY correlation_id LIMIT $5`;
+
+function isoOf(ms: number | null): string | null {
+  return ms === null ? null : new Date(ms).toISOString();
+}
 
 interface WireRow {
   event_id: string;

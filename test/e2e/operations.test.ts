@@ -119,6 +119,45 @@ describe('millrace replay', () => {
     expect(await redis.keys('b.*')).toEqual([]);
   });
 
+  it('B-98 B-109 makes every read model again from the topics and from the store, twice, byte for byte', async () => {
+    const rejected = await client.submit({ notional_usd: '999999' });
+    const unplanned = await client.submit({ base: 'DAI' });
+    for (const id of [rejected, unplanned]) expect((await client.ended(id)).state).toBe('Failed');
+    await client.history(rejected, 2);
+    await client.history(unplanned, 4);
+    const dump = async (prefix: string): Promise<Readonly<Record<string, string | null>>> => {
+      const families = ['intent', 'plan'].map((family) => redis.keys(`${prefix}${family}:*`));
+      const keys = (await Promise.all(families)).flat().sort();
+      const values = await Promise.all(keys.map((key) => redis.get(key)));
+      return Object.fromEntries(
+        keys.map((key, at) => [key.slice(prefix.length), values[at] ?? null]),
+      );
+    };
+    const before = await dump('');
+    expect(Object.keys(before).length).toBeGreaterThan(3);
+    for (const source of ['topics', 'store'])
+      for (const round of ['1', '2']) {
+        const prefix = `${source}.${round}.`;
+        const { code, err } = await millrace('replay', 'all', '--into', prefix, '--source', source);
+        expect([code, err]).toEqual([0, '']);
+        expect(await dump(prefix)).toEqual(before);
+      }
+    expect(await dump('')).toEqual(before);
+  });
+
+  it('B-98 makes one read model again from the store, by intent and by topic', async () => {
+    const of = ['--source', 'store', '--json'];
+    const one = await millrace('replay', intentId, '--into', 'one.', ...of);
+    expect(JSON.parse(one.out)).toMatchObject({ written: { 'rm.intent': 1, 'rm.plan': 1 } });
+    expect(await redis.get(`one.intent:${intentId}`)).toBe(await live());
+    const past = await millrace('replay', 'exec', '--into', 'past.', '--to', '2020-01-01', ...of);
+    expect(past.code).toBe(1);
+    const exec = await millrace('replay', 'exec', '--into', 'exec.', ...of);
+    expect(JSON.parse(exec.out)).toMatchObject({ written: { 'rm.plan': 1 } });
+    const wrong = await millrace('replay', 'all', '--into', 'w.', '--source', 'memory');
+    expect([wrong.code, wrong.err.includes("not 'memory'")]).toEqual([2, true]);
+  });
+
   it('J9b keeps a live one that moved on meanwhile', async () => {
     const models = await ReplayedModels.open(system.redisUrl, {
       topicPrefix: system.names.prefix,

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { remakeModels, type Selection } from '../../cli/replay/replayed-events.ts';
+import { remakeModels, topicSource, type Selection } from '../../cli/replay/replayed-events.ts';
 import { MemoryKafka } from '../../testing/memory-kafka.ts';
 import { add } from '../support/counter.ts';
 import { EngineFixture } from '../support/engine-fixture.ts';
@@ -24,9 +24,10 @@ afterEach(() => fixture.end());
 const ALL: Selection = { correlationId: null, topic: null, fromMs: null, toMs: null };
 
 async function remade(selection: Partial<Selection>) {
-  const models = await remakeModels(logSessionOf(fixture), fixture.topology(), {
-    ...ALL,
-    ...selection,
+  const session = logSessionOf(fixture);
+  const models = await remakeModels(session, fixture.topology(), {
+    source: topicSource(session),
+    selection: { ...ALL, ...selection },
   });
   return Object.fromEntries(models.map(({ key, value }) => [key, value]));
 }
