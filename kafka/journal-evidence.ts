@@ -1,8 +1,11 @@
 import { EngineError } from '../engine/errors.ts';
+import type { Checkpoint } from '../engine/state-store.ts';
 import type { TaskState } from '../engine/task-state.ts';
 import type { Topology } from '../engine/topology.ts';
 import type { KafkaAdmin } from './client.ts';
+import { SHELL_LIMITS } from './limits.ts';
 import type { TopicNames } from './topic-names.ts';
+import { pause } from './wait.ts';
 
 export interface JournalEvidenceOptions {
   readonly topology: Topology;
@@ -38,4 +41,38 @@ export async function refuseLostJournal(
         `application with its group ${names.physical(topology.application)}.`,
     );
   }
+}
+
+/**
+ * A local store holds what was confirmed (J9a), so a journal that ends before its checkpoint has lost acknowledged records. Looked at
+ * before a fence is appended: each one would make the journal longer, until it hid the loss.
+ *
+ * Throws: EngineError JOURNAL_LOST_RECORDS (stop); KafkaError when the broker cannot be asked.
+ */
+export async function refuseShorterJournal(
+  { topology, admin, names, partition }: JournalEvidenceOptions,
+  checkpoint: Checkpoint | null,
+  signal: AbortSignal,
+): Promise<void> {
+  if (checkpoint === null) return;
+  const { application, task } = checkpoint.fenceRecord;
+  if (application !== topology.application || task !== partition) return;
+  const topic = names.physical(topology.journal);
+  let end = 0;
+  // A broker that leads the partition since a moment ago may not know yet how much of it is confirmed.
+  for (let tries = 1; tries <= SHELL_LIMITS.journalEndTries && !signal.aborted; tries++) {
+    const [described] = await admin.describeTopics([topic]);
+    if (described?.id !== checkpoint.topicId) return;
+    end = (await admin.offsets(topic))[partition]?.end ?? 0;
+    if (end >= checkpoint.offset) return;
+    await pause(SHELL_LIMITS.journalEndMs, signal);
+  }
+  if (signal.aborted) return;
+  throw new EngineError(
+    'JOURNAL_LOST_RECORDS',
+    'stop',
+    `Journal ${topic}/${partition} ends at ${end}, and the local store has read it up to ${checkpoint.offset}: ` +
+      `acknowledged records are gone. Restore the journal topic from a backup, or reset the application with its ` +
+      `group ${names.physical(topology.application)} and its local stores.`,
+  );
 }

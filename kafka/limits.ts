@@ -49,6 +49,10 @@ export const SHELL_LIMITS = {
   standbyStoreFailures: 3,
   /** How often a restore begins anew because what it reads was deleted meanwhile, or its store was another's. */
   restoreAttempts: 5,
+  /** How often the end of a journal is looked up when it is lower than what the local store has read, */
+  journalEndTries: 4,
+  /** and milliseconds between two looks. */
+  journalEndMs: 500,
   /** Milliseconds of a read of a log between two looks at the event loop (J5a). */
   breathEveryMs: 20,
   /** Milliseconds of a tail read. */

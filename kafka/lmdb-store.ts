@@ -28,6 +28,7 @@ export class LmdbStore implements StateStore {
   readonly #db: RootDatabase<string, Buffer>;
   readonly #lock: DatabaseSync;
   #checkpoint: Checkpoint | null;
+  #hasFailed = false;
 
   private constructor(db: RootDatabase<string, Buffer>, lock: DatabaseSync) {
     this.#db = db;
@@ -100,6 +101,8 @@ export class LmdbStore implements StateStore {
       // The library's own encoding of keys puts long texts elsewhere in the order than short ones.
       keyEncoding: 'binary',
       noSubdir: false,
+      // Else the library adds a batch of its own around ours, and nobody hears of its failure but the whole process.
+      eventTurnBatching: false,
     });
     try {
       const { lastTxnId } = db.getStats() as { readonly lastTxnId: number };
@@ -151,25 +154,43 @@ export class LmdbStore implements StateStore {
 
   async write(changes: readonly StoreChange[], checkpoint: Checkpoint): Promise<void> {
     refuseOlder(this.#checkpoint, checkpoint);
-    await this.#db.batch(() => {
-      for (const { table, key, value } of changes) {
-        const row = rowOf(table, key);
-        if (value === null) void this.#db.remove(row);
-        else void this.#db.put(row, sealed(isLong(key) ? long(key, value) : `=${value}`, row));
-      }
-      void this.#db.put(CHECKPOINT, sealed(JSON.stringify(checkpoint), CHECKPOINT));
-    });
+    await this.#committed(
+      this.#db.batch(() => {
+        const puts = changes.map(({ table, key, value }) => {
+          const row = rowOf(table, key);
+          if (value === null) return this.#db.remove(row);
+          return this.#db.put(row, sealed(isLong(key) ? long(key, value) : `=${value}`, row));
+        });
+        puts.push(this.#db.put(CHECKPOINT, sealed(JSON.stringify(checkpoint), CHECKPOINT)));
+        // Each says what the whole says; mostly they are one and the same.
+        for (const put of new Set(puts)) put.catch(() => {});
+      }),
+    );
     this.#checkpoint = checkpoint;
   }
 
   async clear(): Promise<void> {
-    await this.#db.clearAsync();
+    await this.#committed(this.#db.clearAsync());
     this.#checkpoint = null;
   }
 
   async close(): Promise<void> {
-    await this.#db.close();
+    const closed = this.#db.close();
+    // After a write that failed the library waits for ever for it to be on the disk.
+    if (this.#hasFailed) closed.catch(() => {});
+    else await closed;
     this.#lock.close();
+  }
+
+  /** The library says of a failed write that it failed, and why in a promise apart: one that nobody looks at ends the process. */
+  async #committed(writing: Promise<unknown>): Promise<void> {
+    try {
+      await writing;
+    } catch (error) {
+      this.#hasFailed = true;
+      await (error as { readonly commitError?: Promise<unknown> }).commitError;
+      throw error;
+    }
   }
 
   #read(row: Buffer): string | undefined {

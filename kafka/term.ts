@@ -7,6 +7,7 @@ import type { StateStore } from '../engine/state-store.ts';
 import { checkJournal } from './check-journal.ts';
 import { EffectRunner, type Settled } from './effect-runner.ts';
 import { type Appended, JournalCleaner } from './journal-cleaner.ts';
+import { refuseShorterJournal } from './journal-evidence.ts';
 import { JournalLog } from './journal-log.ts';
 import { learnSchema } from './learn-schema.ts';
 import { SHELL_LIMITS } from './limits.ts';
@@ -208,6 +209,8 @@ export class Term {
     this.status = 'restoring';
     const { observer } = this.#in;
     await this.#in.checkDeployment();
+    const evidence = { ...this.#in, partition: this.#partition };
+    await refuseShorterJournal(evidence, this.#store?.checkpoint ?? null, this.#ended.signal);
     const fence = await this.#journal.appendFence(this.#fence);
     this.#fenceOffset = fence;
     const restore: RestoreOptions = restoreOptions(this.#in, {

@@ -45,6 +45,8 @@ async function once(url: string, statement: string): Promise<void> {
 /** A server that a test may stop and start again on its port, with its data. */
 export interface OwnServer {
   readonly port: number;
+  /** Where it keeps its data. */
+  readonly folder: string;
   start(): Promise<void>;
   stop(): Promise<void>;
   /** SIGSTOP: it hangs, with its connections open; SIGCONT ends that. */
@@ -67,6 +69,7 @@ export async function ownServer(
   };
   return {
     port: server.port,
+    folder: join(folder, 'data'),
     start: async () => {
       running = await launch(server.name, await server.prepare(), logFile);
       await untilReady(server, running, { logFile });

@@ -19,11 +19,16 @@ export class CrewMember {
   tasks: readonly string[] = [];
   /** Confirmed batches. */
   batches = 0;
+  /** `application/partition: why` of local stores that were thrown away. */
+  readonly discarded: string[] = [];
 
   /** `root`: of the sources that it runs. */
   constructor(settings: CrewWorkerSettings, root: string) {
     this.settings = settings;
-    this.#child = spawn(process.execPath, [join(root, 'test', 'support', 'crew-worker.ts')], {
+    const command = [process.execPath, join(root, 'test', 'support', 'crew-worker.ts')];
+    // In blocks of 512 bytes; what is past it is refused to the process as a full disk would.
+    const limit = settings.fileKiB === undefined ? '' : `ulimit -f ${settings.fileKiB * 2}; `;
+    this.#child = spawn('/bin/sh', ['-c', `${limit}exec "$0" "$@"`, ...command], {
       env: { ...process.env, CREW_WORKER: JSON.stringify(settings) },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -66,7 +71,11 @@ export class CrewMember {
   async until(what: string, condition: () => boolean): Promise<void> {
     const { member } = this.settings;
     const isOver = (): boolean => condition() || this.isEnded;
-    await eventually(`member ${member} ${what} (${this.tasks.join()})`, isOver, PATIENCE_MS);
+    try {
+      await eventually(`member ${member} ${what}`, isOver, PATIENCE_MS);
+    } catch (error) {
+      throw new Error(`${(error as Error).message} Its tasks: ${this.tasks.join()}`);
+    }
     if (!condition()) throw new Error(`Member ${member} ended: ${this.#errors.join('')}`);
   }
 
@@ -85,6 +94,7 @@ export class CrewMember {
   #hear(line: CrewWorkerLine): void {
     if ('tasks' in line) this.tasks = line.tasks;
     else if ('appended' in line) this.batches += 1;
+    else if ('discarded' in line) this.discarded.push(line.discarded);
     else for (const what of Object.keys(line)) this.#said.add(what);
   }
 }

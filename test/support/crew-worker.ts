@@ -27,6 +27,10 @@ export interface CrewWorkerSettings {
   readonly data?: string;
   /** Members that follow each journal. */
   readonly standbys?: number;
+  /** When journals are cleaned; absent: as ever. */
+  readonly cleaning?: RunOptions['cleaning'];
+  /** No file of it may become larger; the process is started with this limit. */
+  readonly fileKiB?: number;
 }
 
 export type CrewWorkerLine =
@@ -34,6 +38,8 @@ export type CrewWorkerLine =
   | { readonly ready: true }
   | { readonly appended: number }
   | { readonly fenced: string }
+  /** `application/partition: why` a local store was thrown away. */
+  | { readonly discarded: string }
   | { readonly tasks: readonly string[] };
 
 /** Each step is drawn out, so that a kill can fall into any of them. */
@@ -55,6 +61,9 @@ const runs = [COUNTER_APPLICATION, TALLY].map((application) => {
     sessionTimeoutMs,
     commitEveryMs: COMMIT_EVERY_MS,
     ...storesOf(definition.application),
+    ...(settings.cleaning === undefined ? {} : { cleaning: settings.cleaning }),
+    onDiscarded: (partition, reason) =>
+      say({ discarded: `${definition.application}/${partition}: ${reason}` }),
     onAppended: (batch) => say({ appended: batch.inputs.length }),
     onFenced: () => {
       say({ fenced: member });
@@ -96,7 +105,9 @@ function storesOf(application: string): Pick<RunOptions, 'openStore' | 'standbys
   const openStore: RunOptions['openStore'] = (partition, how) => {
     const folder = join(data, member, application, String(partition));
     if (how === 'empty') rmSync(folder, { recursive: true, force: true });
-    return LmdbStore.open(folder);
+    return LmdbStore.open(folder, (reason) =>
+      say({ discarded: `${application}/${partition}: ${reason}` }),
+    );
   };
   return { openStore, standbys };
 }

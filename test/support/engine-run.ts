@@ -35,11 +35,13 @@ export interface RunOptions extends Partial<
   readonly onLag?: (topic: string, partition: number, records: number) => void;
   readonly onHandled?: (message: Message) => void;
   readonly onAppended?: (batch: Batch) => void;
+  readonly onDiscarded?: (partition: number, reason: string) => void;
 }
 
 interface Hooks {
   readonly onAppended: RunOptions['onAppended'] | undefined;
   readonly onHandled: RunOptions['onHandled'] | undefined;
+  readonly onDiscarded: RunOptions['onDiscarded'];
   readonly onLag: NonNullable<RunOptions['onLag']>;
 }
 
@@ -90,6 +92,7 @@ export class EngineRun {
       topology = fixture.topology(definition),
       onAppended,
       onHandled,
+      onDiscarded,
       onLag = () => {},
       onFenced = () => {},
       ...rest
@@ -112,7 +115,7 @@ export class EngineRun {
       instanceId: `${topology.application}.1`,
       sessionTimeoutMs: 6_000,
       performers: DOUBLER,
-      observer: this.#observer({ onAppended, onHandled, onLag }),
+      observer: this.#observer({ onAppended, onHandled, onDiscarded, onLag }),
       log: { info: () => {}, warn: complain, error: complain },
       onFenced,
       ...rest,
@@ -152,7 +155,7 @@ export class EngineRun {
     await this.runner.stop(how);
   }
 
-  #observer({ onAppended, onHandled, onLag }: Hooks): RunnerObserver {
+  #observer({ onAppended, onHandled, onDiscarded, onLag }: Hooks): RunnerObserver {
     const { counts } = this;
     return {
       handled: (_actor, message) => {
@@ -166,7 +169,10 @@ export class EngineRun {
       healed: (_topic, keys) => (counts.healed += keys),
       voidBatches: (count) => (counts.voidBatches += count),
       restored: () => {},
-      storeDiscarded: (_partition, reason) => counts.discarded.push(reason),
+      storeDiscarded: (partition, reason) => {
+        counts.discarded.push(reason);
+        onDiscarded?.(partition, reason);
+      },
       lag: onLag,
       parkedKeys: () => {},
       stalled: () => (counts.stalled += 1),

@@ -4,12 +4,15 @@ import { add } from './counter.ts';
 import type { Crew } from './crew.ts';
 import type { CrewMember } from './crew-member.ts';
 import { type Step, STEPS } from './fault-steps.ts';
+import { journalTail, storeDamage, storeFull } from './store-faults.ts';
 
 /** What a kind of fault can do to the broker, when it is one of its own. */
 export interface BrokerControl {
   stop(): Promise<void>;
   start(): Promise<void>;
   signal(signal: 'SIGSTOP' | 'SIGCONT'): void;
+  /** Where it keeps what it has. */
+  readonly folder: string;
 }
 
 export interface FaultContext {
@@ -241,6 +244,9 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   { name: 'scale', act: scale },
   { name: 'network', act: network },
   { name: 'input', act: input },
+  { name: 'store-damage', act: storeDamage },
+  { name: 'store-full', act: storeFull },
+  { name: 'journal-tail', needsOwnBroker: true, act: journalTail },
   { name: 'broker-restart', needsOwnBroker: true, act: brokerRestart },
   { name: 'broker-hang', needsOwnBroker: true, act: brokerHang },
 ];

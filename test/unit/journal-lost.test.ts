@@ -1,4 +1,5 @@
 import { expect, it } from 'vitest';
+import { MemoryStateStore } from '../../engine/memory-state-store.ts';
 import { MemoryKafka } from '../../testing/memory-kafka.ts';
 import { add } from '../support/counter.ts';
 import { EngineFixture } from '../support/engine-fixture.ts';
@@ -49,6 +50,33 @@ it('J4 a journal without its acknowledged end is refused', async () => {
   expect(again.counts.handled).toBe(0);
   await fixture.end();
 });
+
+it('J9a J10 a journal that ends before its local store is refused, however often it is tried', async () => {
+  const kafka = new MemoryKafka();
+  const fixture = await EngineFixture.start({ client: kafka });
+  const stores = new Map<number, MemoryStateStore>();
+  const openStore = (partition: number): MemoryStateStore => {
+    const store = stores.get(partition) ?? new MemoryStateStore();
+    stores.set(partition, store);
+    return store;
+  };
+  const run = await fixture.running({ openStore });
+  await fixture.publish(add('a', 'e1', { amount: 1_000 }));
+  await run.handled(2);
+  await run.stop();
+  const partition = fixture.partitionOf('a');
+  const { offset = 0 } = stores.get(partition)?.checkpoint ?? {};
+  kafka.log(fixture.names.physical('counter.journal'), partition).lose(offset - 1);
+  for (let tries = 0; tries < 2; tries++) {
+    const again = fixture.run({ openStore });
+    await eventually('it has stopped by name', () => again.failures.length > 0);
+    expect(again.failures[0]).toContain(
+      `ends at ${offset - 1}, and the local store has read it up to ${offset}: acknowledged records are gone`,
+    );
+    await again.stop();
+  }
+  await fixture.end();
+}, 60_000);
 
 it('J3 a journal made again under its owner is refused', async () => {
   const { fixture, run, journal } = await fixtureWithHistory();
