@@ -1,4 +1,4 @@
-import { Sink, type SinkTarget } from '../kafka/sink.ts';
+import { Sink, type SinkTarget, type SinkWaiting } from '../kafka/sink.ts';
 import { coordinatorTopology } from '../topologies/coordinator.ts';
 import { type AppContext, type StartApp, startApplication, taskCheck } from './app.ts';
 import { BotKeeper } from './bot-keeper.ts';
@@ -65,11 +65,16 @@ class SinkSet {
     if (wanted.join() === this.#partitions) return;
     this.#partitions = wanted.join();
     await Promise.all(this.#sinks.map((sink) => sink.stop()));
-    const { services, tracing, log } = this.#context;
+    const { services, tracing, metrics, log } = this.#context;
+    const { names } = services;
+    const onWaiting = (sink: string, { records, bytes }: SinkWaiting): void => {
+      metrics.sinkWaitingRecords.set({ sink }, records);
+      metrics.sinkWaitingBytes.set({ sink }, bytes);
+    };
     this.#sinks = this.#targets.map((each) => {
       const target = tracing === null ? each : tracedSink(each, tracing);
       const reader = services.kafka.reader();
-      return new Sink({ target, reader, names: services.names, partitions: wanted, log });
+      return new Sink({ target, reader, names, partitions: wanted, log, onWaiting });
     });
   }
 }

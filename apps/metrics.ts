@@ -192,6 +192,18 @@ function journalMetrics(registers: Registry[]) {
       labelNames: ['application', 'topic'] as const,
       registers,
     }),
+    sinkWaitingRecords: new Gauge({
+      name: 'millrace_sink_waiting_records',
+      help: 'Records that a sink has fetched and its store has not taken yet.',
+      labelNames: ['sink'] as const,
+      registers,
+    }),
+    sinkWaitingBytes: new Gauge({
+      name: 'millrace_sink_waiting_bytes',
+      help: 'Bytes of keys and values of the same; while there are any, the sink fetches nothing more.',
+      labelNames: ['sink'] as const,
+      registers,
+    }),
     spansTotal: new Counter({
       name: 'millrace_trace_spans_total',
       help: 'Spans by what became of them: exported, failed (the collector took them not) or dropped (the queue was full).',

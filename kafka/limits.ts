@@ -47,6 +47,11 @@ export const SHELL_LIMITS = {
   standbyBytes: 4 * 1024 * 1024,
   /** Times in a row that the store of a follower may fail before it follows no more. */
   standbyStoreFailures: 3,
+  /**
+   * Bytes that a sink has fetched and its store has not taken yet: it fetches nothing more before. Of one leader, and one record
+   * batch more where that is larger.
+   */
+  sinkBytes: 8 * 1024 * 1024,
   /** How often a restore begins anew because what it reads was deleted meanwhile, or its store was another's. */
   restoreAttempts: 5,
   /** How often the end of a journal is looked up when it is lower than what the local store has read, */

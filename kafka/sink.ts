@@ -4,6 +4,7 @@ import {
   KafkaError,
   type PartitionReader,
 } from './client.ts';
+import { SHELL_LIMITS } from './limits.ts';
 import type { Log } from './log.ts';
 import type { TopicNames } from './topic-names.ts';
 import { Backoff, pause } from './wait.ts';
@@ -37,6 +38,14 @@ export interface SinkOptions {
   readonly names: TopicNames;
   readonly partitions: readonly number[];
   readonly log: Log;
+  /** Told of each change of what is fetched and not stored. Units: bytes of keys and values. */
+  onWaiting?(sink: string, waiting: SinkWaiting): void;
+}
+
+/** What a sink has fetched and its store has not taken. */
+export interface SinkWaiting {
+  readonly records: number;
+  readonly bytes: number;
 }
 
 const MAX_WAIT_MS = 100;
@@ -46,12 +55,15 @@ const RECHECK_EVERY_MS = 5_000;
 /**
  * Carries records of some partitions into a store, from the store's own positions. The store away: waits,
  * bounded pauses, and goes on where the store says it stands. Nobody else is held up.
+ *
+ * Limits: SHELL_LIMITS.sinkBytes in memory; while a store is slow, nothing more is fetched for it.
  */
 export class Sink {
   readonly #options: SinkOptions;
   readonly #ended = new AbortController();
   readonly #life: Promise<void>;
   #failure: Error | null = null;
+  #waiting: SinkWaiting = { records: 0, bytes: 0 };
 
   constructor(options: SinkOptions) {
     this.#options = options;
@@ -96,7 +108,10 @@ export class Sink {
         if (await this.#hasGoneBack(positions)) return;
         checkedAt = performance.now();
       }
-      const fetched = await reader.fetch([...positions.values()], { maxWaitMs: MAX_WAIT_MS });
+      const fetched = await reader.fetch([...positions.values()], {
+        maxWaitMs: MAX_WAIT_MS,
+        maxBytes: SHELL_LIMITS.sinkBytes,
+      });
       const moves: SinkMove[] = [];
       const records: FetchedRecord[] = [];
       for (const { topic, partition, error, nextOffset, logStartOffset, ...rest } of fetched) {
@@ -108,13 +123,29 @@ export class Sink {
         if (to > at.offset) moves.push(error === null ? move : { ...move, skipped: true });
         for (const record of rest.records) records.push({ ...record, topic: logical });
       }
-      if (moves.length > 0) await target.write(records, moves);
+      if (moves.length > 0) await this.#write(records, moves);
       for (const { topic, partition, to } of moves) {
         const physical = names.physical(topic);
         positions.set(`${physical}/${partition}`, { topic: physical, partition, offset: to });
       }
       this.#recovered(backoff);
     }
+  }
+
+  async #write(records: readonly FetchedRecord[], moves: readonly SinkMove[]): Promise<void> {
+    const bytes = records.reduce((sum, { key, value }) => sum + sizeOf(key) + sizeOf(value), 0);
+    this.#hold(records.length, bytes);
+    try {
+      await this.#options.target.write(records, moves);
+    } finally {
+      this.#hold(-records.length, -bytes);
+    }
+  }
+
+  #hold(records: number, bytes: number): void {
+    const { records: held, bytes: heldBytes } = this.#waiting;
+    this.#waiting = { records: held + records, bytes: heldBytes + bytes };
+    this.#options.onWaiting?.(this.#options.target.name, this.#waiting);
   }
 
   async #hasGoneBack(positions: ReadonlyMap<string, FetchPosition>): Promise<boolean> {
@@ -145,4 +176,8 @@ export class Sink {
       this.#options.log.info({ sink: this.#options.target.name }, 'sink goes on');
     this.#failure = null;
   }
+}
+
+function sizeOf(bytes: Uint8Array | null): number {
+  return bytes?.byteLength ?? 0;
 }

@@ -28,7 +28,7 @@ export { LmdbStore } from '../kafka/lmdb-store.ts';
 export type { Log } from '../kafka/log.ts';
 export { partitionOf } from '../kafka/partitioner.ts';
 export { Sink } from '../kafka/sink.ts';
-export type { SinkMove, SinkOptions, SinkTarget } from '../kafka/sink.ts';
+export type { SinkMove, SinkOptions, SinkTarget, SinkWaiting } from '../kafka/sink.ts';
 export { TopicNames } from '../kafka/topic-names.ts';
 export { applyTopics, planTopics, TopicsDifferError } from '../kafka/topics.ts';
 export type {

@@ -5,7 +5,7 @@ import type { Headers } from '../../engine/event.ts';
 import type { KafkaClient, PlainProducer, RecordToSend } from '../../kafka/client.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
-import { Sink } from '../../kafka/sink.ts';
+import { Sink, type SinkOptions } from '../../kafka/sink.ts';
 import { TopicNames } from '../../kafka/topic-names.ts';
 import { takeBotJson } from '../../processors/bots/index.ts';
 import { createDatabase, type OwnDatabase } from '../integration/own-servers.ts';
@@ -107,12 +107,15 @@ export class BotRig {
   }
 
   /** `store`: that of the rig, or one that fails at times. */
-  sink(store: Pick<BotStore, keyof BotStore> = this.store): Sink {
+  sink(
+    store: Pick<BotStore, keyof BotStore> = this.store,
+    onWaiting: NonNullable<SinkOptions['onWaiting']> = () => {},
+  ): Sink {
     const { codec, producer, names } = this;
     const observer = { stored: () => {} };
     const target = botSink({ store, codec, producer, names, observer, log: quiet });
     const reader = this.kafka.reader();
-    return new Sink({ target, reader, names, partitions: PARTITIONS, log: quiet });
+    return new Sink({ target, reader, names, partitions: PARTITIONS, log: quiet, onWaiting });
   }
 
   /** Runs a sink until everything on the topics is stored. */
