@@ -13,6 +13,7 @@ export const CHAIN_TOPICS = [
 export const INPUT_TOPIC = CHAIN_TOPICS[0];
 export const LAST_TOPIC = CHAIN_TOPICS[3];
 export const PARTITIONS = 4;
+const TRACE_HEX = 32;
 
 /** What the inputs look like. */
 export interface Shape {
@@ -24,8 +25,8 @@ export interface Shape {
 }
 
 /**
- * Makes the inputs of one system. Each is named by its place, which every output of it carries on in the header
- * `traceparent`: so a reader knows what belongs together without decoding, whoever wrote it.
+ * Makes the inputs of one system. Each is named by its place, which every output of it carries on as the trace id in the
+ * header `traceparent`: so a reader knows what belongs together without decoding, whoever wrote it.
  */
 export class InputMaker {
   readonly #codec: AvroCodec;
@@ -62,7 +63,7 @@ export class InputMaker {
         [HEADER.correlationId]: key.toString(),
         [HEADER.sequence]: '1',
         [HEADER.priority]: 'normal',
-        [HEADER.traceparent]: String(index),
+        [HEADER.traceparent]: traceOf(index),
       },
     };
   }
@@ -84,7 +85,7 @@ export class InputMaker {
       sequence: 1,
       producer: 'bench',
       priority: 'normal',
-      trace_id: String(index),
+      trace_id: traceOf(index).slice(3, 3 + TRACE_HEX),
     };
     const event = { envelope, payload: { note }, payload_extra: {}, raw: null };
     return this.#codec.encode(INPUT_TOPIC, 'millrace.bench.v1.Submitted', event);
@@ -96,7 +97,13 @@ function uuidOf(index: number): string {
   return `00000000-0000-4000-8000-${index.toString(16).padStart(12, '0')}`;
 }
 
-/** Which input a record descends from. */
+/** The trace context that names an input: valid as W3C has it, and not sampled. */
+export function traceOf(index: number): string {
+  return `00-${(index + 1).toString(16).padStart(TRACE_HEX, '0')}-${'0'.repeat(15)}1-00`;
+}
+
+/** Which input a record descends from; NaN: of none. */
 export function inputOf(headers: Readonly<Record<string, string>>): number {
-  return Number(headers[HEADER.traceparent] ?? Number.NaN);
+  const trace = headers[HEADER.traceparent]?.slice(3, 3 + TRACE_HEX);
+  return trace ? parseInt(trace, 16) - 1 : Number.NaN;
 }

@@ -278,7 +278,8 @@ describe('what can be seen from outside', () => {
         .filter(({ topic }) => !String(topic).startsWith('market.'));
       expect(processing.length).toBeGreaterThan(0);
       for (const { topic, correlationId, eventId } of processing) {
-        expect(topic).toMatch(/^(intent|risk|plan|exec)\./);
+        // A result and a timer that fired are handled like events, and are none.
+        expect(topic).toMatch(/^((intent|risk|plan|exec)\.|(effect|timer):)/);
         expect(correlationId).toMatch(/^intent-/);
         expect(eventId).toEqual(expect.any(String));
       }

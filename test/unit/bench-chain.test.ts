@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { AvroCodec, moduleRecords } from '../../avro/index.ts';
 import { checkChain } from '../../bench/chain/check.ts';
 import {
   chainLines,
@@ -6,7 +7,9 @@ import {
   flatOutRows,
   latencyRows,
 } from '../../bench/chain/report.ts';
-import { CHAIN_TOPICS } from '../../bench/chain/work.ts';
+import * as chain from '../../bench/chain/topology.ts';
+import { CHAIN_TOPICS, InputMaker, inputOf, traceOf } from '../../bench/chain/work.ts';
+import { driveModule } from '../../testing/drive-module.ts';
 import { MemoryKafka } from '../../testing/memory-kafka.ts';
 
 const PREFIX = 'p.';
@@ -29,12 +32,36 @@ async function logWith(
         partition: 0,
         key: Buffer.from(`key-${input % 2}`),
         value: Buffer.from('x'),
-        headers: { traceparent: String(input) },
+        headers: { traceparent: traceOf(input) },
       })),
     );
   }
   return kafka;
 }
+
+describe('the inputs of a chain', () => {
+  it('K-12 are named by all that this system makes of them', () => {
+    const codec = AvroCodec.offline(moduleRecords(chain));
+    const driver = driveModule(chain);
+    const maker = new InputMaker(codec, { valueBytes: 250, keys: 2 }, '');
+    for (let input = 0; input < INPUTS; input++) {
+      const { topic, key, value, headers } = maker.next();
+      driver.publishRaw({ topic, key, value, headers });
+    }
+    const named = CHAIN_TOPICS.slice(1).map((topic) =>
+      driver.on(topic).map(({ headers }) => inputOf(headers)),
+    );
+    expect(named).toEqual([
+      [0, 1, 2, 3],
+      [0, 1, 2, 3],
+      [0, 1, 2, 3],
+    ]);
+  });
+
+  it('K-12 are none where no trace is', () => {
+    expect(inputOf({})).toBeNaN();
+  });
+});
 
 describe('the check of a chain', () => {
   it('K-12 passes when every output is there once and in order', async () => {
