@@ -66,14 +66,20 @@ export function swapPerformers(venues: ReadonlyMap<string, VenueAdapter>): SwapP
       try {
         return await Promise.any(waits);
       } catch (error) {
-        // What became of the last one says it for all: the others had its place.
-        throw error instanceof AggregateError ? error.errors[0] : error;
+        throw error instanceof AggregateError ? decisive(error.errors) : error;
       } finally {
         others.abort();
         await Promise.allSettled(waits);
       }
     },
   };
+}
+
+/** One that is mined decides; else what became of the last one says it for all: the others had its place. */
+function decisive(errors: readonly unknown[]): unknown {
+  const isMined = (error: unknown): boolean =>
+    error instanceof VenueError && error.code === 'TX_UNCONFIRMED';
+  return errors.find(isMined) ?? errors[0];
 }
 
 function venueOfAccount(venues: ReadonlyMap<string, VenueAdapter>, account: string): VenueAdapter {

@@ -39,7 +39,8 @@ export interface ReceiptWatch {
  * Waits until a transaction is mined and buried as deep as wanted. A reorganisation before that starts the wait again.
  * A transaction that the node has lost is shown to it again, the very same bytes, until its deadline.
  *
- * Throws: VenueError TX_TIMEOUT, TX_DROPPED (another transaction took its place), and what the node's absence gives.
+ * Throws: VenueError TX_TIMEOUT (not mined), TX_UNCONFIRMED (mined, and not deep enough yet), TX_DROPPED (another
+ * transaction took its place), and what the node's absence gives.
  */
 export async function watchReceipt(
   watch: ReceiptWatch,
@@ -48,13 +49,17 @@ export async function watchReceipt(
 ): Promise<MinedReceipt> {
   const { txHash, timeoutS } = of;
   const tx = of.tx === undefined ? null : parseSigned(of.tx);
-  const startedAt = performance.now();
+  let startedAt = performance.now();
   let lookAt = startedAt + LOOK_AFTER_MS;
+  let isMined = false;
   for (;;) {
     const receipt = await receiptOf(watch.rpc, txHash, signal);
     if (receipt !== null && (await isBuried(watch, receipt, signal))) return receipt;
     const now = performance.now();
-    if (now - startedAt >= timeoutS * 1000) throw timeout(txHash, timeoutS);
+    // Taken back: nobody has waited for its next block yet.
+    if (isMined && receipt === null) startedAt = now;
+    isMined = receipt !== null;
+    if (now - startedAt >= timeoutS * 1000) throw outOfTime(txHash, timeoutS, isMined);
     if (receipt === null && tx !== null && now >= lookAt) {
       lookAt = now + LOOK_AFTER_MS;
       await lookAfter(watch, tx, signal);
@@ -117,7 +122,12 @@ interface RpcReceipt {
   readonly logs: readonly MinedLog[];
 }
 
-function timeout(txHash: string, timeoutS: number): VenueError {
+function outOfTime(txHash: string, timeoutS: number, isMined: boolean): VenueError {
+  if (isMined)
+    return new VenueError(
+      'TX_UNCONFIRMED',
+      `transaction ${txHash} is mined, and after ${timeoutS} s not under as many blocks as CONFIRMATIONS says; wait on`,
+    );
   return new VenueError(
     'TX_TIMEOUT',
     `transaction ${txHash} has no receipt after ${timeoutS} s; look it up on the chain`,

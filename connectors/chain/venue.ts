@@ -76,7 +76,10 @@ export interface VenueAdapter {
    * waiting for the receipt finds out.
    */
   submitTx(tx: BuiltTx, signal?: AbortSignal): Promise<string>;
-  /** Throws: VenueError TX_TIMEOUT when there is no receipt within the time. */
+  /**
+   * Throws: VenueError TX_TIMEOUT when there is no receipt within the time, TX_UNCONFIRMED when there is one that does
+   * not count yet.
+   */
   waitReceipt(txHash: string, timeoutS: number, options?: WaitOptions): Promise<TxReceipt>;
   /** Number of the newest block. */
   head(signal?: AbortSignal): Promise<number>;
@@ -105,6 +108,7 @@ const KINDS = {
   REPLACEMENT_UNDERPRICED: 'retry',
   TX_REFUSED: 'retry',
   TX_TIMEOUT: 'final',
+  TX_UNCONFIRMED: 'retry',
   TX_DROPPED: 'final',
   WRONG_CHAIN: 'final',
   RPC_AWAY: 'target-down',

@@ -19,6 +19,7 @@ import { ROUTER_ABI } from '../../connectors/chain/abi.ts';
 import { freePort } from '../../cli/stack/ports.ts';
 import {
   type BuiltTx,
+  type Fees,
   type SwapOrder,
   swapPerformers,
   type VenueAdapter,
@@ -220,10 +221,7 @@ describe('on a chain of this machine', () => {
         code: 'REPLACEMENT_UNDERPRICED',
         kind: 'retry',
       });
-      const fees = {
-        maxFeePerGas: String(BigInt(first.fees?.maxFeePerGas ?? 0) * 2n),
-        maxPriorityFeePerGas: String(BigInt(first.fees?.maxPriorityFeePerGas ?? 0) * 2n),
-      };
+      const fees = doubled(first);
       const more = await venue.buildSwapTx(order({ nonce, fees }));
       expect(more.fees).toEqual(fees);
       await venue.submitTx(more);
@@ -238,10 +236,7 @@ describe('on a chain of this machine', () => {
       await stopMining();
       const { pending: nonce } = await venue.nonceState();
       const first = await venue.buildSwapTx(order({ nonce }));
-      const fees = {
-        maxFeePerGas: String(BigInt(first.fees?.maxFeePerGas ?? 0) * 2n),
-        maxPriorityFeePerGas: String(BigInt(first.fees?.maxPriorityFeePerGas ?? 0) * 2n),
-      };
+      const fees = doubled(first);
       const more = await venue.buildSwapTx(order({ nonce, fees }));
       await venue.submitTx(first);
       const { 'swap.wait': wait } = swapPerformers(new Map([[venue.venue, venue]]));
@@ -300,6 +295,31 @@ describe('on a chain of this machine', () => {
       expect(await receipt).toMatchObject({ status: 1, txHash: tx.txHash });
     });
 
+    it('B-58 B-63 that does not count yet is no time-out, of whichever was mined; one taken back is', async () => {
+      await stopMining();
+      const { pending: nonce } = await venue.nonceState();
+      const first = await venue.buildSwapTx(order({ nonce }));
+      const more = await venue.buildSwapTx(order({ nonce, fees: doubled(first) }));
+      await venue.submitTx(first);
+      await mine();
+      const patient = venueOn(chain, { confirmations: 3 });
+      const { 'swap.wait': wait } = swapPerformers(new Map([[venue.venue, patient]]));
+      const outcome = (timeoutS: number) =>
+        wait(
+          { venue: venue.venue, tx: more, earlier: [first], timeoutS },
+          new AbortController().signal,
+        );
+      const unconfirmed = { name: 'VenueError', code: 'TX_UNCONFIRMED', kind: 'retry' };
+      await expect(outcome(0.1)).rejects.toMatchObject(unconfirmed);
+      await chain.rpc('anvil_reorg', 1, []);
+      await chain.rpc('anvil_dropAllTransactions');
+      expect(await isOut(first)).toBe(true);
+      await expect(outcome(0.1)).rejects.toMatchObject({ code: 'TX_TIMEOUT', kind: 'final' });
+      await venue.submitTx(first);
+      await chain.rpc('anvil_mine', '0x3');
+      expect(await outcome(30)).toMatchObject({ status: 1, txHash: first.txHash });
+    });
+
     it('B-58 B-63 of a block that the chain takes back is waited for again', async () => {
       const patient = venueOn({ ...chain, url: proxy.url }, { confirmations: 2 });
       const tx = await patient.buildSwapTx(order());
@@ -356,6 +376,13 @@ describe('on a chain of this machine', () => {
 
 function result(value: unknown): string {
   return JSON.stringify({ jsonrpc: '2.0', id: 1, result: value });
+}
+
+function doubled({ fees }: BuiltTx): Fees {
+  return {
+    maxFeePerGas: String(BigInt(fees?.maxFeePerGas ?? 0) * 2n),
+    maxPriorityFeePerGas: String(BigInt(fees?.maxPriorityFeePerGas ?? 0) * 2n),
+  };
 }
 
 function feesOf({ fees }: BuiltTx): Pick<SwapOrder, 'fees'> {

@@ -95,10 +95,14 @@ function perform(...names: readonly string[]): void {
   }
 }
 
-function fail(effect: OpenEffect | undefined, code: string): void {
+function fail(
+  effect: OpenEffect | undefined,
+  code: string,
+  kind: 'final' | 'retry' = 'final',
+): void {
   if (effect === undefined) throw new Error('there is no such effect');
   const { id, name } = effect.request;
-  driver.settle(effect, { ok: false, id, name, code, reason: 'why', kind: 'final' });
+  driver.settle(effect, { ok: false, id, name, code, reason: 'why', kind });
 }
 
 const asked = (): readonly number[] =>
@@ -283,6 +287,23 @@ describe('the account of a venue', () => {
       const [filled] = driver.on('exec').slice(-2);
       expect((filled?.value as EventRecord).payload).toMatchObject({ txHash: '0x1' });
       expect(execOf('a').map(({ sequence }) => sequence)).toEqual([5, 6, 7, 8, 9]);
+    });
+
+    it('B-57 B-58 is neither replaced nor given up once it is mined, however late it counts', () => {
+      for (let wait = 0; wait < 10; wait++) {
+        expect(waiting()).toMatchObject({ tx: { txHash: '0x1' }, timeoutS: 30 });
+        driver.restart();
+        fail(open('swap.wait')[0], 'TX_UNCONFIRMED', 'retry');
+      }
+      expect(open('swap.build')).toEqual([]);
+      // Taken back by the chain: it waits as before.
+      fail(open('swap.wait')[0], 'TX_TIMEOUT');
+      settle('swap.build', tx('0x2'));
+      settle('swap.submit', '0x2');
+      fail(open('swap.wait')[0], 'TX_UNCONFIRMED', 'retry');
+      expect(waiting().earlier).toEqual([tx('0x1')]);
+      settle('swap.wait', { status: 1, txHash: '0x1', amountOut: '3' });
+      expect(execOf('a').at(-1)?.event_type).toBe('exec.completed');
     });
 
     it('B-57 is replaced three times at most, in 120 s, and then given up', () => {

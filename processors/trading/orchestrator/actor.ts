@@ -106,6 +106,7 @@ export function orchestratorActor(options: OrchestratorOptions): Actor<State> {
       },
       'swap.wait': (ledger, result, { time }) => {
         if (!isAwaited(ledger, result)) return {};
+        if (!result.ok && result.code === 'TX_UNCONFIRMED') return unconfirmed(ledger);
         if (!result.ok && result.code === 'TX_TIMEOUT' && canBump(ledger)) return bumped(ledger);
         if (!result.ok) return retry(ledger, result, time);
         return settled(ledger, result.value as TxReceipt, accounts);
@@ -177,6 +178,11 @@ function submitted(ledger: Ledger): Decision<State> {
   };
   const waiting = proceed({ ...ledger, phase: 'waiting', wait: 1 });
   return { ...waiting, emit: [event('exec.step_submitted', payload)] };
+}
+
+/** It is mined, so neither is it replaced nor does the step fail: only the chain can take it back. */
+function unconfirmed(ledger: Ledger): Decision<State> {
+  return proceed({ ...ledger, unconfirmed: (ledger.unconfirmed ?? 0) + 1 });
 }
 
 /** Nobody has mined it for a while: another of the same place, which offers more, is to take its turn. */

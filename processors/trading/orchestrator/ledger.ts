@@ -20,6 +20,8 @@ export interface Ledger {
   readonly attempt: number;
   /** Of waiting for this step's receipt, from 1; 0 before. */
   readonly wait: number;
+  /** How often it was mined when a wait ended, and not under enough blocks: no attempt. Absent: never. */
+  readonly unconfirmed?: number;
   readonly phase: 'reserving' | 'building' | 'submitting' | 'waiting' | 'done' | 'failed';
   /** Whose transaction this step's is, and its place there; null: the venue has no such thing. */
   readonly account: string | null;
@@ -67,7 +69,7 @@ export function atStep(
 
 /** The id of the effect that a ledger waits for; a result of any other is late and means nothing. */
 export function openEffectId(ledger: Ledger): string | null {
-  const { stepIndex, attempt, wait, phase, earlier } = ledger;
+  const { stepIndex, attempt, wait, unconfirmed, phase, earlier } = ledger;
   const bump = earlier.length === 0 ? '' : `/bump-${earlier.length}`;
   const prefix = `step-${stepIndex}/attempt-${attempt}${bump}`;
   switch (phase) {
@@ -76,7 +78,7 @@ export function openEffectId(ledger: Ledger): string | null {
     case 'submitting':
       return `${prefix}/submit`;
     case 'waiting':
-      return `${prefix}/wait-${wait}`;
+      return `${prefix}/wait-${wait}${unconfirmed === undefined ? '' : `/again-${unconfirmed}`}`;
     case 'reserving':
     case 'done':
     case 'failed':
