@@ -22,7 +22,7 @@ export const command: Command = {
 };
 
 /** What millrace makes in the data folder. Anything else there belongs to somebody else. */
-const OWN = [...ALL_SERVERS, ...APPS, 'run', 'log'];
+const OWN = [...ALL_SERVERS, ...APPS, 'run', 'log', 'state', 'import'];
 
 async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   const { values } = parseArgs({

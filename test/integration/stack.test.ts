@@ -1,6 +1,7 @@
 import { createServer } from 'node:net';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { existsSync } from 'node:fs';
+import { mkdir, mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
@@ -152,6 +153,21 @@ describe('millrace up', () => {
     await up.exit;
     await expect(readFile(join(data, 'log', 'redis.log'), 'utf8')).resolves.not.toBe('');
     expect((await millrace.run(['reset'])).code).toBe(0);
-    await expect(readFile(join(data, 'log', 'redis.log'))).rejects.toThrow(/ENOENT/);
+    expect(existsSync(data)).toBe(false);
+  });
+
+  it('wipes local stores and the marks of imports too, and nothing of anybody else', async () => {
+    for (const folder of ['state/trading/0', 'import', 'photographs']) {
+      await mkdir(join(data, folder), { recursive: true });
+      await writeFile(join(data, folder, 'file'), 'x');
+    }
+    const { code, out } = await millrace.run(['reset', '--json']);
+    expect(code).toBe(0);
+    expect(JSON.parse(out)).toEqual({
+      folder: data,
+      wiped: ['import', 'state'],
+      left: ['photographs'],
+    });
+    expect(await readdir(data)).toEqual(['photographs']);
   });
 });
