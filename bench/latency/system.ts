@@ -35,7 +35,11 @@ export async function startBenchSystem(tell: (line: string) => void): Promise<Be
     await allOf(Object.values(serverParts(serverPorts, folder)).map(begin));
     const [gateway = 0, trading = 0, orchestrator = 0, coordinator = 0] = apps;
     const ports = { gateway, trading, orchestrator, coordinator };
-    const env: Record<string, string> = { LOG_LEVEL: 'warn', TOPIC_PREFIX: '' };
+    const env: Record<string, string> = {
+      LOG_LEVEL: 'warn',
+      TOPIC_PREFIX: '',
+      MILLRACE_DATA: folder,
+    };
     for (const server of SERVERS)
       env[ADDRESS_VARIABLE[server]] = addressOf(server, serverPorts[server]);
     for (const app of Object.keys(ports) as AppName[]) env[PORT_VARIABLE[app]] = String(ports[app]);

@@ -74,7 +74,7 @@ export async function startSystem(purpose: string, options: SystemOptions = {}):
   const folder = await mkdtemp(join(tmpdir(), `millrace-${purpose}-`));
   const ports = await appPorts();
   const redis = await claimRedis();
-  const env = environment({ purpose, database, redis, ports, own: options.env ?? {} });
+  const env = environment({ purpose, folder, database, redis, ports, own: options.env ?? {} });
   const config = loadConfig(env);
   const processes = processesOf({ ports, env, folder, separate: options.separate ?? false });
   const of = (app: AppName): Process => {
@@ -156,12 +156,13 @@ async function appPorts(): Promise<Record<AppName, number>> {
 
 function environment(given: {
   readonly purpose: string;
+  readonly folder: string;
   readonly database: OwnDatabase;
   readonly redis: OwnRedis;
   readonly ports: Readonly<Record<AppName, number>>;
   readonly own: Env;
 }): NodeJS.ProcessEnv {
-  const { purpose, database, redis, ports, own } = given;
+  const { purpose, folder, database, redis, ports, own } = given;
   const numbered = Object.entries(PORT_VARIABLE).map(([app, name]) => [
     name,
     String(ports[app as AppName]),
@@ -171,6 +172,7 @@ function environment(given: {
     ...Object.fromEntries(numbered),
     DATABASE_URL: database.url,
     REDIS_URL: redis.url,
+    MILLRACE_DATA: join(folder, 'data'),
     TOPIC_PREFIX: `${purpose}-${crypto.randomUUID().slice(0, 8)}.`,
     ...own,
   };
