@@ -218,10 +218,15 @@ export class Task {
     return true;
   }
 
-  /** The batch so far, to be appended; null when there is nothing worth it. `refresh`: watermarks alone are. */
-  seal(fence: number, refresh = false): Batch | null {
+  /**
+   * The batch so far, to be appended; null when there is nothing worth it. `watermarks`: they alone are; `nothing`: an
+   * empty one is, since its confirmation says who owns the task (J5c).
+   */
+  seal(fence: number, worth: 'inputs' | 'watermarks' | 'nothing' = 'inputs'): Batch | null {
     const flush =
-      this.#skipped >= LIMITS.skippedBeforeBatch || (refresh && this.#batch.hasWatermarks);
+      worth === 'nothing' ||
+      this.#skipped >= LIMITS.skippedBeforeBatch ||
+      (worth === 'watermarks' && this.#batch.hasWatermarks);
     if (!this.#batch.isWorthAppending && !flush) return null;
     const batch = this.#batch.seal(fence);
     this.#batch = new BatchBuilder(this.#state);

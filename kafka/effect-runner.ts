@@ -26,6 +26,10 @@ export interface EffectRunnerOptions {
   readonly signal: AbortSignal;
   /** What due times are compared with: the task's logical time, or the clock where that is ahead. */
   readonly clock: () => Micros;
+  /** Whether an append of this term was confirmed so lately that nobody else can have the task by now (J5c). */
+  readonly isOwner: () => boolean;
+  /** Something waits for one to be confirmed; `confirmed` is called then. */
+  onUnsure(): void;
   onResult(effect: OpenEffect, result: EffectResult): void;
   /** `outcome`: ok, or the code of its failure. */
   onPerformed?(effect: OpenEffect, outcome: string, seconds: number): void;
@@ -45,7 +49,7 @@ const LONGEST_PAUSE_MS = 2 ** 31 - 1;
  *
  * Order: those of one (actor, key) one after the other, as they were asked for; the next one starts when the result
  * of the one before is confirmed, and what goes down a ladder keeps its place (K-01). One that was asked for with
- * `notBefore` takes its place when it is due.
+ * `notBefore` takes its place when it is due. Whatever starts does so as an owner, and not as one that has been away (J5c).
  */
 export class EffectRunner {
   readonly #options: EffectRunnerOptions;
@@ -148,6 +152,7 @@ export class EffectRunner {
       if (this.#running.size >= this.#options.concurrency) return;
       const target = effect.request.target ?? effect.request.name;
       if (refused.has(target)) continue;
+      if (!this.#options.isOwner()) return this.#options.onUnsure();
       const pass = this.#circuits.enter(target);
       if (pass === null) {
         refused.add(target);

@@ -34,6 +34,7 @@ export interface JournalLogOptions {
 export class JournalLog {
   readonly #options: JournalLogOptions;
   #expected = -1;
+  #confirmedAt = Number.NEGATIVE_INFINITY;
   /** Of the last record sent. */
   lastBytes = 0;
 
@@ -42,13 +43,23 @@ export class JournalLog {
   }
 
   /**
+   * Milliseconds since the newest append that is confirmed was sent (J5c). When its answer came says nothing: that may
+   * have waited in a process that stood still.
+   */
+  get confirmedAgeMs(): number {
+    return performance.now() - this.#confirmedAt;
+  }
+
+  /**
    * Appends the term's fence; the offset it gets is its name.
    *
    * Throws: EngineError APPEND_UNKNOWN (retake), APPEND_REFUSED (stop).
    */
   async appendFence(fence: Fence): Promise<number> {
+    const sentAt = performance.now();
     const offset = await this.#send(JOURNAL_RECORD.fence, fence);
     this.#expected = offset + 1;
+    this.#confirmedAt = sentAt;
     return offset;
   }
 
@@ -56,11 +67,13 @@ export class JournalLog {
    * Throws: EngineError APPEND_UNKNOWN, FENCED (retake), APPEND_REFUSED, JOURNAL_LOST_RECORDS (stop).
    */
   async append(entry: Batch | Anchor): Promise<number> {
+    const sentAt = performance.now();
     const isAnchor = !('inputs' in entry);
     const offset = await this.#send(isAnchor ? JOURNAL_RECORD.anchor : JOURNAL_RECORD.batch, entry);
     if (offset < this.#expected) throw this.#lostRecords(offset);
     if (offset > this.#expected) await this.#readGap(this.#expected, offset);
     this.#expected = offset + 1;
+    this.#confirmedAt = sentAt;
     return offset;
   }
 

@@ -96,6 +96,8 @@ export interface TaskSurroundings {
   readonly lookMs: number;
   /** Default: SHELL_LIMITS.unknownErrors. */
   readonly unknownErrors?: number;
+  /** After a pause of that length the group may have given the tasks to others (J5c). */
+  readonly sessionTimeoutMs: number;
   /** Age of the last successful heartbeat, in ms: what a fenced owner waits for (J5a). */
   readonly heartbeatAgeMs: () => number;
 }

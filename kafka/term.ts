@@ -52,6 +52,8 @@ export class Term {
   /** Counts what was taken and acknowledged: progress that no offset shows. */
   #moves = 0;
   #waitsFor: string | null = null;
+  /** An effect waits for an append to say that the task is still this term's (J5c). */
+  #isUnsure = false;
   #failure: unknown = null;
   #draining = false;
   #idle = false;
@@ -110,6 +112,11 @@ export class Term {
       circuits: surroundings.circuits,
       signal,
       clock: () => this.#clock(),
+      isOwner: () => this.#journal.confirmedAgeMs <= surroundings.sessionTimeoutMs,
+      onUnsure: () => {
+        this.#isUnsure = true;
+        this.#wake.signal();
+      },
       onPerformed: (effect, outcome, seconds) =>
         observer.effectPerformed?.(effect.request.name, outcome, seconds, effect),
       onResult: (effect, result) => {
@@ -298,7 +305,7 @@ export class Term {
   }
 
   get #hasWork(): boolean {
-    if (this.#results.length > 0) return true;
+    if (this.#results.length > 0 || this.#isUnsure) return true;
     if (this.#cleaner?.hasWork === true && !this.#draining) return true;
     return !this.#effects.isFull && (this.#sources.hasNext || this.#dueInMs() <= 0);
   }
@@ -332,7 +339,9 @@ export class Term {
       task.takeEffectResult(effect, result);
     }
     if (!this.#effects.isFull) await this.#takeRecords(task);
-    const batch = task.seal(this.#fenceOffset, this.#isRefreshDue());
+    const isRefreshDue = this.#isRefreshDue();
+    const worth = this.#isUnsure ? 'nothing' : isRefreshDue ? 'watermarks' : 'inputs';
+    const batch = task.seal(this.#fenceOffset, worth);
     if (batch !== null && !this.#ended.signal.aborted) await this.#append(task, batch);
     if (!this.#ended.signal.aborted && !this.#draining) await this.#cleaner?.step();
   }
@@ -357,6 +366,7 @@ export class Term {
 
   async #append(task: Task, batch: Batch): Promise<void> {
     const startedAt = performance.now();
+    this.#isUnsure = false;
     const taken = task.state.takeChanges();
     const offset = await this.#journal.append(batch);
     keepConfirmed(this.#own as RestoredTask, this.#fence, { batch, offset, taken });

@@ -32,10 +32,10 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-function start(instanceId: string, tasks: number): EngineProcess {
+function start(instanceId: string, tasks: number, traced = true): EngineProcess {
   const { prefix } = fixture.names;
-  const traceFile = join(folder, 'trace');
-  const started = new EngineProcess({ prefix, instanceId, traceFile, tasks });
+  const traceFile = traced ? { traceFile: join(folder, 'trace') } : {};
+  const started = new EngineProcess({ prefix, instanceId, ...traceFile, tasks });
   processes.push(started);
   return started;
 }
@@ -88,4 +88,46 @@ describe('effects', () => {
       expect([...new Set(order)]).toEqual(expected);
     }
   }, 180_000);
+
+  it('are left to the new owner by one that was stopped past its session and goes on', async () => {
+    const first = start('counter.1', PARTITIONS / 2, false);
+    const second = start('counter.2', PARTITIONS / 2, false);
+    await Promise.all([first.ready(), second.ready()]);
+    const amounts = Array.from({ length: 40 }, (_, nth) => nth + 1);
+    // Due in 3 s: journaled before the stop, performed after it.
+    await fixture.publish(
+      ...amounts.map((amount) => add(`key-${amount}`, `${amount}`, { amount, fail: 'later' })),
+    );
+    const appended = (): number => first.appended + second.appended;
+    await eventually('all are journaled', () => appended() === amounts.length);
+    first.signal('SIGSTOP');
+    const before = performedBy(first).length;
+    await eventually(
+      'the other one performs them all',
+      () => before + performedBy(second).length >= amounts.length,
+      60_000,
+    );
+    first.signal('SIGCONT');
+    // What it wanted to do on waking up, it has done before it handles anything as an owner again.
+    const handled = first.appended;
+    let nth = 0;
+    await eventually(
+      'it takes part again',
+      async () => {
+        await fixture.publish(add(`key-${++nth}`, `more-${nth}`, { amount: 1 }));
+        return first.appended > handled;
+      },
+      60_000,
+    );
+    const all = [...performedBy(first), ...performedBy(second)];
+    expect(all.toSorted((left, right) => left - right)).toEqual(amounts);
+    expect(performedBy(second).length).toBeGreaterThan(amounts.length / 4);
+  }, 120_000);
 });
+
+/** Amounts of the effects that a process has begun. */
+function performedBy({ lines }: EngineProcess): readonly number[] {
+  return lines.flatMap((line) =>
+    'performing' in line ? [(line.performing as { readonly amount: number }).amount] : [],
+  );
+}

@@ -121,6 +121,13 @@ export const CANARIES: readonly Canary[] = [
     replace: 'last === null && isAfter(n, emit.index, -1, -1)',
   },
   {
+    rule: 'J5c',
+    what: 'an effect is performed by whoever owned the task some time ago',
+    file: TERM,
+    find: 'this.#journal.confirmedAgeMs <= surroundings.sessionTimeoutMs',
+    replace: 'this.#journal.confirmedAgeMs >= 0',
+  },
+  {
     rule: 'J6',
     what: 'what was handled in the chain is handled again when it comes back',
     file: INTAKE,

@@ -15,6 +15,8 @@ export interface OracleOptions {
   readonly codec: Codec;
   readonly partitions: number;
   readonly partitionOf: (key: string) => number;
+  readonly nowMs: () => number;
+  readonly sessionTimeoutMs: number;
 }
 
 interface Planned {
@@ -39,7 +41,8 @@ export class Oracle {
   readonly #logs = new Map<string, Map<number, FetchedRecord>>();
   readonly #outputs = new Map<string, Output>();
   readonly #handled = new Set<string>();
-  readonly #asked = new Set<string>();
+  /** The task of each effect. */
+  readonly #asked = new Map<string, number>();
   readonly violations: string[] = [];
   duplicates = 0;
 
@@ -75,9 +78,17 @@ export class Oracle {
         this.#violation(`the group's offset ${offset} of ${topic}/${partition} leads the journal`);
   }
 
-  /** An effect is performed only when a valid batch has asked for it (J1, F24). */
-  performed(id: string): void {
-    if (!this.#asked.has(id)) this.#violation(`effect ${id} is performed before it is confirmed`);
+  /**
+   * An effect is performed only when a valid batch has asked for it (J1, F24), and by whoever has lately written to the
+   * task's journal: what was confirmed has been appended after it was sent (J5c).
+   */
+  performed(id: string, host: string): void {
+    const task = this.#asked.get(id);
+    if (task === undefined) this.#violation(`effect ${id} is performed before it is confirmed`);
+    const { nowMs, sessionTimeoutMs } = this.#in;
+    const silentMs = nowMs() - (this.journals[task ?? 0] as JournalTruth).writtenAt(host);
+    if (silentMs > sessionTimeoutMs)
+      this.#violation(`${host} performs effect ${id} after a silence of ${silentMs} ms`);
     const effects = this.models.map((model) => model.effects).find((open) => open.has(id));
     const own = effects?.get(id)?.key;
     for (const [other, { key }] of effects ?? []) {
@@ -130,14 +141,15 @@ export class Oracle {
   }
 
   #journaled(partition: number, record: RecordToSend, offset: number): void {
-    const batch = this.journals[partition]?.append(record, offset) ?? null;
+    const batch = this.journals[partition]?.append(record, offset, this.#in.nowMs()) ?? null;
     if (batch === null) return;
     try {
       this.models[partition]?.take(batch);
     } catch (error) {
       this.#violation(`batch ${batch.n} of task ${partition}: ${(error as Error).message}`);
     }
-    for (const { id, request } of batch.effects) if (request !== null) this.#asked.add(id);
+    for (const { id, request } of batch.effects)
+      if (request !== null) this.#asked.set(id, partition);
     this.#plan(partition, batch);
   }
 

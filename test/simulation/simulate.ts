@@ -12,7 +12,7 @@ import { Oracle } from './oracle.ts';
 import { causeLoss, type Loss, RESTART_MS } from './loss.ts';
 import { type Plan, SLOTS, STORM_MS } from './plan.ts';
 import { outOfPlace } from './read-models.ts';
-import { Slot } from './slot.ts';
+import { SESSION_TIMEOUT_MS, Slot } from './slot.ts';
 import { Workload } from './workload.ts';
 
 export const PARTITIONS = 2;
@@ -69,6 +69,8 @@ class Simulation {
       codec: this.#codec,
       partitions: PARTITIONS,
       partitionOf: (key) => partitionOf(Buffer.from(key), PARTITIONS),
+      nowMs: () => this.#world.nowMs,
+      sessionTimeoutMs: SESSION_TIMEOUT_MS,
     });
     this.#broker = new SimulatedBroker(this.#world, {
       appended: (...appended) => {
@@ -97,7 +99,7 @@ class Simulation {
           codec: this.#codec,
           partitions: PARTITIONS,
           stores: plan.stores,
-          onPerformed: (id) => this.#oracle.performed(id),
+          onPerformed: (id, host) => this.#oracle.performed(id, host),
           onStopped: (code) => this.#stopped(code),
         }),
     );

@@ -30,7 +30,8 @@ export interface SlotOptions {
   readonly partitions: number;
   /** Whether its tasks have local stores. */
   readonly stores: boolean;
-  onPerformed(id: string): void;
+  /** `host`: the process that did. */
+  onPerformed(id: string, host: string): void;
   /** A task stopped by itself, with this code. */
   onStopped(code: string): void;
 }
@@ -196,7 +197,7 @@ export class Slot {
 
   async #perform(process: SimulatedProcess, args: unknown): Promise<number> {
     const { world, onPerformed } = this.#in;
-    if (process.isAlive) onPerformed((args as { readonly id: string }).id);
+    if (process.isAlive) onPerformed((args as { readonly id: string }).id, process.name);
     await new Promise((resolve) => setTimeout(resolve, world.random.between(1, 300)));
     if (world.random.chance(0.3))
       throw new EffectFailure('AWAY', 'told to fail', world.random.pick(FAILURES));

@@ -1,5 +1,5 @@
 import type { Codec } from '../../engine/codec.ts';
-import type { Anchor, Batch } from '../../engine/journal.ts';
+import type { Anchor, Batch, Fence } from '../../engine/journal.ts';
 import { emptyBatch } from '../support/journal-entries.ts';
 import type { RecordToSend } from '../../kafka/client.ts';
 
@@ -16,6 +16,8 @@ export class JournalTruth {
   /** Valid batches and anchors, n = index + 1. */
   readonly batches: TrueBatch[] = [];
   readonly #positions = new Map<string, number>();
+  readonly #writtenAt = new Map<string, number>();
+  #writer = '';
   voidBatches = 0;
   fences = 0;
   #fence = -1;
@@ -26,11 +28,13 @@ export class JournalTruth {
   }
 
   /** The batch that became valid with this record, if one did. */
-  append(record: RecordToSend, offset: number): TrueBatch | null {
+  append(record: RecordToSend, offset: number, nowMs: number): TrueBatch | null {
     this.#end = offset + 1;
     const { record: name, value } = this.#codec.decode(record.value as Uint8Array);
     if (name.endsWith('.Fence')) {
       this.#fence = offset;
+      this.#writer = (value as Fence).host;
+      this.#writtenAt.set(this.#writer, nowMs);
       this.fences += 1;
       return null;
     }
@@ -43,6 +47,7 @@ export class JournalTruth {
     }
     const valid = { ...batch, offset };
     this.batches.push(valid);
+    this.#writtenAt.set(this.#writer, nowMs);
     for (const position of batch.positions) this.#positions.set(position.topic, position.offset);
     return valid;
   }
@@ -50,6 +55,11 @@ export class JournalTruth {
   /** Where the valid batches say that a source is read on from. */
   positionOf(topic: string): number {
     return this.#positions.get(topic) ?? 0;
+  }
+
+  /** When the newest fence or valid batch of that process was appended. */
+  writtenAt(host: string): number {
+    return this.#writtenAt.get(host) ?? Number.NEGATIVE_INFINITY;
   }
 
   get end(): number {

@@ -32,6 +32,7 @@ const change = ({ actor, key, request }: OpenEffect, isOpen: boolean): EffectCha
 
 function start(perform: EffectPerformer, concurrency = 100, circuits = new Circuits()) {
   const results: (readonly [string, EffectResult])[] = [];
+  const journal = { isFresh: true, wanted: 0 };
   const ended = new AbortController();
   const runner = new EffectRunner({
     performers: { swap: perform },
@@ -39,6 +40,8 @@ function start(perform: EffectPerformer, concurrency = 100, circuits = new Circu
     circuits,
     signal: ended.signal,
     clock: () => Date.now() * 1000,
+    isOwner: () => journal.isFresh,
+    onUnsure: () => void (journal.wanted += 1),
     onResult: ({ key }, result) => results.push([key, result]),
   });
   const journaled = new Map<string, OpenEffect>();
@@ -46,6 +49,7 @@ function start(perform: EffectPerformer, concurrency = 100, circuits = new Circu
   return {
     runner,
     results,
+    journal,
     ended,
     /** The journal holds them open, as told. */
     ask: (...effects: OpenEffect[]) => {
@@ -103,6 +107,21 @@ describe('the runner of effects', () => {
     for (let index = 0; index < 20; index++) runner.start([open(`k${index}`)]);
     await vi.runAllTimersAsync();
     expect([most, done]).toEqual([3, 20]);
+  });
+
+  it('begins nothing after a silence before an append is confirmed, and wants none when there is nothing to do', async () => {
+    const perform = vi.fn(() => Promise.resolve(1));
+    const { runner, journal, ask, results } = start(perform);
+    runner.start([open('later', { notBefore: 4_000_000 })]);
+    journal.isFresh = false;
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect(journal.wanted).toBe(0);
+    await vi.advanceTimersByTimeAsync(2_000);
+    expect([journal.wanted, perform.mock.calls.length]).toEqual([1, 0]);
+    journal.isFresh = true;
+    ask();
+    await vi.advanceTimersByTimeAsync(1);
+    expect(results).toHaveLength(1);
   });
 
   it('does not perform one twice at the same time', async () => {

@@ -1,4 +1,4 @@
-import { beforeEach, describe, expect, it } from 'vitest';
+import { beforeEach, describe, expect, it, vi } from 'vitest';
 import { CodecError } from '../../engine/codec.ts';
 import { type Batch, type Fence, JOURNAL_RECORD } from '../../engine/journal.ts';
 import type { FetchedRecord } from '../../kafka/client.ts';
@@ -95,6 +95,27 @@ describe('a journal that is appended to', () => {
       code: 'JOURNAL_LOST_RECORDS',
       reaction: 'stop',
     });
+  });
+
+  it('J5c is as old as its newest confirmed append was sent ago, however late the answer is read', async () => {
+    vi.useFakeTimers();
+    try {
+      const fence = await log.appendFence(fenceOf('A'));
+      vi.advanceTimersByTime(500);
+      expect(log.confirmedAgeMs).toBe(500);
+      faults.produce = async (records, send) => {
+        const results = await send(records);
+        vi.advanceTimersByTime(9_000);
+        return results;
+      };
+      await log.append(emptyBatch(fence, 1));
+      expect(log.confirmedAgeMs).toBe(9_000);
+      faults.produce = (records) => Promise.resolve(unknownResults(records));
+      await log.append(emptyBatch(fence, 2)).catch(() => {});
+      expect(log.confirmedAgeMs).toBe(9_000);
+    } finally {
+      vi.useRealTimers();
+    }
   });
 
   it('J3a neither sends again nor reads the end after an unknown result', async () => {

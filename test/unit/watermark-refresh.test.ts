@@ -18,10 +18,10 @@ describe('a watermark that no batch takes along', () => {
       partitionOf: () => 0,
       fuse: true,
     });
-    expect(task.seal(0, true)).toBeNull();
+    expect(task.seal(0, 'watermarks')).toBeNull();
     task.noteWatermark(watermark);
     expect(task.seal(0)).toBeNull();
-    expect(task.seal(0, true)).toMatchObject({ n: 1, inputs: [], watermarks: [watermark] });
-    expect(task.seal(0, true)).toBeNull();
+    expect(task.seal(0, 'watermarks')).toMatchObject({ n: 1, inputs: [], watermarks: [watermark] });
+    expect(task.seal(0, 'watermarks')).toBeNull();
   });
 });
