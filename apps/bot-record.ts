@@ -48,9 +48,7 @@ export function readBotRecord(record: FetchedRecord, codec: Codec): ReadRecord {
   const origin = originOf(record);
   const value = record.value ?? new Uint8Array();
   const isJson = writtenFor(record) === BOT_TOPIC.json;
-  const intake = isJson
-    ? takeBotJson(value, { legacy: origin.ingestSource === 'legacy_file' })
-    : takeAvro(value, codec);
+  const intake = isJson ? takeJson(value, origin) : takeAvro(value, codec);
   if (!intake.ok) return { row: null, reject: rejectOf(origin, intake, value) };
   const hinted = !isJson && record.headers[STATUS_HEADER] === 'backfilled';
   return { row: rowOf(origin, intake.taken, { value, hinted }), reject: null };
@@ -68,6 +66,18 @@ export function refusedRow(row: BotRow): BotReject {
 export function writtenFor({ topic, headers }: Pick<FetchedRecord, 'topic' | 'headers'>): string {
   if (topic !== BOT_TOPIC.redrive) return topic;
   return headers[ORIGINAL_TOPIC_HEADER] === BOT_TOPIC.json ? BOT_TOPIC.json : BOT_TOPIC.avro;
+}
+
+/**
+ * An import puts on `orders.json` only what breaks a rule, and says there that it is one, so that the letter names that rule.
+ * Nothing else may leave out what only an import may: whoever writes to the topic can write that header (S-17). What comes back
+ * was sent by an operator.
+ */
+function takeJson(value: Uint8Array, { topic, ingestSource }: BotOrigin): Intake {
+  const legacy = ingestSource === 'legacy_file';
+  const intake = takeBotJson(value, { legacy });
+  const isClaim = intake.ok && legacy && topic === BOT_TOPIC.json;
+  return isClaim ? takeBotJson(value, { legacy: false }) : intake;
 }
 
 function takeAvro(value: Uint8Array, codec: Codec): Intake {

@@ -1,6 +1,10 @@
 import {
   appendFileSync,
+  closeSync,
+  fstatSync,
+  mkdirSync,
   mkdtempSync,
+  openSync,
   readdirSync,
   readFileSync,
   rmSync,
@@ -9,13 +13,21 @@ import {
 } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
-import type { BotEvent } from '../../sdk/typescript/src/index.ts';
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type BotEvent, BotProducer } from '../../sdk/typescript/src/index.ts';
 import { LIMITS } from '../../sdk/typescript/src/limits.ts';
 import { Outbox, type OutboxOptions, type Waiting } from '../../sdk/typescript/src/outbox.ts';
 import { ProducerHome } from '../../sdk/typescript/src/producer-home.ts';
 import { encodeFrames, spoolEntry } from '../../sdk/typescript/src/spool-frame.ts';
 import { Spool } from '../../sdk/typescript/src/spool.ts';
+
+const IDENTITY = {
+  producer: 'epp',
+  instance_name: 'bot-1',
+  controller_id: 'epp_v2_4',
+  connector_name: 'bitget',
+  trading_pair: 'BTC-USDT',
+};
 
 let folder: string;
 beforeEach(() => (folder = mkdtempSync(join(tmpdir(), 'millrace-spool-'))));
@@ -60,17 +72,59 @@ describe('a full buffer', () => {
   it('S-43 block: waits for room, and takes in the order of the calls', async () => {
     const outbox = await full({ whenFull: 'block' });
     const order: number[] = [];
-    const waiting = [3, 4].map((index) => put(outbox, index).then(() => order.push(index)));
-    outbox.acknowledge(outbox.take(2, 1e6));
+    const taken = outbox.take(3, 1e6);
+    // The first needs the room of two; the one after it would fit before.
+    const large = `${textOf(3)}${' '.repeat(FRAME_BYTES)}`;
+    const waiting = [
+      new Promise<void>((resolve) =>
+        outbox.put(event(3), spoolEntry({}, large), null, () => resolve()),
+      ).then(() => order.push(3)),
+      put(outbox, 4).then(() => order.push(4)),
+    ];
+    const turn = (): Promise<void> => new Promise(setImmediate);
+    await turn();
+    expect([order, outbox.pending]).toEqual([[], 3]);
+    outbox.acknowledge(taken.slice(0, 1));
+    await turn();
+    expect([order, outbox.pending]).toEqual([[], 2]);
+    outbox.acknowledge(taken.slice(1, 2));
+    await turn();
+    expect(order).toEqual([3]);
+    outbox.acknowledge(taken.slice(2));
     await Promise.all(waiting);
     expect(order).toEqual([3, 4]);
-    expect(texts(outbox.take(9, 1e6))).toEqual([2, 3, 4].map(textOf));
+    expect(texts(outbox.take(9, 1e6))).toEqual([3, 4].map(textOf));
   });
 
-  it('S-43 block: says so when no room came in time', async () => {
-    const outbox = await full({ whenFull: 'block', blockMs: 5 });
-    await expect(put(outbox, 3)).rejects.toMatchObject({ code: 'BUFFER_FULL' });
+  it('S-43 block: says so when no room came in time, and lets in who fits then', async () => {
+    const outbox = await full({ whenFull: 'block', blockMs: 50 });
+    outbox.acknowledge(outbox.take(1, 1e6));
+    const large = spoolEntry({}, ' '.repeat(2 * FRAME_BYTES));
+    const said = new Promise((resolve) => outbox.put(event(3), large, null, resolve));
+    const small = put(outbox, 4);
+    expect(await said).toMatchObject({ code: 'BUFFER_FULL' });
+    expect(await small).toBe(true);
     expect(outbox.pending).toBe(3);
+  });
+
+  it('S-43 block: waits ten seconds unless told otherwise', async () => {
+    const away = { brokers: ['127.0.0.1:9'], registryUrl: 'http://127.0.0.1:9', spoolFolder: null };
+    const bot = await BotProducer.open({ ...IDENTITY, ...away, bufferBytes: 1 });
+    vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] });
+    try {
+      await bot.emit.nowait('state_snapshot', { state: 'running' });
+      let said: unknown = null;
+      const emitting = bot.emit.nowait('state_snapshot', { state: 'running' });
+      emitting.catch((error: unknown) => (said = error));
+      await vi.advanceTimersByTimeAsync(9_999);
+      expect(said).toBe(null);
+      await vi.advanceTimersByTimeAsync(1);
+      expect(said).toMatchObject({ code: 'BUFFER_FULL' });
+      expect((said as Error).message).toContain('for 10000 ms');
+    } finally {
+      vi.useRealTimers();
+      await bot.close(0);
+    }
   });
 
   it('S-43 drop_new: drops the new event and counts it', async () => {
@@ -191,6 +245,40 @@ describe('the spool', () => {
     again.close();
   });
 
+  it('S-43 takes events again once a folder that was removed is back', () => {
+    const spool = Spool.open(folder, 2 * FRAME_BYTES);
+    write(spool, 0, 2);
+    rmSync(folder, { recursive: true });
+    // What another file has as its number now must not be written to.
+    for (const index of [7, 8])
+      expect(() => write(spool, index, index + 1)).toThrow(
+        expect.objectContaining({ code: 'SPOOL_FAILED' }) as Error,
+      );
+    mkdirSync(folder);
+    const other = openSync(join(folder, 'other'), 'w+');
+    write(spool, 2, 5);
+    expect(readAll(spool, 2)).toEqual([2, 3, 4].map(textOf));
+    expect(fstatSync(other).size).toBe(0);
+    closeSync(other);
+    spool.close();
+  });
+
+  it('keeps the newest of the files with damaged bytes, and no more than eight', () => {
+    for (let index = 0; index < 12; index++) {
+      const spool = Spool.open(folder);
+      write(spool, index, index + 1);
+      spool.close();
+      appendFileSync(lastSegment(), Buffer.alloc(32, index + 1));
+    }
+    Spool.open(folder).close();
+    const aside = readdirSync(folder).filter((name) => name.includes('.damaged-'));
+    expect(aside).toHaveLength(LIMITS.damagedFiles);
+    const kept = aside
+      .map((name) => readFileSync(join(folder, name))[0])
+      .sort((a, b) => (a ?? 0) - (b ?? 0));
+    expect(kept).toEqual([5, 6, 7, 8, 9, 10, 11, 12]);
+  });
+
   it('puts damaged bytes aside, says how many, and keeps what is whole', () => {
     const spool = Spool.open(folder, 2 * FRAME_BYTES);
     write(spool, 0, 6);
@@ -261,6 +349,30 @@ describe('the numbers of a producer', () => {
     expect(() => open()).toThrow(/uses the spool/);
     home.close();
     open().close();
+  });
+
+  it('J7a stay as they were written while they cannot be, and nothing ends of that', () => {
+    vi.useFakeTimers();
+    const home = open();
+    for (const index of [0, 1, 2, 3]) home.spool?.append(frame(index), 1);
+    const first = { ...home.state, partitions: 4, next: 1, sequences: [1, 0, 0, 0] };
+    const other = { ...first, incarnation: first.incarnation + 1 };
+    home.progressed(other);
+    const file = join(folder, 'producer.json.new');
+    mkdirSync(file);
+    home.progressed({ ...other, next: 2, sequences });
+    vi.advanceTimersByTime(LIMITS.checkpointMs);
+    vi.advanceTimersByTime(LIMITS.checkpointMs);
+    home.progressed({ ...other, next: 3, sequences });
+    vi.useRealTimers();
+    expect(() => home.progressed({ ...other, incarnation: other.incarnation + 1 })).toThrow(
+      /EISDIR/,
+    );
+    home.close();
+    rmSync(file, { recursive: true });
+    const again = open();
+    expect(again.state).toMatchObject(other);
+    again.close();
   });
 
   it('are a new incarnation each time when there is no folder', () => {

@@ -1,12 +1,14 @@
 """The buffer, the spool and the numbers, without servers."""
 
 import json
+import shutil
 import threading
+import time
 
 import pytest
 from millrace_bots import BotError
 from millrace_bots._home import Home
-from millrace_bots._limits import TURN_EVENTS
+from millrace_bots._limits import DAMAGED_FILES, TURN_EVENTS
 from millrace_bots._outbox import Outbox
 from millrace_bots._spool import Spool, encode_frame
 
@@ -37,7 +39,11 @@ def test_S_43_block_waits_for_room():
     outbox = full(when_full="block")
     putting = threading.Thread(target=outbox.put, args=({}, text(3), b"{}"))
     putting.start()
-    assert putting.is_alive()
+    deadline = time.monotonic() + 60
+    while not outbox._queue and time.monotonic() < deadline:
+        time.sleep(0.001)
+    putting.join(0.05)
+    assert putting.is_alive() and outbox.pending == 3
     outbox.acknowledge(outbox.take(1, 0))
     putting.join(60)
     assert texts(outbox.take(9, 0)) == [text(index) for index in (1, 2, 3)]
@@ -143,6 +149,35 @@ def test_S_43_the_spool_gives_back_what_was_put_in_and_forgets_what_is_done(tmp_
     again.close()
 
 
+def test_S_43_takes_events_again_once_a_folder_that_was_removed_is_back(tmp_path):
+    folder = tmp_path / "spool"
+    spool = Spool(folder, 2 * FRAME)
+    write(spool, 0, 2)
+    shutil.rmtree(folder)
+    for _ in range(2):
+        with pytest.raises(BotError, match="took no event") as refused:
+            write(spool, 7, 8)
+        assert refused.value.code == "SPOOL_FAILED"
+    folder.mkdir()
+    write(spool, 2, 5)
+    assert [each.json for each in spool.read(2)] == [text(2), text(3)]
+    spool.close()
+    assert [path.stat().st_size for path in segments(folder)] == [2 * FRAME, FRAME]
+
+
+def test_the_newest_of_the_files_with_damaged_bytes_stay_and_no_more_than_eight(tmp_path):
+    for index in range(12):
+        spool = Spool(tmp_path)
+        write(spool, index, index + 1)
+        spool.close()
+        with open(segments(tmp_path)[-1], "ab") as file:
+            file.write(bytes([index + 1] * 32))
+    Spool(tmp_path).close()
+    aside = list(tmp_path.glob("*.damaged-*"))
+    assert len(aside) == DAMAGED_FILES
+    assert sorted(path.read_bytes()[0] for path in aside) == list(range(5, 13))
+
+
 def test_an_end_that_was_not_written_whole_is_cut_off(tmp_path):
     spool = Spool(tmp_path)
     write(spool, 0, 3)
@@ -211,6 +246,26 @@ def test_J7a_a_greater_incarnation_where_the_numbers_cannot_be_believed(tmp_path
     damaged = Home(tmp_path, "p")
     assert damaged.state.incarnation > rebooted.state.incarnation and damaged.damaged_bytes == 64
     damaged.close()
+
+
+def test_J7a_numbers_stay_as_they_were_written_while_they_cannot_be(tmp_path):
+    from dataclasses import replace
+
+    home = Home(tmp_path, "p")
+    write(home.spool, 0, 4)
+    first = replace(home.state, partitions=4, next=1, sequences=(1, 0, 0, 0))
+    home.progressed(first, at_once=True)
+    beside = tmp_path / "producer.json.new"
+    beside.mkdir()
+    home.progressed(replace(first, next=3, sequences=(3, 0, 0, 0)), at_once=True)
+    assert home.written_next == 1
+    with pytest.raises(OSError):
+        home.progressed(replace(first, incarnation=first.incarnation + 1))
+    home.close()
+    beside.rmdir()
+    again = Home(tmp_path, "p")
+    assert again.state == first
+    again.close()
 
 
 def test_a_folder_that_another_producer_uses_is_refused(tmp_path):

@@ -82,6 +82,24 @@ export function payloadProblem(type: string, payload: unknown): FieldProblem | n
   return null;
 }
 
+/**
+ * A value of an unknown key as JSON has it, and nobody else can change any more.
+ *
+ * Throws: BotError INVALID_EVENT where JSON has no such value, such as a `toJSON` that gives a bigint.
+ */
+export function plainValue(name: string, value: object): unknown {
+  let text: string | undefined;
+  try {
+    text = JSON.stringify(value);
+  } catch {
+    throw invalid(problem(`payload.${name}`, 'NOT_STORABLE', value));
+  }
+  const plain: unknown = text === undefined ? undefined : JSON.parse(text);
+  const code = extraProblem(plain, 1);
+  if (code !== null) throw invalid(problem(`payload.${name}`, code, plain));
+  return plain;
+}
+
 /** The problem as an error. */
 export function invalid(found: FieldProblem): BotError {
   return new BotError('INVALID_EVENT', found.message, { problem: found });
@@ -169,8 +187,18 @@ function problem(field: string, code: string, value: unknown): FieldProblem {
 }
 
 function shown(value: unknown): string {
-  const text = typeof value === 'bigint' ? `${value}` : (JSON.stringify(value) ?? String(value));
+  const text = textOf(value);
   return text.length > 100 ? `${text.slice(0, 100)}…` : text;
+}
+
+/** As JSON, where it is any: a value that is refused may be anything at all, such as one that contains itself. */
+function textOf(value: unknown): string {
+  if (typeof value === 'bigint') return `${value}`;
+  try {
+    return JSON.stringify(value) ?? String(value);
+  } catch {
+    return Array.isArray(value) ? 'an array that is no JSON' : `${typeof value} that is no JSON`;
+  }
 }
 
 function textThat(check: (text: string) => string | null): Check {

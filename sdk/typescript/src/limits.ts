@@ -10,6 +10,8 @@ export const LIMITS = {
   windowBytes: 16 * 1024 * 1024,
   /** A file of the spool; acknowledged events leave the disk a file at a time. */
   segmentBytes: 8 * 1024 * 1024,
+  /** Files with damaged bytes that stay in the folder, each no larger than a file of the spool; the newest. */
+  damagedFiles: 8,
   /** One event as JSON: with unknown keys and raw bytes its record still fits a broker's default of 1 MiB. */
   eventBytes: 256 * 1024,
   /** One produce request, below a broker's default of 1 MiB for a record batch. */

@@ -136,12 +136,7 @@ export class Outbox {
       this.#pending -= 1;
       settle?.(null);
     }
-    for (let first = this.#room[0]; first !== undefined; first = this.#room[0]) {
-      if (!this.#fits(first.put.entry)) return;
-      this.#room.shift();
-      clearTimeout(first.timer);
-      this.#admit(first.put);
-    }
+    this.#admitWaiting();
   }
 
   /** All before this number are acknowledged. */
@@ -185,6 +180,15 @@ export class Outbox {
 
   #fits({ bytes }: SpoolEntry): boolean {
     return this.#pending === 0 || this.#pendingBytes + bytes <= this.#options.limitBytes;
+  }
+
+  #admitWaiting(): void {
+    for (let first = this.#room[0]; first !== undefined; first = this.#room[0]) {
+      if (!this.#fits(first.put.entry)) return;
+      this.#room.shift();
+      clearTimeout(first.timer);
+      this.#admit(first.put);
+    }
   }
 
   #admit(put: Put): void {
@@ -255,6 +259,8 @@ export class Outbox {
       const at = this.#room.findIndex((each) => each.put === put);
       if (at >= 0) this.#room.splice(at, 1);
       put.buffered(this.#full(` for ${blockMs} ms`), false);
+      // Behind a large one may be a small one that fits.
+      this.#admitWaiting();
     }, blockMs);
     this.#room.push({ put, timer });
   }

@@ -11,6 +11,8 @@ import { newIncarnation, readState, type SpoolState, writeState } from './spool-
  * 1. A sequence is never given to two events: where the end of the spool cannot be believed, or the topic's partitions are
  *    others now, a new and greater incarnation begins, and counts from 1.
  * 2. Else an event has the same sequence each time it is sent, also by a later process.
+ * 3. What is acknowledged need not be written: until it can be, an older state stands there with the events that it needs, and
+ *    a later process sends those again. A disk that is full ends nothing here.
  */
 export class ProducerHome {
   /** Null: nothing outlives the process. */
@@ -59,32 +61,45 @@ export class ProducerHome {
     return { producerId, incarnation: newIncarnation(incarnation), partitions, next, sequences };
   }
 
-  /** Takes over what is acknowledged, and writes it down now and then. */
+  /** Takes over what is acknowledged, and writes it down now and then. Throws: Error where a new incarnation cannot be written. */
   progressed(state: SpoolState): void {
     if (this.#isClosed) return;
     const isOther = state.incarnation !== this.#state.incarnation;
+    if (isOther) this.#write(false, state);
     this.#state = state;
-    if (this.spool === null) return;
+    if (isOther || this.spool === null) return;
     const waitMs = this.#writtenAt + LIMITS.checkpointMs - performance.now();
-    if (isOther || waitMs <= 0) return this.#write(false);
-    this.#timer ??= setTimeout(() => this.#write(false), waitMs).unref();
+    if (waitMs <= 0) this.#tryToWrite();
+    else this.#timer ??= setTimeout(() => this.#tryToWrite(), waitMs).unref();
   }
 
   close(): void {
     this.#isClosed = true;
     if (this.#timer !== null) clearTimeout(this.#timer);
-    this.spool?.sync();
-    this.#write(true);
+    try {
+      this.spool?.sync();
+      this.#write(true);
+    } catch {
+      // Invariant 3.
+    }
     this.spool?.close();
     this.#unlock();
   }
 
-  #write(closed: boolean): void {
+  #tryToWrite(): void {
+    try {
+      this.#write(false);
+    } catch {
+      // Invariant 3.
+    }
+  }
+
+  #write(closed: boolean, state: SpoolState = this.#state): void {
     this.#timer = null;
     this.#writtenAt = performance.now();
     if (this.spool === null || (this.#isClosed && !closed)) return;
-    writeState(this.spool.folder, this.#state, closed);
-    this.spool.forget(this.#state.next);
+    writeState(this.spool.folder, state, closed);
+    this.spool.forget(state.next);
   }
 }
 

@@ -1,6 +1,6 @@
 import { partitionOf } from '../../../kafka/partitioner.ts';
 import type { ProducerIdentity } from './spool-state.ts';
-import { decimalText } from './check.ts';
+import { decimalText, plainValue } from './check.ts';
 import { RULES } from './contract.ts';
 import type { BotEvent } from './event.ts';
 
@@ -21,7 +21,12 @@ const FIELDS: ReadonlyMap<
     payload.map(({ name, kind }) => ({ name, isDecimal: kind === 'decimal' })),
   ]),
 );
-/** A payload as it is kept: decimals as text, nothing undefined, keys in the order given. */
+/**
+ * A payload as it is kept: decimals as text, nothing undefined, keys in the order given. Objects under unknown keys are
+ * copied: whoever emitted them may change them before they are sent.
+ *
+ * Order: after its check. Throws: BotError INVALID_EVENT.
+ */
 export function keptPayload(
   type: string,
   payload: Readonly<Record<string, unknown>>,
@@ -30,6 +35,11 @@ export function keptPayload(
   for (const { name, isDecimal } of FIELDS.get(type) ?? []) {
     const value = kept[name];
     if (isDecimal && value !== undefined && value !== null) kept[name] = asText(value);
+  }
+  for (const name in kept) {
+    const value = kept[name];
+    if (typeof value === 'object' && value !== null) kept[name] = plainValue(name, value);
+    else if (typeof value === 'function') kept[name] = undefined;
   }
   return kept;
 }

@@ -10,6 +10,7 @@ import {
   readFileSync,
   readSync,
   rmSync,
+  statSync,
   writeFileSync,
   writeSync,
 } from 'node:fs';
@@ -19,6 +20,8 @@ import { LIMITS } from './limits.ts';
 import { readFrame, type SpooledEvent } from './spool-frame.ts';
 
 const SUFFIX = '.spool';
+/** Between the name of a file and a number: bytes of it that are no events. */
+const DAMAGED = '.damaged-';
 const DIGITS = 16;
 const FRAME_BYTES_MAX = LIMITS.eventBytes + 64 * 1024;
 const READ_BYTES = 256 * 1024;
@@ -42,7 +45,8 @@ export interface NumberedEvent {
  * A log of events in files of one folder, written to its end, read in order, and forgotten from its start.
  *
  * Invariants:
- * 1. `append` has handed the bytes to the system before it returns: they outlive this process, though not a loss of power.
+ * 1. `append` has handed the bytes to the system before it returns: they outlive this process, and a loss of power once their
+ *    file is full or `sync` was called.
  * 2. Each event carries a checksum. What is cut off at the very end never counted; other damage is put aside and told.
  * 3. Numbers only grow; a number that was damaged is skipped.
  */
@@ -76,6 +80,7 @@ export class Spool {
       damaged += found.damaged;
       return { first, count: found.count, bytes: found.bytes };
     });
+    if (damaged > 0) dropOldest(folder);
     return new Spool(folder, segments, damaged, segmentBytes);
   }
 
@@ -165,12 +170,25 @@ export class Spool {
     this.#tail = null;
   }
 
+  /** A file that is full goes to the disk: a loss of power can take events of the newest file alone. */
+  #endTail(): void {
+    const tail = this.#tail;
+    if (tail === null) return;
+    // Before what may throw: its number is another file's once it is closed.
+    this.#tail = null;
+    try {
+      fsyncSync(tail);
+    } finally {
+      closeSync(tail);
+    }
+  }
+
   #writable(): Segment {
     let segment = this.#segments.at(-1);
     const isFull = segment !== undefined && segment.bytes >= this.#segmentBytes;
     if (segment === undefined || isFull) {
       const first = this.end;
-      if (this.#tail !== null) closeSync(this.#tail);
+      this.#endTail();
       this.#tail = openSync(fileOf(this.folder, first), 'w+');
       segment = { first, count: 0, bytes: 0 };
       this.#segments.push(segment);
@@ -247,9 +265,19 @@ function examine(
   return { count, bytes: at, damaged: isDamaged ? all.length - at : 0 };
 }
 
+/** Only so many files are kept aside (`dropOldest`), so this ends. */
 function freeName(file: string): string {
   for (let index = 1; ; index++) {
-    const name = `${file}.damaged-${index}`;
+    const name = `${file}${DAMAGED}${index}`;
     if (!existsSync(name)) return name;
   }
+}
+
+/** Of what was put aside the newest files stay. */
+function dropOldest(folder: string): void {
+  const aside = readdirSync(folder)
+    .filter((name) => name.includes(DAMAGED))
+    .map((name) => ({ file: join(folder, name), at: statSync(join(folder, name)).mtimeMs }))
+    .sort((one, other) => one.at - other.at || (one.file < other.file ? -1 : 1));
+  for (const { file } of aside.slice(0, -LIMITS.damagedFiles)) rmSync(file, { force: true });
 }

@@ -159,7 +159,7 @@ class Courier:
                 self._framing = {
                     name: _FRAMING + number.to_bytes(4, "big") for name, number in ids.items()
                 }
-        except (KafkaException, RegistryError) as error:
+        except (KafkaException, RegistryError, OSError) as error:
             self._outbox.last_error = str(error)
             self._pause()
             return False
@@ -174,15 +174,14 @@ class Courier:
         if known == partitions:
             return
         if known is None:
-            self._state = replace(
-                self._state, partitions=partitions, sequences=(0,) * partitions
-            )
+            state = replace(self._state, partitions=partitions, sequences=(0,) * partitions)
         else:
-            self._state = renewed(replace(self._state, next=self._next), partitions)
+            state = renewed(replace(self._state, next=self._next), partitions)
+        self._home.progressed(replace(state, next=self._next), at_once=True)
+        self._state = state
         self._sequences = [0] * partitions
         self._acknowledged = [0] * partitions
         self._place(self._given)
-        self._home.progressed(self._progress(), at_once=True)
 
     def _place(self, some: Iterable[Waiting]) -> None:
         """Gives each its partition, its number there, and its bytes."""

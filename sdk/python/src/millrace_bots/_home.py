@@ -3,6 +3,8 @@
 1. A sequence is never given to two events: where the end of the spool cannot be believed, or the topic's partitions are
    others now, a new and greater incarnation begins, and counts from 1.
 2. Else an event has the same sequence each time it is sent, also by a later process.
+3. What is acknowledged need not be written: until it can be, an older state stands there with the events that it needs, and a
+   later process sends those again. A disk that is full ends nothing here.
 """
 
 from __future__ import annotations
@@ -12,6 +14,7 @@ import os
 import random
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -97,24 +100,28 @@ class Home:
         return self.spool.damaged_bytes if self.spool is not None else 0
 
     def progressed(self, state: State, at_once: bool = False) -> None:
-        """Takes over what is acknowledged, and writes it down now and then."""
-        is_other = state.incarnation != self.state.incarnation
+        """Takes over what is acknowledged, and writes it down now and then. Raises: OSError where a new incarnation cannot be
+        written."""
+        if state.incarnation != self.state.incarnation:
+            self._write(False, state)
         self.state = state
         now = time.monotonic()
-        if at_once or is_other or now - self._written_at >= CHECKPOINT_SECONDS:
+        if at_once or now - self._written_at >= CHECKPOINT_SECONDS:
             self._written_at = now
-            self._write(False)
+            with suppress(OSError):  # 3.
+                self._write(False)
 
     def close(self) -> None:
-        if self.spool is not None:
-            self.spool.close()
-            self._write(True)
+        with suppress(OSError):  # 3.
+            if self.spool is not None:
+                self.spool.close()
+                self._write(True)
         self._unlock()
 
-    def _write(self, closed: bool) -> None:
+    def _write(self, closed: bool, given: State | None = None) -> None:
         if self._folder is None:
             return
-        state = self.state
+        state = given or self.state
         stored = {
             "format": _FORMAT,
             "producerId": state.producer_id,

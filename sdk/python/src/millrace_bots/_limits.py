@@ -12,6 +12,8 @@ MEMORY_BYTES: Final = 32 * 1024 * 1024
 WINDOW_BYTES: Final = 16 * 1024 * 1024
 #: A file of the spool; acknowledged events leave the disk a file at a time.
 SEGMENT_BYTES: Final = 8 * 1024 * 1024
+#: Files with damaged bytes that stay in the folder, each no larger than a file of the spool; the newest.
+DAMAGED_FILES: Final = 8
 #: Events taken from the outbox before deliveries are looked at again.
 BATCH_EVENTS: Final = 500
 #: Events buffered and not taken before who emits them lets the other thread run, and for how long at most.

@@ -1,7 +1,7 @@
 """Events between ``emit`` and the broker's acknowledgement, in order: in the spool, and in memory as far as there is room.
 
 1. An event is buffered once the spool has it; only then it may be sent.
-2. Numbers follow the order of the calls.
+2. Numbers follow the order of the calls; whoever waits for room, a thread or a task, is admitted in that order.
 3. ``pending_bytes`` never exceeds the limit, but for one event alone.
 """
 
@@ -11,7 +11,7 @@ import json as json_module
 import time
 from collections import deque
 from collections.abc import Callable, Iterable
-from threading import Condition, RLock
+from threading import Condition, Event, RLock
 from typing import Any, Literal
 
 from ._quick import Ready
@@ -67,6 +67,29 @@ class Waiting:
         return parsed
 
 
+class Place:
+    """An event that waits for room, in a queue of such."""
+
+    __slots__ = ("event", "json", "meta", "frame", "settle", "admitted")
+
+    def __init__(
+        self,
+        event: dict[str, Any] | Ready,
+        json: bytes,
+        meta: bytes,
+        frame: bytes,
+        settle: Settle | None,
+        admitted: Settle,
+    ) -> None:
+        self.event = event
+        self.json = json
+        self.meta = meta
+        self.frame = frame
+        self.settle = settle
+        #: Told once that the event is buffered, or why it will not be.
+        self.admitted = admitted
+
+
 class Outbox:
     """See the head of this file. Any thread may put; one thread takes and acknowledges."""
 
@@ -83,7 +106,8 @@ class Outbox:
         self._limit_bytes = limit_bytes
         self._window_bytes = window_bytes
         self._when_full = when_full
-        self._block_seconds = block_seconds
+        #: How long an event may wait for room.
+        self.block_seconds = block_seconds
         self._memory: deque[Waiting] = deque()
         self._memory_bytes = 0
         self._settles: dict[int, Settle] = {}
@@ -91,6 +115,8 @@ class Outbox:
         #: From this number on events are read back from the spool; None: all that wait are in memory.
         self._spooled_from = next_number if next_number < self._end else None
         self._passed = next_number
+        #: Who waits for room.
+        self._queue: deque[Place] = deque()
         self.pending = 0
         self.pending_bytes = 0
         #: Events that the policy ``drop_new`` let go.
@@ -111,43 +137,129 @@ class Outbox:
         json: bytes,
         meta: bytes,
         settle: Settle | None = None,
-        may_wait: bool = True,
-    ) -> bool | None:
-        """Buffers one event. False: dropped by the policy; None: there is no room, and ``may_wait`` is false.
+    ) -> bool:
+        """Buffers one event; waits for room where the policy says so. False: dropped by the policy.
 
         Raises: BotError BUFFER_FULL, CLOSED, SPOOL_FAILED.
         """
         frame = encode_frame(meta, json)
-        size = len(frame)
         with self._lock:
-            if self.is_closed:
-                raise closed()
-            if self.pending and self.pending_bytes + size > self._limit_bytes:
-                if self._when_full == "drop_new":
-                    self.dropped += 1
-                    return False
-                if self._when_full == "error":
-                    raise self._full("")
-                if not may_wait:
-                    return None
-                self._wait_for_room(size)
-            if self._spool is not None:
-                self._spool.append(frame)
-            number = self._end
-            self._end = number + 1
-            self.pending += 1
-            self.pending_bytes += size
-            waiting = Waiting(number, event, json, meta, size, settle)
-            if self._spooled_from is None and self._memory_bytes + size <= self._window_bytes:
-                self._memory.append(waiting)
-                self._memory_bytes += size
-            else:
-                self._keep(waiting)
-            if self._taker_waits:
-                self._changed.notify_all()
-            if self.is_wanted and may_wait and len(self._memory) >= TURN_EVENTS:
-                self._let_take()
+            if self._has_room(len(frame)):
+                self._admit(event, json, meta, frame, settle)
+                if self.is_wanted and len(self._memory) >= TURN_EVENTS:
+                    self._let_take()
+                return True
+            if self._when_full != "block":
+                return self._refuse()
+            outcome: list[BotError | None] = []
+            done = Event()
+
+            def admitted(error: BotError | None) -> None:
+                outcome.append(error)
+                done.set()
+
+            place = Place(event, json, meta, frame, settle, admitted)
+            self._queue.append(place)
+        try:
+            if not done.wait(self.block_seconds):
+                self.give_up(place)
+                done.wait()
+        except BaseException:
+            # Interrupted: nobody will know of it any more.
+            self.leave(place, closed())
+            raise
+        if outcome[0] is not None:
+            raise outcome[0]
         return True
+
+    def offer(
+        self,
+        event: dict[str, Any] | Ready,
+        json: bytes,
+        meta: bytes,
+        settle: Settle | None,
+        admitted: Settle,
+    ) -> bool | Place:
+        """As ``put``, without waiting: where the event has to, its place in the queue is returned, and ``admitted`` told from
+        another thread.
+
+        Raises: BotError BUFFER_FULL, CLOSED, SPOOL_FAILED.
+        """
+        frame = encode_frame(meta, json)
+        with self._lock:
+            if self._has_room(len(frame)):
+                self._admit(event, json, meta, frame, settle)
+                return True
+            if self._when_full != "block":
+                return self._refuse()
+            place = Place(event, json, meta, frame, settle, admitted)
+            self._queue.append(place)
+            return place
+
+    def give_up(self, place: Place) -> None:
+        """There was no room in time."""
+        self.leave(place, self._full(f" for {self.block_seconds:g} s"))
+
+    def leave(self, place: Place, error: BotError) -> None:
+        """Ends waiting for room; nothing happens when it was admitted meanwhile."""
+        with self._lock:
+            if place not in self._queue:
+                return
+            self._queue.remove(place)
+            # Behind a large one may be a small one that fits.
+            self._admit_waiting()
+        place.admitted(error)
+
+    def _has_room(self, size: int) -> bool:
+        """Raises: BotError CLOSED."""
+        if self.is_closed:
+            raise closed()
+        return not self._queue and self._fits(size)
+
+    def _fits(self, size: int) -> bool:
+        return not self.pending or self.pending_bytes + size <= self._limit_bytes
+
+    def _refuse(self) -> bool:
+        if self._when_full == "error":
+            raise self._full("")
+        self.dropped += 1
+        return False
+
+    def _admit(
+        self,
+        event: dict[str, Any] | Ready,
+        json: bytes,
+        meta: bytes,
+        frame: bytes,
+        settle: Settle | None,
+    ) -> None:
+        """Raises: BotError SPOOL_FAILED."""
+        if self._spool is not None:
+            self._spool.append(frame)
+        size = len(frame)
+        number = self._end
+        self._end = number + 1
+        self.pending += 1
+        self.pending_bytes += size
+        waiting = Waiting(number, event, json, meta, size, settle)
+        if self._spooled_from is None and self._memory_bytes + size <= self._window_bytes:
+            self._memory.append(waiting)
+            self._memory_bytes += size
+        else:
+            self._keep(waiting)
+        if self._taker_waits:
+            self._changed.notify_all()
+
+    def _admit_waiting(self) -> None:
+        queue = self._queue
+        while queue and self._fits(len(queue[0].frame)):
+            place = queue.popleft()
+            error = None
+            try:
+                self._admit(place.event, place.json, place.meta, place.frame, place.settle)
+            except BotError as failed:
+                error = failed
+            place.admitted(error)
 
     @property
     def is_ahead(self) -> bool:
@@ -184,8 +296,8 @@ class Outbox:
         with self._lock:
             self.pending -= len(sizes)
             self.pending_bytes -= sum(sizes)
-            if self._others_wait:
-                self._changed.notify_all()
+            if self._queue:
+                self._admit_waiting()
 
     def passed(self, number: int, written: int) -> None:
         """All before ``number`` are acknowledged, and that all before ``written`` are is on disk."""
@@ -217,6 +329,10 @@ class Outbox:
         with self._changed:
             self.is_closed = True
             self._changed.notify_all()
+            waiting = [*self._queue]
+            self._queue.clear()
+        for place in waiting:
+            place.admitted(closed())
 
     def abandon(self, given: Iterable[Waiting], error: Callable[[], BotError]) -> None:
         """Ends all waiting for acknowledgements."""
@@ -246,20 +362,6 @@ class Outbox:
             self._memory_bytes += size
         is_all = not read or read[-1].number + 1 >= self._end
         self._spooled_from = None if is_all else read[-1].number + 1
-
-    def _wait_for_room(self, size: int) -> None:
-        deadline = time.monotonic() + self._block_seconds
-        self._others_wait += 1
-        try:
-            while self.pending and self.pending_bytes + size > self._limit_bytes:
-                left = deadline - time.monotonic()
-                if left <= 0:
-                    raise self._full(f" for {self._block_seconds:g} s")
-                self._changed.wait(left)
-                if self.is_closed:
-                    raise closed()
-        finally:
-            self._others_wait -= 1
 
     def _full(self, how_long: str) -> BotError:
         why = "" if self.last_error is None else f": {self.last_error}"

@@ -69,13 +69,23 @@ for _type, _event in RULES["events"].items():
 
 
 def kept_payload(event_type: str, payload: Mapping[str, Any]) -> dict[str, Any]:
-    """A payload as it is kept: decimals as text, keys in the order given."""
+    """A payload as it is kept: decimals as text, keys in the order given. Of an object or list under an unknown key it has a
+    copy: whoever emitted it may change it before it is sent."""
     kept = dict(payload)
+    for name, value in kept.items():
+        if isinstance(value, (Mapping, list, tuple)):
+            kept[name] = _copied(value)
     for name in _DECIMALS[event_type]:
         value = kept.get(name)
         if value is not None and type(value) is not str:
             kept[name] = decimal_text(value)
     return kept
+
+
+def _copied(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {name: _copied(each) for name, each in value.items()}
+    return [_copied(each) for each in value] if isinstance(value, (list, tuple)) else value
 
 
 def key_of(event: Mapping[str, Any]) -> str:

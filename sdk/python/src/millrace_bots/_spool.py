@@ -1,7 +1,7 @@
 """A log of events in files of one folder, written to its end, read in order, and forgotten from its start.
 
-1. ``append`` has copied the bytes into the system's memory before it returns: they outlive this process, though not a loss
-   of power. Files are mapped, not written to: a system call would let another thread run first, at each event.
+1. ``append`` has copied the bytes into the system's memory before it returns: they outlive this process, and a loss of
+   power once their file is full. Files are mapped, not written to: a system call would let another thread run first, at each event.
 2. Each event carries a checksum, and its head one of its own. What is cut off at the very end never counted; other damage
    is put aside and told.
 3. Numbers only grow; a number that was damaged is skipped.
@@ -14,16 +14,19 @@ from __future__ import annotations
 
 import mmap
 import os
+from contextlib import suppress
 from pathlib import Path
 from struct import Struct
 from typing import NamedTuple
 from zlib import crc32
 
 from ._contract import LIMITS
-from ._limits import SEGMENT_BYTES
+from ._limits import DAMAGED_FILES, SEGMENT_BYTES
 from .errors import BotError
 
 _SUFFIX = ".spool"
+#: Between the name of a file and a number: bytes of it that are no events.
+_DAMAGED = ".damaged-"
 _HEAD = Struct(">III")
 _PLACE = Struct(">II")
 _META = Struct(">H")
@@ -103,6 +106,8 @@ class Spool:
         firsts = sorted(int(path.name[: -len(_SUFFIX)]) for path in folder.glob(f"*{_SUFFIX}"))
         for first in firsts:
             self._segments.append(self._examined(first, first == firsts[-1]))
+        if self.damaged_bytes:
+            _drop_oldest(folder)
 
     @property
     def first(self) -> int:
@@ -174,7 +179,7 @@ class Spool:
 
     def close(self) -> None:
         """Hands everything to the disk, and cuts the last file to what it holds."""
-        self._end_tail(sync=True)
+        self._end_tail()
 
     _read_on: tuple[int, int, int] = (-1, 0, 0)
 
@@ -187,7 +192,7 @@ class Spool:
 
     def _begun(self, size: int) -> None:
         try:
-            self._end_tail(sync=False)
+            self._end_tail()
             first = self.end
             path = self._file(first)
             length = max(self._segment_bytes, size)
@@ -207,15 +212,20 @@ class Spool:
                 self._file(empty.first).unlink(missing_ok=True)
         self._segments.append(segment)
 
-    def _end_tail(self, sync: bool) -> None:
-        if self._tail is None:
+    def _end_tail(self) -> None:
+        """To the disk, and cut to what it holds: a loss of power can take events of the newest file alone."""
+        tail = self._tail
+        if tail is None:
             return
-        if sync:
-            self._tail.flush()
-        self._tail.close()
+        # Before what may fail: afterwards there is no file to append to, however that ended.
         self._tail = None
+        try:
+            tail.flush()
+        finally:
+            tail.close()
         segment = self._segments[-1]
-        os.truncate(self._file(segment.first), segment.size)
+        with suppress(FileNotFoundError):
+            os.truncate(self._file(segment.first), segment.size)
 
     def _file(self, first: int) -> Path:
         return self.folder / f"{first:016d}{_SUFFIX}"
@@ -257,7 +267,15 @@ def _reserve(handle: int, length: int) -> None:
 
 
 def _free_name(path: Path) -> Path:
+    """Only so many files are kept aside (``_drop_oldest``), so this ends."""
     index = 1
-    while (name := path.with_name(f"{path.name}.damaged-{index}")).exists():
+    while (name := path.with_name(f"{path.name}{_DAMAGED}{index}")).exists():
         index += 1
     return name
+
+
+def _drop_oldest(folder: Path) -> None:
+    """Of what was put aside the newest files stay."""
+    aside = sorted(folder.glob(f"*{_DAMAGED}*"), key=lambda path: (path.stat().st_mtime_ns, path.name))
+    for path in aside[:-DAMAGED_FILES]:
+        path.unlink(missing_ok=True)

@@ -4,15 +4,31 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Mapping
+from contextlib import suppress
 from os import PathLike
-from typing import Any
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ._limits import BLOCK_SECONDS, FLUSH_SECONDS, TURN_SECONDS
-from ._outbox import WhenFull
+from ._outbox import Place, WhenFull, closed
 from ._quick import follows_of
 from .errors import BotError
-from .events import BotEventType, Emitted, Identity, Payload
+from .events import (
+    BotEventType,
+    EmitOptions,
+    Emitted,
+    Identity,
+    OrderCancelled,
+    OrderCreated,
+    OrderFailed,
+    OrderFilled,
+    Payload,
+    RiskDecision,
+    StateSnapshot,
+)
 from .producer import ChainStart, Core, Made, Status, dropped, not_flushed, upstream_of
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 
 class AsyncChain:
@@ -22,6 +38,30 @@ class AsyncChain:
         self._core = core
         self._chain: ChainStart = (upstream, follows_of(upstream))
 
+    @overload
+    async def emit(
+        self, event_type: Literal["order_created"], payload: OrderCreated, **options: Unpack[EmitOptions]
+    ) -> Emitted: ...
+    @overload
+    async def emit(
+        self, event_type: Literal["order_cancelled"], payload: OrderCancelled, **options: Unpack[EmitOptions]
+    ) -> Emitted: ...
+    @overload
+    async def emit(
+        self, event_type: Literal["order_failed"], payload: OrderFailed, **options: Unpack[EmitOptions]
+    ) -> Emitted: ...
+    @overload
+    async def emit(
+        self, event_type: Literal["order_filled"], payload: OrderFilled, **options: Unpack[EmitOptions]
+    ) -> Emitted: ...
+    @overload
+    async def emit(
+        self, event_type: Literal["risk_decision"], payload: RiskDecision, **options: Unpack[EmitOptions]
+    ) -> Emitted: ...
+    @overload
+    async def emit(
+        self, event_type: Literal["state_snapshot"], payload: StateSnapshot, **options: Unpack[EmitOptions]
+    ) -> Emitted: ...
     async def emit(
         self,
         event_type: BotEventType,
@@ -38,25 +78,36 @@ class AsyncChain:
             event_type, payload, self._chain,
             (event_id, ts_utc, connector_name, trading_pair), traceparent,
         )  # fmt: skip
-        loop = asyncio.get_running_loop()
-        done: asyncio.Future[None] = loop.create_future()
-
-        def finish(error: BotError | None) -> None:
-            if done.done():
-                return
-            if error is None:
-                done.set_result(None)
-            else:
-                done.set_exception(error)
-
-        def settle(error: BotError | None) -> None:
-            loop.call_soon_threadsafe(finish, error)
-
-        if not await self._put(made, settle):
+        told = _Told()
+        if not await self._put(made, told):
             raise dropped(event_type)
-        await done
+        await told.future
         return made[3]
 
+    @overload
+    async def emit_nowait(
+        self, event_type: Literal["order_created"], payload: OrderCreated, **options: Unpack[EmitOptions]
+    ) -> Emitted | None: ...
+    @overload
+    async def emit_nowait(
+        self, event_type: Literal["order_cancelled"], payload: OrderCancelled, **options: Unpack[EmitOptions]
+    ) -> Emitted | None: ...
+    @overload
+    async def emit_nowait(
+        self, event_type: Literal["order_failed"], payload: OrderFailed, **options: Unpack[EmitOptions]
+    ) -> Emitted | None: ...
+    @overload
+    async def emit_nowait(
+        self, event_type: Literal["order_filled"], payload: OrderFilled, **options: Unpack[EmitOptions]
+    ) -> Emitted | None: ...
+    @overload
+    async def emit_nowait(
+        self, event_type: Literal["risk_decision"], payload: RiskDecision, **options: Unpack[EmitOptions]
+    ) -> Emitted | None: ...
+    @overload
+    async def emit_nowait(
+        self, event_type: Literal["state_snapshot"], payload: StateSnapshot, **options: Unpack[EmitOptions]
+    ) -> Emitted | None: ...
     async def emit_nowait(
         self,
         event_type: BotEventType,
@@ -75,16 +126,44 @@ class AsyncChain:
         )  # fmt: skip
         return made[3] if await self._put(made, None) else None
 
-    async def _put(self, made: Made, settle: Any) -> bool:
+    async def _put(self, made: Made, settle: _Told | None) -> bool:
         event, json, meta, _ = made
-        put = self._core.outbox.put
-        taken = put(event, json, meta, settle, may_wait=False)
-        if taken is not None:
-            if self._core.outbox.is_ahead:
+        outbox = self._core.outbox
+        room = _Told()
+        taken = outbox.offer(event, json, meta, settle, room)
+        if not isinstance(taken, Place):
+            if taken and outbox.is_ahead:
                 await asyncio.sleep(TURN_SECONDS / 10)
             return taken
-        # Only a full buffer costs a thread.
-        return bool(await asyncio.to_thread(put, event, json, meta, settle))
+        limit = asyncio.get_running_loop().call_later(outbox.block_seconds, outbox.give_up, taken)
+        try:
+            await room.future
+        except asyncio.CancelledError:
+            outbox.leave(taken, closed())
+            raise
+        finally:
+            limit.cancel()
+        return True
+
+
+class _Told:
+    """What another thread says to a task, once; the task, or its loop, may have ended by then."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self.future: asyncio.Future[None] = self._loop.create_future()
+
+    def __call__(self, error: BotError | None) -> None:
+        with suppress(RuntimeError):  # the loop is closed
+            self._loop.call_soon_threadsafe(self._finish, error)
+
+    def _finish(self, error: BotError | None) -> None:
+        if self.future.done():
+            return
+        if error is None:
+            self.future.set_result(None)
+        else:
+            self.future.set_exception(error)
 
 
 class AsyncBotProducer(AsyncChain):

@@ -79,7 +79,9 @@ class OrderLogger:
         if followed is not None:
             upstream_of(followed)
         emitter = self._bot if followed is None else self._bot.child(followed)
-        emitted = emitter.emit_nowait(
+        # The payload's type follows from the record, which no checker knows.
+        emit_nowait: Callable[..., Emitted | None] = emitter.emit_nowait
+        emitted = emit_nowait(
             event_type,
             payload,
             ts_utc=_time_of(record),

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from threading import Event
 from types import TracebackType
-from typing import Any, overload
+from typing import TYPE_CHECKING, Any, Literal, overload
 
 from ._check import envelope_problem
 from ._courier import Courier
@@ -20,7 +20,22 @@ from ._outbox import Outbox, WhenFull, closed
 from ._quick import Follows, Quick, Ready, follows_of
 from ._trace import trace_source
 from .errors import BotError
-from .events import BotEventType, Emitted, Identity, Payload
+from .events import (
+    BotEventType,
+    EmitOptions,
+    Emitted,
+    Identity,
+    OrderCancelled,
+    OrderCreated,
+    OrderFailed,
+    OrderFilled,
+    Payload,
+    RiskDecision,
+    StateSnapshot,
+)
+
+if TYPE_CHECKING:
+    from typing_extensions import Unpack
 
 _NO_META = b"{}"
 _NO_OPTIONS = (None, None, None, None)
@@ -158,6 +173,30 @@ class Chain:
         self._follows = follows_of(upstream)
         self._chain: ChainStart = (upstream, self._follows)
 
+    @overload
+    def emit(
+        self, event_type: Literal["order_created"], payload: OrderCreated, **options: Unpack[EmitOptions]
+    ) -> Emitted: ...
+    @overload
+    def emit(
+        self, event_type: Literal["order_cancelled"], payload: OrderCancelled, **options: Unpack[EmitOptions]
+    ) -> Emitted: ...
+    @overload
+    def emit(
+        self, event_type: Literal["order_failed"], payload: OrderFailed, **options: Unpack[EmitOptions]
+    ) -> Emitted: ...
+    @overload
+    def emit(
+        self, event_type: Literal["order_filled"], payload: OrderFilled, **options: Unpack[EmitOptions]
+    ) -> Emitted: ...
+    @overload
+    def emit(
+        self, event_type: Literal["risk_decision"], payload: RiskDecision, **options: Unpack[EmitOptions]
+    ) -> Emitted: ...
+    @overload
+    def emit(
+        self, event_type: Literal["state_snapshot"], payload: StateSnapshot, **options: Unpack[EmitOptions]
+    ) -> Emitted: ...
     def emit(
         self,
         event_type: BotEventType,
@@ -191,6 +230,30 @@ class Chain:
             raise outcome[0]
         return emitted
 
+    @overload
+    def emit_nowait(
+        self, event_type: Literal["order_created"], payload: OrderCreated, **options: Unpack[EmitOptions]
+    ) -> Emitted | None: ...
+    @overload
+    def emit_nowait(
+        self, event_type: Literal["order_cancelled"], payload: OrderCancelled, **options: Unpack[EmitOptions]
+    ) -> Emitted | None: ...
+    @overload
+    def emit_nowait(
+        self, event_type: Literal["order_failed"], payload: OrderFailed, **options: Unpack[EmitOptions]
+    ) -> Emitted | None: ...
+    @overload
+    def emit_nowait(
+        self, event_type: Literal["order_filled"], payload: OrderFilled, **options: Unpack[EmitOptions]
+    ) -> Emitted | None: ...
+    @overload
+    def emit_nowait(
+        self, event_type: Literal["risk_decision"], payload: RiskDecision, **options: Unpack[EmitOptions]
+    ) -> Emitted | None: ...
+    @overload
+    def emit_nowait(
+        self, event_type: Literal["state_snapshot"], payload: StateSnapshot, **options: Unpack[EmitOptions]
+    ) -> Emitted | None: ...
     def emit_nowait(
         self,
         event_type: BotEventType,
