@@ -2,8 +2,6 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { AvroCodec, CATALOGUE_RECORDS, envelope, journalRecords } from '../../avro/index.ts';
 import type { Codec } from '../../engine/codec.ts';
-import { type Batch, JOURNAL_RECORD } from '../../engine/journal.ts';
-import { TaskState } from '../../engine/task-state.ts';
 import type { Topology } from '../../engine/topology.ts';
 import { createMockVenue } from '../../connectors/chain/index.ts';
 import { parseAssets, selectRoute } from '../../processors/trading/index.ts';
@@ -11,6 +9,8 @@ import { type DriverRecord, TopologyDriver } from '../../testing/topology-driver
 import { coordinatorTopology } from '../../topologies/coordinator.ts';
 import { orchestratorTopology } from '../../topologies/orchestrator.ts';
 import { tradingTopologies } from '../../topologies/trading.ts';
+import { kept, replayed } from '../support/replayed-state.ts';
+import { topologyFiles } from '../support/topology-files.ts';
 import config from '../../config/assets.json' with { type: 'json' };
 
 const NOW = 1_767_323_045_000_006;
@@ -20,7 +20,7 @@ const TRADING = {
   planner: { assets: parseAssets(config), maxSnapshotAgeMs: 60_000, engine },
 };
 
-/** Every topology that is shipped. A new one belongs here. */
+/** Every topology that is shipped; those in files of their own are in module-replay.test.ts. A new one belongs here. */
 const SHIPPED = (deployment: 'fused' | 'split'): readonly Topology[] => [
   ...tradingTopologies(TRADING, deployment),
   orchestratorTopology({ maxAttempts: 3, retryDelaysMs: [10_000, 60_000] }),
@@ -101,25 +101,6 @@ function topicOf(topology: Topology, type: string): string {
   return topology.events.get(type)?.topic ?? '';
 }
 
-/** A replay through the bytes that the journal keeps. */
-function replayed(codec: Codec, { journal }: Topology, batches: readonly Batch[]): TaskState {
-  const state = new TaskState();
-  for (const batch of batches) {
-    const bytes = codec.encode(journal, JOURNAL_RECORD.batch, batch);
-    state.applyBatch(codec.decode(bytes).value as Batch);
-  }
-  return state;
-}
-
-/** All of a state but how far skipped records were read: that rides along with the next batch (F27). */
-function kept(state: TaskState): unknown {
-  const { positions, marks, producers, ...rest } = JSON.parse(state.dump()) as Record<
-    string,
-    unknown
-  >;
-  return JSON.stringify(rest);
-}
-
 type Step =
   | { readonly do: 'submit'; readonly change: object }
   | { readonly do: 'snapshot' }
@@ -189,6 +170,17 @@ async function lived(deployment: 'fused' | 'split', moves: readonly Step[]): Pro
 }
 
 describe('shipped topologies', () => {
+  it('J7 are all replayed here, or by module-replay.test.ts', () => {
+    const here = (['fused', 'split'] as const).flatMap((deployment) => SHIPPED(deployment));
+    const replayedHere = new Set(here.map(({ application }) => application));
+    for (const { path, applications, isModule } of topologyFiles()) {
+      expect(applications, `${path} names its application as a literal`).not.toEqual([]);
+      if (isModule) continue;
+      const left = applications.filter((name) => !replayedHere.has(name));
+      expect(left, `applications of ${path} that SHIPPED leaves out`).toEqual([]);
+    }
+  });
+
   it.each(['fused', 'split'] as const)(
     'J7 J8 are rebuilt from their journals byte for byte (%s)',
     { timeout: 120_000 },
