@@ -26,7 +26,7 @@ export const startCoordinator: StartApp = async (context) => {
     nowMicros: clockMicros,
     log,
   });
-  const topology = coordinatorTopology();
+  const topology = coordinatorTopology(config.coordinator);
   const observer = completionObserver(engineObserver(topology, metrics, log), metrics);
   const runner = await startApplication(context, topology, {
     observer,

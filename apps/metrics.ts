@@ -48,6 +48,12 @@ function tradingMetrics(registers: Registry[]) {
       registers,
     }),
     intentsCompleted,
+    illegalTransitionsTotal: new Counter({
+      name: 'millrace_illegal_transitions_total',
+      help: 'Events of an intent that were illegal in its state: stored, and otherwise ignored.',
+      labelNames: ['type'] as const,
+      registers,
+    }),
     intentProcessingTime: new Histogram({
       name: 'intent_processing_time',
       help: 'Seconds from intent.submitted to the last event of the intent, by occurred_at.',

@@ -51,6 +51,6 @@ export function allTopologies(config: Config): readonly Topology[] {
   return [
     ...tradingTopologies({ limits: config.risk, planner: options }, config.kafka.deployment),
     orchestratorTopology(orchestratorOptions(config)),
-    coordinatorTopology(),
+    coordinatorTopology(config.coordinator),
   ];
 }

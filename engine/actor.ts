@@ -19,6 +19,17 @@ export interface Message<Payload = unknown> {
   readonly traceparent?: string;
 }
 
+/**
+ * A message that an actor keeps in its state and may set aside later; its dead letter then has the bytes that came.
+ * JSON-safe.
+ */
+export interface KeptMessage<Payload = unknown> extends Message<Payload> {
+  /** Base64 of its record as it came; absent: it was none. */
+  readonly bytes?: string;
+  /** Where it stood; absent: on no topic. */
+  readonly at?: { readonly topic: string; readonly partition: number; readonly offset: number };
+}
+
 /** A message that an event follows from, as an actor keeps it until the others have come. JSON-safe. */
 export type EventCause = Pick<Message, 'eventId' | 'sequence'>;
 
@@ -42,6 +53,8 @@ export interface Context {
    * Throws: UnknownReference when the topology declares no such reference (parks the key).
    */
   reference(name: string): { get(id: string): unknown };
+  /** The handled message with its record, for the state. Any other message comes back as it is. */
+  keep(message: Message): KeptMessage;
 }
 
 export interface EventEmit {
@@ -69,7 +82,7 @@ export interface ReadModelEmit {
 /** Sets a message aside that can never be applied; it goes to `dlq.<event_type>` with its code. */
 export interface DeadLetterEmit {
   readonly kind: 'dead-letter';
-  readonly message: Message;
+  readonly message: KeptMessage;
   readonly code: string;
   readonly reason: string;
 }
@@ -266,6 +279,6 @@ export function readModel(topic: string, key: string, value: unknown): ReadModel
   return { kind: 'read-model', topic, key, value };
 }
 
-export function deadLetter(message: Message, code: string, reason: string): DeadLetterEmit {
+export function deadLetter(message: KeptMessage, code: string, reason: string): DeadLetterEmit {
   return { kind: 'dead-letter', message, code, reason };
 }

@@ -1,4 +1,13 @@
-import type { Actor, Context, Decision, EffectRequest, TimerRequest } from './actor.ts';
+import type {
+  Actor,
+  Context,
+  Decision,
+  EffectRequest,
+  KeptMessage,
+  Message,
+  TimerRequest,
+} from './actor.ts';
+import { toBase64 } from './base64.ts';
 import { CodecError } from './codec.ts';
 import { derivedUuid, hashOf } from './derived-id.ts';
 import type { EmitEncoder, EncodedEmit, InputSource } from './emit-encoder.ts';
@@ -50,7 +59,7 @@ export class DecisionMaker {
   decide({ actor, key, cause, causeId, source, handle }: DecisionCall): DecidedStep | EngineError {
     try {
       const reads: ReferenceRead[] = [];
-      const context = this.#context(actor.name, causeId, reads);
+      const context = this.#context({ actor: actor.name, causeId, source }, reads);
       const decision = handle(this.#stateOf(actor, key), context);
       const time = this.#state.time;
       const origin = { key, cause, causeId, time, ...(source && { source }) };
@@ -98,7 +107,10 @@ export class DecisionMaker {
     return actor.state.upcast(stored.version, value);
   }
 
-  #context(actor: string, causeId: string, reads: ReferenceRead[]): Context {
+  #context(
+    { actor, causeId, source }: Pick<DecisionCall, 'causeId' | 'source'> & { actor: string },
+    reads: ReferenceRead[],
+  ): Context {
     const { application, references: declared } = this.#topology;
     const references = this.#state.references;
     return {
@@ -115,8 +127,15 @@ export class DecisionMaker {
           },
         };
       },
+      keep: (message) => (message.eventId === causeId ? kept(message, source) : message),
     };
   }
+}
+
+function kept(message: Message, source: InputSource | undefined): KeptMessage {
+  if (source === undefined) return message;
+  const { value, at } = source;
+  return { ...message, bytes: toBase64(value), ...(at && { at }) };
 }
 
 /** What stands before the first slash of a timer's name. */

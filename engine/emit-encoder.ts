@@ -268,9 +268,9 @@ export class EmitEncoder {
     { message, code, reason }: DeadLetterEmit,
     { causeId, source }: EmitOrigin,
   ): EncodedEmit {
-    // What an actor has kept and sets aside later is known by its content only.
+    // What an actor has kept carries its record itself (`Context.keep`), or is known by its content only.
     const own = message.eventId === causeId ? source : undefined;
-    const failure = { actor, code, reason, attempt: 1, at: own?.at ?? null };
+    const failure = { actor, code, reason, attempt: 1, at: own?.at ?? message.at ?? null };
     const emit = this.deadMessage(message, failure);
     return { emit: own === undefined ? emit : { ...emit, value: own.value }, event: null };
   }

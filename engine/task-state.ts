@@ -1,4 +1,4 @@
-import type { EffectRequest, Message } from './actor.ts';
+import type { EffectRequest, KeptMessage } from './actor.ts';
 import { type Due, DueIndex } from './due-index.ts';
 import type { Micros, Priority } from './event.ts';
 import {
@@ -64,12 +64,8 @@ export interface OpenTimer {
   readonly data: unknown;
 }
 
-/** A message behind a blocked key, and where it stood if it stood on a topic. */
-export interface ParkedMessage extends Message {
-  /** Base64 of its record as it came; absent: it was none. */
-  readonly bytes?: string;
-  readonly at?: { readonly topic: string; readonly partition: number; readonly offset: number };
-}
+/** A message behind a blocked key. */
+export type ParkedMessage = KeptMessage;
 
 export interface ParkedQueue {
   readonly code: string;

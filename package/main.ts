@@ -25,6 +25,7 @@ export type {
   EventEmit,
   Firing,
   Handlers,
+  KeptMessage,
   Message,
   ReadModelEmit,
   ReplyAddress,

@@ -162,6 +162,7 @@ function contextOf<State>(
         throw new Error(`${actor.name} reads reference '${name}' without declaring it`);
       return { get: (id) => references[name]?.[id] };
     },
+    keep: (message) => message,
   };
 }
 

@@ -16,7 +16,7 @@ export interface RedrivePlan {
   readonly letter: Letter;
   /** Where it would be handled: its own, or that of its key where it stood on a wrong one. */
   readonly partition: number;
-  /** Later events of its key were handled by the application: it would come out of order (J8a). */
+  /** Later events of its key were handled by the application: it would come out of order (J8a). Not so where its actor orders. */
   readonly movedPast: boolean;
   readonly outcome: 'handled' | 'dead letter again' | 'parked' | 'nothing' | 'gone';
   /** The error it would meet; null where it meets none. */
@@ -54,6 +54,9 @@ export async function planRedrive(
   }
   return plans;
 }
+
+/** Of actors that put their key in order themselves: what was handled since is what the letter waited for. */
+const ORDERED_BY_ACTOR: ReadonlySet<string> = new Set(['SEQUENCE_GAP', 'CAUSE_MISSING']);
 
 function homeOf({ error, key, partition }: Letter, partitions: number): number {
   const isMisplaced = error === 'WRONG_PARTITION' && key !== null;
@@ -117,7 +120,7 @@ async function runLetters(
   const records = new RecordSource(session);
   const plans: RedrivePlan[] = [];
   for (const letter of letters) {
-    const movedPast = passed.has(letter.id);
+    const movedPast = passed.has(letter.id) && !ORDERED_BY_ACTOR.has(letter.error);
     const record = await records.at(letter.topic, letter.partition, letter.offset);
     const none = { letter, partition, movedPast, states: [], emits: [], error: null };
     if (record === null) {

@@ -21,8 +21,10 @@ type Env = Readonly<Record<string, string>>;
 export interface SystemOptions {
   /** Added to the environment of the apps, and of what `run` runs. */
   readonly env?: Env;
-  /** One process an app, so that one can be killed. Default: all four in one. */
+  /** One process an app, so that one can be killed. Default: all of them in one. */
   readonly separate?: boolean;
+  /** The apps that run. Default: all four. */
+  readonly apps?: readonly AppName[];
 }
 
 export interface Outcome {
@@ -76,7 +78,7 @@ export async function startSystem(purpose: string, options: SystemOptions = {}):
   const redis = await claimRedis();
   const env = environment({ purpose, folder, database, redis, ports, own: options.env ?? {} });
   const config = loadConfig(env);
-  const processes = processesOf({ ports, env, folder, separate: options.separate ?? false });
+  const processes = processesOf({ ...options, ports, env, folder });
   const of = (app: AppName): Process => {
     const found = processes.get(app);
     if (found === undefined) throw new Error(`${app} is no app of this system`);
@@ -182,9 +184,10 @@ function processesOf(given: {
   readonly ports: Readonly<Record<AppName, number>>;
   readonly env: NodeJS.ProcessEnv;
   readonly folder: string;
-  readonly separate: boolean;
+  readonly separate?: boolean;
+  readonly apps?: readonly AppName[];
 }): ReadonlyMap<AppName, Process> {
-  const { ports, env, folder, separate } = given;
+  const { ports, env, folder, separate = false, apps: names = APP_NAMES } = given;
   const make = (apps: readonly AppName[]): Process => {
     const name = apps.join('+');
     const args = [join(ROOT, 'apps', 'main.ts'), ...apps];
@@ -199,9 +202,9 @@ function processesOf(given: {
     };
     return { part, logFile: join(folder, `${name}.log`), running: null };
   };
-  if (separate) return new Map(APP_NAMES.map((app) => [app, make([app])]));
-  const all = make(APP_NAMES);
-  return new Map(APP_NAMES.map((app) => [app, all]));
+  if (separate) return new Map(names.map((app) => [app, make([app])]));
+  const all = make(names);
+  return new Map(names.map((app) => [app, all]));
 }
 
 async function begin(owner: Process): Promise<void> {

@@ -24,7 +24,7 @@ const TRADING = {
 const SHIPPED = (deployment: 'fused' | 'split'): readonly Topology[] => [
   ...tradingTopologies(TRADING, deployment),
   orchestratorTopology({ maxAttempts: 3, retryDelaysMs: [10_000, 60_000] }),
-  coordinatorTopology(),
+  coordinatorTopology({ reorderWaitMs: 30_000 }),
 ];
 
 /** Every shipped application in memory, each reading what the others write. */

@@ -21,7 +21,7 @@ const trading = tradingTopology({
   planner: { assets: ASSETS, maxSnapshotAgeMs: 60_000, engine },
 });
 const orchestrator = orchestratorTopology({ maxAttempts: 1, retryDelaysMs: [0] });
-const coordinator = coordinatorTopology();
+const coordinator = coordinatorTopology({ reorderWaitMs: 30_000 });
 const codec = AvroCodec.offline({ subjects: CATALOGUE_RECORDS });
 
 const FLOW = fakeFlow(INTENT_ID, NOW);

@@ -37,7 +37,7 @@ class Flow {
     }),
   );
   readonly orchestrator = driver(orchestratorTopology({ maxAttempts: 3, retryDelaysMs: [0] }));
-  readonly coordinator = driver(coordinatorTopology());
+  readonly coordinator = driver(coordinatorTopology({ reorderWaitMs: 30_000 }));
   readonly events: EventRecord[] = [];
 
   async submit(change: object = {}): Promise<void> {

@@ -2,9 +2,10 @@ import { describe, expect, it } from 'vitest';
 import { TRADING_EVENTS } from '../../avro/index.ts';
 import type { Message } from '../../engine/actor.ts';
 import { deadLetter, readModel } from '../../engine/actor.ts';
-import { intentActor, type IntentTrack } from '../../processors/trading/index.ts';
+import { intentActor as intentActorOf, type IntentTrack } from '../../processors/trading/index.ts';
 import { given, messageOf } from '../../testing/given.ts';
 
+const intentActor = intentActorOf(30_000);
 const STEP = { venue: 'uniswap_v3', base: 'WETH', quote: 'USDC', amount_in: '1', min_out: '2475' };
 const exec = { planId: 'p', intentId: 'i', stepIndex: 0 };
 const INTENT = {
@@ -229,7 +230,7 @@ describe('order', () => {
     held.then({ emit: [] });
     expect(held.state.order.waiting).toEqual([stray]);
     const after = held.then({}).when(second).state;
-    expect(after.order).toEqual({ next: 3, applied: ['e1', 'e2'], waiting: [] });
+    expect(after.order).toEqual({ next: 3, applied: ['e1', 'e2'], waiting: [], until: null });
   });
 
   it('B-73 lets nothing but the first event be without a cause', () => {
