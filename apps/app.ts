@@ -14,7 +14,7 @@ import { engineObserver } from './engine-observer.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 import type { Services } from './service-connector.ts';
-import type { HealthChecks } from './service-server.ts';
+import { type HealthChecks, VERSION } from './service-server.ts';
 import { traceObserver } from './trace-observer.ts';
 import type { Tracing } from './tracing.ts';
 import { trustLog } from './trust-log.ts';
@@ -66,6 +66,7 @@ export async function startApplication(
     partitionOf,
     clock: clockMicros,
     host: hostname(),
+    codeVersion: VERSION,
     instanceId: `${application}.${config.service.instanceId}`,
     sessionTimeoutMs: config.kafka.sessionTimeoutMs,
     ...openStores(context, topology),

@@ -12,6 +12,7 @@ import type { EffectPerformer } from '../kafka/effect-runner.ts';
 import { applyTopics } from '../kafka/topics.ts';
 import { topicsOf } from '../topologies/topics.ts';
 import { type AppContext, type RunningApp, startApplication, taskCheck } from './app.ts';
+import { codeVersionOf } from './code-version.ts';
 import { healthChecks } from './service-connector.ts';
 import { serve } from './service-server.ts';
 
@@ -27,6 +28,8 @@ export interface TopologyFile {
   readonly records: readonly TopicRecord[];
   readonly schemas: Schemas;
   readonly performers: Readonly<Record<string, EffectPerformer>>;
+  /** Of the package that the file is in; empty: of none. */
+  readonly codeVersion: string;
 }
 
 /** What is believed of a file, until the topology is built. */
@@ -50,7 +53,7 @@ export async function loadTopologyFile(
     );
   const topologies = deployTopology(topology, topology.deployment ?? deployment);
   const { subjects: records, schemas } = moduleRecords({ ...module, topology }, deployment);
-  return { topologies, records, schemas, performers };
+  return { topologies, records, schemas, performers, codeVersion: codeVersionOf(path) };
 }
 
 async function importFile(path: string): Promise<Exports> {
@@ -79,9 +82,9 @@ export async function startTopologyFile(
     replicationFactor,
     names: services.names,
   });
-  const { performers } = file;
+  const { performers, codeVersion } = file;
   const runners = await Promise.all(
-    file.topologies.map((each) => startApplication(context, each, { performers })),
+    file.topologies.map((each) => startApplication(context, each, { performers, codeVersion })),
   );
   const checks = {
     ...healthChecks(services, ['kafka', 'schema_registry']),

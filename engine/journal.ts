@@ -17,6 +17,9 @@ export interface Fence {
   /** Hash of the fused edges in force from here on, or `draining` while a changed graph drains (J6). */
   readonly edges_hash: string;
   readonly time: Micros;
+  /** Of the package that the handlers came from, and of the graph they were wired into; absent or empty: not told. */
+  readonly code_version?: string;
+  readonly topology_hash?: string;
 }
 
 /** `edges_hash` of a term that handles every emit when it comes back. */

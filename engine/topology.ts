@@ -1,6 +1,7 @@
 import type { Actor } from './actor.ts';
 import { hashOf, hexOf } from './derived-id.ts';
 import { EngineError } from './errors.ts';
+import { hashOfTopology } from './topology-hash.ts';
 import type { EventDefinition, Priority, ReadModelDefinition } from './event.ts';
 
 /** Data that many keys read: one event type, kept per id by every task. */
@@ -73,6 +74,8 @@ export interface Topology {
   /** Pauses of the ladder; empty: park. */
   readonly ladderMs: readonly number[];
   readonly edgesHash: string;
+  /** Of the whole graph; for those who ask what handled an event. */
+  readonly hash: string;
 }
 
 /** Logical names of the topics that tell of messages on their ladder, one a rung. */
@@ -154,6 +157,7 @@ export function buildTopology(definition: TopologyDefinition): Topology {
     redrive: `${definition.application}.redrive`,
     ladderMs: ladderOf(definition.onFailure),
     edgesHash: deployment === 'fused' ? hashOfEdges(definition) : hexOf(hashOf('split')),
+    hash: hashOfTopology(definition),
   };
 }
 

@@ -31,6 +31,8 @@ export interface ApplicationOptions {
   readonly partitionOf: (key: Uint8Array, partitions: number) => number;
   readonly clock: () => Micros;
   readonly host: string;
+  /** Of the handlers' package; fences carry it, and `millrace why` shows it. Default: not told. */
+  readonly codeVersion?: string;
   /** Static membership: unique per process of the application, the same after its restart. */
   readonly instanceId: string;
   readonly sessionTimeoutMs: number;

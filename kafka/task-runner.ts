@@ -73,6 +73,7 @@ export interface TaskSurroundings {
   readonly partitionOf: (key: Uint8Array, partitions: number) => number;
   readonly clock: () => Micros;
   readonly host: string;
+  readonly codeVersion?: string;
   readonly journalProducer: PlainProducer;
   readonly publishProducer: PlainProducer;
   readonly reader: PartitionReader;
@@ -282,7 +283,7 @@ export class TaskRunner {
   }
 
   #newFence(): Fence {
-    const { topology, host, clock } = this.#surroundings;
+    const { topology, host, clock, codeVersion = '' } = this.#surroundings;
     return {
       application: topology.application,
       task: this.partition,
@@ -292,6 +293,8 @@ export class TaskRunner {
       deployment: topology.deployment,
       edges_hash: this.#mode === 'drain' ? DRAINING : topology.edgesHash,
       time: clock(),
+      code_version: codeVersion,
+      topology_hash: topology.hash,
     };
   }
 

@@ -137,6 +137,8 @@ export interface Fence {
   readonly deployment: Deployment;
   readonly edges_hash: string;
   readonly time: number;
+  readonly code_version?: string;
+  readonly topology_hash?: string;
 }
 
 /** Highest (n, index) taken from one origin in one source partition. */

@@ -41,15 +41,27 @@ function handlingLines(handling: Handling): readonly string[] {
   const { application, task, journal, actor, key, kind, time, owner, verdict, parked } = handling;
   const { offset, n, index } = journal;
   const who = owner === null ? '' : `  fence ${owner.fence} of ${owner.member} on ${owner.host}`;
+  const code = owner === null || owner.topology === '' ? [] : [codeLine(owner)];
   const said = { stands: '', void: '  VOID: its owner was fenced', parked: '  PARKED' }[verdict];
   return [
     `    handled  ${application}/${actor} ${key}  ${kind}  ${time}${said}`,
     `             journal ${task}@${offset}, n ${n}, input ${index}${who}`,
+    ...code,
     ...(parked === null ? [] : [`             ${parked}`]),
     ...handling.references.map((reference) => `             read ${reference}`),
     `             before ${stateText(handling.before)}`,
     `             after  ${stateText(handling.after)}`,
   ];
+}
+
+function codeLine({
+  code,
+  topology,
+}: {
+  readonly code: string;
+  readonly topology: string;
+}): string {
+  return `             code ${code === '' ? '(no version)' : code}, topology ${topology}`;
 }
 
 function stateText(state: StateSeen | null): string {

@@ -37,6 +37,9 @@ export interface Handling {
     readonly generation: number;
     readonly deployment: string;
     readonly edges: string;
+    /** Version of the handlers' package, and the beginning of the graph's hash; empty: written before fences told it. */
+    readonly code: string;
+    readonly topology: string;
   } | null;
   /** Void: written by an owner that was fenced meanwhile, so nothing of it stands. */
   readonly verdict: 'stands' | 'void' | 'parked';

@@ -132,6 +132,8 @@ function handlingOf(
             generation: fence.fence.generation,
             deployment: fence.fence.deployment,
             edges: fence.fence.edges_hash.slice(0, 12),
+            code: fence.fence.code_version ?? '',
+            topology: (fence.fence.topology_hash ?? '').slice(0, 12),
           },
     verdict,
     parked,

@@ -112,6 +112,7 @@ export class EngineRun {
       partitionOf,
       clock: () => Date.now() * 1000,
       host: 'test',
+      codeVersion: '1.2.3',
       instanceId: `${topology.application}.1`,
       sessionTimeoutMs: 6_000,
       performers: DOUBLER,

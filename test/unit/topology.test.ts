@@ -21,6 +21,22 @@ describe('buildTopology', () => {
     expect(buildTopology({ ...COUNTER, actors: [adder] }).edgesHash).not.toBe(hash);
   });
 
+  it('has a hash of the whole graph, which tells versions of states and the order of actors apart', () => {
+    const { hash } = buildTopology(COUNTER);
+    expect(buildTopology({ ...COUNTER, actors: [...COUNTER.actors] }).hash).toBe(hash);
+    const newer = {
+      ...watcher,
+      state: { ...watcher.state, version: 2, upcast: () => ({ seen: [] }) },
+    };
+    const others = [
+      { ...COUNTER, actors: [watcher, adder] },
+      { ...COUNTER, actors: [adder, newer] },
+      { ...COUNTER, deployment: 'split' as const },
+      { ...COUNTER, onFailure: { policy: 'ladder' as const } },
+    ];
+    expect(new Set([hash, ...others.map((each) => buildTopology(each).hash)]).size).toBe(5);
+  });
+
   it('lists every problem with its remedy', () => {
     const build = (): unknown =>
       buildTopology({ ...COUNTER, actors: [adder, adder], events: [], references: [] });

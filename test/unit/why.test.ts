@@ -56,7 +56,12 @@ it('J8 names the cause, the effects, the journal entry and the states of an even
       verdict: 'stands',
       before: { version: 1, value: { total: 1 } },
       after: { version: 1, value: { total: 3 } },
-      owner: { host: 'test', deployment: 'fused' },
+      owner: {
+        host: 'test',
+        deployment: 'fused',
+        code: '1.2.3',
+        topology: fixture.topology().hash.slice(0, 12),
+      },
       references: ['factor/all@none'],
     },
   ]);
@@ -80,6 +85,7 @@ it('J8 names the cause, the effects, the journal entry and the states of an even
   ]);
   expect(back.events[1]?.hop_ms).toBeGreaterThan(0);
   expect(explanationLines(back).join('\n')).toContain('before v1 {"seen":[1]}');
+  expect(explanationLines(back).join('\n')).toMatch(/code 1\.2\.3, topology [0-9a-f]{12}/);
 });
 
 it('J7a says of a record sent twice that its copy was skipped', async () => {
