@@ -13,6 +13,8 @@ export interface ChainConfig {
   readonly mainnetFork: boolean;
   /** Of the account that swaps; null: not given, which only the orchestrator minds. */
   readonly signerKey: Secret | null;
+  /** The account itself, for who may not know its key; null: as the key says. */
+  readonly signerAddress: string | null;
   /** Who is paid out; null: the account itself. */
   readonly recipient: string | null;
   /** Blocks after which a receipt counts. */
@@ -43,16 +45,17 @@ export function chainConfig(reader: ConfigReader): ChainConfig {
       remedy:
         'Set SIGNER_PRIVATE_KEY to 0x and 64 hexadecimal digits, or the file to a file of those',
     }),
-    recipient: reader.raw('SWAP_RECIPIENT') === null ? null : recipient(reader),
+    signerAddress: address(reader, 'SIGNER_ADDRESS', 'where the key is known'),
+    recipient: address(reader, 'SWAP_RECIPIENT', 'for the account itself'),
     confirmations: reader.integer('CONFIRMATIONS', 1, { min: 1, max: 1_000 }),
   };
 }
 
-function recipient(reader: ConfigReader): string {
-  return reader.text('SWAP_RECIPIENT', '', {
+function address(reader: ConfigReader, variable: string, otherwise: string): string | null {
+  if (reader.raw(variable) === null) return null;
+  return reader.text(variable, '', {
     pattern: /^0x[0-9a-fA-F]{40}$/,
     problem: 'not an address',
-    remedy:
-      'Set SWAP_RECIPIENT to 0x and 40 hexadecimal digits, or leave it out for the account itself',
+    remedy: `Set ${variable} to 0x and 40 hexadecimal digits, or leave it out ${otherwise}`,
   });
 }

@@ -5,7 +5,6 @@ import { clockMicros } from './clock.ts';
 import { BotStore } from '../connectors/postgres/index.ts';
 import {
   createMockVenue,
-  accountsOf,
   swapPerformers,
   UniswapVenue,
   type VenueAdapter,
@@ -128,8 +127,10 @@ export class CoreComponents {
   get executionOrchestrator() {
     return this.#once('executionOrchestrator', () => {
       const { venues } = this.venueManager;
-      const options = { ...orchestratorOptions(this.#config), accounts: accountsOf(venues) };
-      return { options, performers: swapPerformers(venues) };
+      return {
+        options: orchestratorOptions(this.#config),
+        performers: swapPerformers(venues),
+      };
     });
   }
 

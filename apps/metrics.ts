@@ -1,6 +1,7 @@
 import { monitorEventLoopDelay } from 'node:perf_hooks';
 import { Counter, Gauge, Histogram, Registry, collectDefaultMetrics } from 'prom-client';
 import { botMetrics } from './bot-metrics.ts';
+import { swapMetrics } from './swap-metrics.ts';
 
 /**
  * The metrics of one process, by their names in docs/reference/interfaces.md. Each process has all of them,
@@ -26,6 +27,7 @@ export function createMetrics() {
   return {
     registry,
     ...tradingMetrics(registers),
+    ...swapMetrics(registers),
     ...streamMetrics(registers),
     ...engineMetrics(registers),
     ...botMetrics(registers),

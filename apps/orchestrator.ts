@@ -1,15 +1,20 @@
 import { orchestratorTopology } from '../topologies/orchestrator.ts';
 import { type StartApp, startApplication, taskCheck } from './app.ts';
+import { engineObserver } from './engine-observer.ts';
 import { PoolWatcher } from './pool-watcher.ts';
 import { healthChecks } from './service-connector.ts';
 import { serve } from './service-server.ts';
 import { snapshotPublisher } from './snapshot-publisher.ts';
+import { failureObserver, readSwaps } from './swap-readings.ts';
 
 /** orchestrator.workers: the effect worker of swaps, and the watcher that feeds the planner its pools. */
 export const startOrchestrator: StartApp = async (context) => {
   const { config, components, services, metrics, log } = context;
   const { options, performers } = components.executionOrchestrator;
-  const runner = await startApplication(context, orchestratorTopology(options), { performers });
+  const topology = orchestratorTopology(options);
+  const observer = failureObserver(engineObserver(topology, metrics, log), metrics, services.codec);
+  const runner = await startApplication(context, topology, { performers, observer });
+  readSwaps(metrics, runner, components.venueManager.venues.values());
   const producer = services.kafka.producer();
   const { codec, names } = services;
   const { partitions } = config.kafka;

@@ -1,5 +1,11 @@
 import { readFileSync } from 'node:fs';
-import { type ChainContracts, contractsOf } from '../connectors/chain/index.ts';
+import {
+  accountOf,
+  addressOf,
+  type ChainContracts,
+  contractsOf,
+  UNISWAP,
+} from '../connectors/chain/index.ts';
 import type { Topology } from '../engine/topology.ts';
 import {
   type Assets,
@@ -11,7 +17,7 @@ import {
 import { coordinatorTopology } from '../topologies/coordinator.ts';
 import { orchestratorTopology } from '../topologies/orchestrator.ts';
 import { tradingTopologies } from '../topologies/trading.ts';
-import type { Config } from './config.ts';
+import { type Config, ConfigError, type ConfigProblem } from './config.ts';
 
 const ASSETS = new URL('../config/assets.json', import.meta.url);
 const CHAINS = new URL('../config/chains.json', import.meta.url);
@@ -40,17 +46,54 @@ export function loadContracts({
   return contractsOf(mainnetFork ? MAINNET : chainId, JSON.parse(readFileSync(CHAINS, 'utf8')));
 }
 
+const NO_ACCOUNT: ConfigProblem = {
+  variable: 'SIGNER_ADDRESS',
+  value: null,
+  problem: 'needed to know what the orchestrator decides, while PLATFORM_MOCK_CHAIN is false',
+  remedy: 'Set it to the address of the account that swaps, or give its SIGNER_PRIVATE_KEY',
+};
+
+/**
+ * What executes plans, as this configuration makes it. Whose transactions swaps are is part of what it decides.
+ *
+ * Throws: ConfigError (stop) when swaps go to a chain and nobody says whose they are, or two variables say it differently.
+ */
 export function orchestratorOptions(config: Config): OrchestratorOptions {
-  const { maxAttempts, retryDelaysMs } = config.execution;
-  return { maxAttempts, retryDelaysMs };
+  const account = accountFrom(config.chain);
+  if (account === null && !config.chain.mock) throw new ConfigError([NO_ACCOUNT]);
+  return withAccount(config, account);
 }
 
-/** The topologies of all apps, as this configuration makes them. */
-export function allTopologies(config: Config): readonly Topology[] {
+/** The topologies of all apps, as this configuration makes them; handlers are as theirs only if `decides`. */
+export function allTopologies(config: Config, { decides = false } = {}): readonly Topology[] {
   const { options } = plannerOptions(config, loadAssets());
+  const orchestrator = decides
+    ? orchestratorOptions(config)
+    : withAccount(config, accountFrom(config.chain));
   return [
     ...tradingTopologies({ limits: config.risk, planner: options }, config.kafka.deployment),
-    orchestratorTopology(orchestratorOptions(config)),
+    orchestratorTopology(orchestrator),
     coordinatorTopology(config.coordinator),
   ];
+}
+
+function withAccount({ execution }: Config, account: string | null): OrchestratorOptions {
+  const { maxAttempts, retryDelaysMs } = execution;
+  return { maxAttempts, retryDelaysMs, accounts: account === null ? {} : { [UNISWAP]: account } };
+}
+
+/** Null: no account's, or not known. */
+function accountFrom({ mock, chainId, signerKey, signerAddress }: Config['chain']): string | null {
+  if (mock) return null;
+  const given = signerAddress === null ? null : accountOf(chainId, signerAddress);
+  const own = signerKey === null ? null : accountOf(chainId, addressOf(signerKey.reveal()));
+  if (given === null || own === null || given === own) return own ?? given;
+  throw new ConfigError([
+    {
+      variable: 'SIGNER_ADDRESS',
+      value: signerAddress,
+      problem: `not the address of SIGNER_PRIVATE_KEY, which is ${own.slice(own.indexOf(':') + 1)}`,
+      remedy: 'Leave one of them out',
+    },
+  ]);
 }

@@ -3,6 +3,7 @@ import { type StartApp, startApplication, taskCheck } from './app.ts';
 import { poolCheck } from './pool-check.ts';
 import { healthChecks } from './service-connector.ts';
 import { serve } from './service-server.ts';
+import { readPools } from './swap-readings.ts';
 
 /** Risk, acceptance and planner: planner.workers when fused, a group of workers each when split. */
 export const startTrading: StartApp = async (context) => {
@@ -13,13 +14,12 @@ export const startTrading: StartApp = async (context) => {
   const runners = await Promise.all(
     topologies.map((topology) => startApplication(context, topology)),
   );
+  const planners = runners.filter((_, index) => topologies[index]?.references.has('pool'));
+  readPools(metrics, planners, planner.assets);
   const checks = {
     ...healthChecks(services, ['kafka', 'schema_registry']),
     ...taskCheck(...runners),
-    ...poolCheck(
-      runners.filter((_, index) => topologies[index]?.references.has('pool')),
-      planner,
-    ),
+    ...poolCheck(planners, planner),
   };
   const { host, ports } = config.service;
   const server = await serve({ app: 'trading', host, port: ports.trading, checks, metrics, log });

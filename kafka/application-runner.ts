@@ -172,6 +172,12 @@ export class ApplicationRunner {
     return new Map(tasks.map((task) => [task.partition, valuesOf(task.references.get(name))]));
   }
 
+  /** States of an actor's keys that wait for an effect or a timer, of all tasks of this process. */
+  waiting(actor: string): readonly unknown[] {
+    const states = [...this.#tasks.values()].flatMap((task) => [...task.waiting(actor).values()]);
+    return states.map(({ json }) => JSON.parse(json) as unknown);
+  }
+
   /**
    * Finishes what is under way, bounded, and ends. `leave` when scaled in: the others take over at once;
    * `stay` when coming back: the tasks wait for the same instance id.

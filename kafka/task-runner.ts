@@ -167,6 +167,11 @@ export class TaskRunner {
     return this.#status === 'running' ? (this.#term?.references ?? new Map()) : new Map();
   }
 
+  /** Keys of an actor that wait for an effect or a timer, with their states; none while it does not run. */
+  waiting(actor: string): ReturnType<Term['waiting']> {
+    return this.#status === 'running' ? (this.#term?.waiting(actor) ?? new Map()) : new Map();
+  }
+
   /** For the watchdog; null while it is between terms or has ended, as its status says. */
   get progress(): TaskProgress | null {
     return this.#status === 'running' ? (this.#term?.progress ?? null) : null;

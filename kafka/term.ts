@@ -2,7 +2,7 @@ import type { EngineError } from '../engine/errors.ts';
 import type { Micros } from '../engine/event.ts';
 import type { Anchor, Batch, Fence, Position } from '../engine/journal.ts';
 import type { Task } from '../engine/task.ts';
-import type { TaskState } from '../engine/task-state.ts';
+import type { StoredState, TaskState } from '../engine/task-state.ts';
 import type { StateStore } from '../engine/state-store.ts';
 import { checkJournal } from './check-journal.ts';
 import { EffectRunner, type Settled } from './effect-runner.ts';
@@ -139,6 +139,18 @@ export class Term {
   /** As its task knows it now: name → id → value. */
   get references(): TaskState['references'] {
     return this.#task?.state.references ?? new Map();
+  }
+
+  /** Keys of an actor that wait for an effect or a timer, with their states. */
+  waiting(actor: string): ReadonlyMap<string, StoredState> {
+    const state = this.#task?.state;
+    const found = new Map<string, StoredState>();
+    for (const table of [state?.effects, state?.timers])
+      for (const { actor: of, key } of table?.values() ?? []) {
+        const stored = of === actor ? state?.states.get(actor)?.get(key) : undefined;
+        if (stored !== undefined) found.set(key, stored);
+      }
+    return found;
   }
 
   get confirmedPositions(): readonly Position[] {

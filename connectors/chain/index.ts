@@ -5,10 +5,11 @@ export type { ChainContracts } from './chain-contracts.ts';
 export { receiptOf } from './receipt-watch.ts';
 export type { MinedReceipt } from './receipt-watch.ts';
 export { ChainRpc } from './rpc.ts';
-export { accountsOf, swapPerformers } from './performers.ts';
+export { swapPerformers } from './performers.ts';
 export type { SwapPerformers } from './performers.ts';
 export { UniswapVenue } from './uniswap-venue.ts';
 export type { UniswapVenueOptions } from './uniswap-venue.ts';
+export { accountOf, addressOf, UNISWAP } from './venue-account.ts';
 export { VenueError } from './venue.ts';
 export type {
   BuiltTx,

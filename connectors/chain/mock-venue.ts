@@ -153,6 +153,12 @@ export class MockVenue implements VenueAdapter {
     return { mined: this.#executions, pending: this.#executions };
   }
 
+  /** Its transactions cost nothing. */
+  async funds(signal?: AbortSignal): Promise<string> {
+    await this.#take(signal);
+    return WEALTH.toString();
+  }
+
   async balance(asset: string, signal?: AbortSignal): Promise<string> {
     await this.#take(signal);
     return fromUnits(this.#balanceOf(asset), this.#decimals(asset));

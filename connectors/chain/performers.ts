@@ -91,13 +91,6 @@ function venueOfAccount(venues: ReadonlyMap<string, VenueAdapter>, account: stri
   );
 }
 
-/** Venue → account, of those that have one. */
-export function accountsOf(venues: ReadonlyMap<string, VenueAdapter>): Record<string, string> {
-  return Object.fromEntries(
-    [...venues].flatMap(([name, { account }]) => (account === null ? [] : [[name, account]])),
-  );
-}
-
 function venueOf(venues: ReadonlyMap<string, VenueAdapter>, name: string): VenueAdapter {
   const venue = venues.get(name);
   if (venue !== undefined) return venue;

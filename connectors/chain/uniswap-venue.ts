@@ -1,3 +1,4 @@
+import { UNISWAP, accountOf } from './venue-account.ts';
 import type { Address, Hex } from 'viem';
 import { decodeEventLog, encodeFunctionData, isAddressEqual, keccak256, numberToHex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
@@ -65,7 +66,7 @@ interface Call {
  * Source: B-63, B-64.
  */
 export class UniswapVenue implements VenueAdapter {
-  readonly venue = 'uniswap_v3';
+  readonly venue = UNISWAP;
   readonly chain: string;
   readonly recipient: Address;
   readonly account: string;
@@ -86,7 +87,7 @@ export class UniswapVenue implements VenueAdapter {
     this.#reader = new ChainReader({ rpc: this.#rpc, assets, contracts, chainId });
     this.#submission = new Submission(this.#rpc, () => this.#nowMs());
     this.chain = `eip155-${chainId}`;
-    this.account = `${chainId}:${this.#account.address}`;
+    this.account = accountOf(chainId, this.#account.address);
     this.recipient = (recipient ?? this.#account.address) as Address;
   }
 
@@ -212,6 +213,12 @@ export class UniswapVenue implements VenueAdapter {
       Number(await this.#rpc.quantity('eth_getTransactionCount', [this.address, block], signal));
     const [mined, pending] = await Promise.all([count('latest'), count('pending')]);
     return { mined, pending };
+  }
+
+  async funds(signal?: AbortSignal): Promise<string> {
+    await this.#checkChain(signal);
+    const wei = await this.#rpc.quantity('eth_getBalance', [this.address, 'latest'], signal);
+    return fromUnits(wei, 18);
   }
 
   async balance(asset: string, signal?: AbortSignal): Promise<string> {

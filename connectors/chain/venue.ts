@@ -84,6 +84,8 @@ export interface VenueAdapter {
   /** Number of the newest block. */
   head(signal?: AbortSignal): Promise<number>;
   nonceState(signal?: AbortSignal): Promise<NonceState>;
+  /** What the account can pay for transactions with. Units: decimal text, of the chain's own coin. */
+  funds(signal?: AbortSignal): Promise<string>;
   /** What the account has. Units: decimal text. */
   balance(asset: string, signal?: AbortSignal): Promise<string>;
   /** What the router may take of it. Units: decimal text. */

@@ -1,5 +1,6 @@
 export { accountActor } from './account/actor.ts';
 export type { AccountFillArgs, AccountReadArgs } from './account/actor.ts';
+export type { Nonces } from './account/nonces.ts';
 export { acceptanceActor } from './acceptance/actor.ts';
 export { AssetsError, findPool, parseAssets } from './assets.ts';
 export type { Asset, Assets, Pool } from './assets.ts';
@@ -16,6 +17,8 @@ export type {
 } from './intent-validator.ts';
 export { orchestratorActor } from './orchestrator/actor.ts';
 export type { OrchestratorOptions } from './orchestrator/actor.ts';
+export { plannedAtS } from './orchestrator/ledger.ts';
+export type { Ledger } from './orchestrator/ledger.ts';
 export type {
   BuiltTx,
   Fees,

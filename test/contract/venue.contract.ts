@@ -168,6 +168,13 @@ export function venueContract(name: string, create: () => Promise<VenueUnderTest
         await expect(refused).rejects.toMatchObject({ code: 'TX_REVERTED' });
       }));
 
+    it('B-62 has something to pay its transactions with', () =>
+      run(async ({ venue }) => {
+        const funds = await venue.funds();
+        expect(funds).toMatch(/^\d+(\.\d+)?$/);
+        expect(Number(funds)).toBeGreaterThan(0);
+      }));
+
     it('B-61 B-62 counts its transactions, and gives no place twice', () =>
       run(async (test) => {
         const { venue } = test;

@@ -72,7 +72,7 @@ describe('an orchestrator that is killed', () => {
     expect(after.mined - before.mined).toBe(1);
   });
 
-  it('B-61 B-63 swaps each once, while nothing is mined', async () => {
+  it('B-61 B-63 B-82 swaps each once, while nothing is mined, and says what is under way', async () => {
     const before = await spent();
     const venue = venueOn(chain);
     await chain.rpc('evm_setAutomine', false);
@@ -81,6 +81,13 @@ describe('an orchestrator that is killed', () => {
     await eventually('all are handed in', async () => (await pending()) === before.mined + 3);
     await system.kill('orchestrator');
     await system.start('orchestrator');
+    const metric = (name: string): Promise<number> => client.metric('orchestrator', name);
+    expect(await metric(`millrace_nonces_open{account="${venue.account}"}`)).toBe(3);
+    expect(await metric('millrace_plans_open')).toBe(3);
+    expect(await metric('millrace_plan_oldest_seconds')).toBeGreaterThan(0);
+    expect(await metric(`millrace_signer_balance_ether{account="${venue.account}"}`)).toBeLessThan(
+      10_000,
+    );
     await chain.rpc('evm_mine');
     await chain.rpc('evm_setAutomine', true);
     for (const intentId of intents) expect(await lastOf(intentId)).toBe('exec.completed');

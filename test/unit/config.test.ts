@@ -73,6 +73,7 @@ describe('configuration', () => {
       chainId: 1,
       mainnetFork: true,
       signerKey: null,
+      signerAddress: null,
       recipient: null,
       confirmations: 1,
     });

@@ -56,6 +56,11 @@ export function openLedger(
   return { planId, intentId, steps, deadlineS, ...atStep(0, steps, accounts), filled: [] };
 }
 
+/** When its plan was made. Units: seconds since 1970. */
+export function plannedAtS({ deadlineS }: Pick<Ledger, 'deadlineS'>): number {
+  return deadlineS - SWAP_DEADLINE_S;
+}
+
 /** What a ledger says when it comes to a step. */
 export function atStep(
   stepIndex: number,
