@@ -51,7 +51,7 @@ export const command: Command = {
         peek(log, { named, limit: limitOf(values.limit), all, json }, io),
       );
     if (act === 'redrive' && named.length > 0 !== all)
-      return withLog(session, async (log) =>
+      return withLog({ ...session, decides: true }, async (log) =>
         redriveNamed(
           log,
           {

@@ -51,8 +51,9 @@ export const command: Command = {
     const [what] = positionals;
     if (values.check && what === undefined && values.into === undefined) {
       const since = sinceMs(values.since, Date.now());
-      const checks = await withLog({ io, topologyFile: values.topology }, (session) =>
-        checkAll(session, values.application, since),
+      const checks = await withLog(
+        { io, topologyFile: values.topology, decides: true },
+        (session) => checkAll(session, values.application, since),
       );
       return report(checks, values.json, io);
     }

@@ -25,6 +25,8 @@ export interface SessionOptions {
   readonly io: Io;
   /** Instead of the topologies of this repository. */
   readonly topologyFile: string | undefined;
+  /** Handlers are run, so they have to be those of the apps. Default: they are only looked at. */
+  readonly decides?: boolean;
 }
 
 /** How long the broker has to answer first. */
@@ -43,7 +45,7 @@ export async function withLog<Result>(
 ): Promise<Result> {
   const config = loadConfig(options.io.env);
   const { client: library, brokers, security, topicPrefix } = config.kafka;
-  const known = await knownTopologies(config, options.topologyFile);
+  const known = await knownTopologies(config, options);
   const client = kafkaClient(library, { brokers, security, clientId: 'millrace-cli' });
   const admin = client.admin();
   const reader = client.reader();
@@ -62,7 +64,7 @@ export async function withLog<Result>(
 
 async function knownTopologies(
   config: Config,
-  file: string | undefined,
+  { topologyFile: file, decides = false }: SessionOptions,
 ): Promise<{ readonly topologies: readonly Topology[]; readonly codec: Codec }> {
   const { registryUrl } = config.stores;
   const { topicPrefix } = config.kafka;
@@ -76,7 +78,7 @@ async function knownTopologies(
       }),
       AvroCodec.offline(known),
     );
-  const { topologies, schemas } = await knownTopology(config, file);
+  const { topologies, schemas } = await knownTopology(config, file, { decides });
   const subjects = file === undefined ? ALL_RECORDS : topologies.flatMap(recordsOf);
   return { topologies, codec: make({ subjects, schemas }) };
 }
