@@ -114,19 +114,14 @@ describe(`trading on a chain${FORK_URL === null ? '' : ', B-99 a fork of mainnet
   });
 
   it('B-63 B-98 replays what it recorded to the same decisions, by the address of the account alone', async () => {
-    const check = (env: Readonly<Record<string, string>>) =>
-      system.run({ file: 'cli/main.ts', env }, 'replay', '--check', '--json');
-    const known = await check({ SIGNER_PRIVATE_KEY: '', SIGNER_ADDRESS: chain.trader });
+    const env = { SIGNER_PRIVATE_KEY: '', SIGNER_ADDRESS: chain.trader };
+    const known = await system.run({ file: 'cli/main.ts', env }, 'replay', '--check', '--json');
     expect([known.code, known.err]).toEqual([0, '']);
     const { checks } = JSON.parse(known.out) as {
       readonly checks: readonly { readonly application: string; readonly inputs: number }[];
     };
     const orchestrator = checks.find(({ application }) => application === 'orchestrator.workers');
     expect(orchestrator?.inputs).toBeGreaterThan(24 * 5);
-    const unknown = await check({ SIGNER_PRIVATE_KEY: '' });
-    expect([unknown.code, unknown.err]).toEqual([2, expect.stringContaining('SIGNER_ADDRESS')]);
-    const other = await check({ SIGNER_ADDRESS: `0x${'ab'.repeat(20)}` });
-    expect([other.code, other.err]).toEqual([2, expect.stringContaining('SIGNER_ADDRESS=0xab')]);
   });
 
   it('B-63 shows the key in no log, journal or record', async () => {
