@@ -7,7 +7,7 @@ import { applyTopics, planTopics, type TopicPlan, type TopicSettings } from '../
 import { TopicNames } from '../kafka/topic-names.ts';
 import { topicsOf } from '../topologies/topics.ts';
 import { BOT_SINK_TOPICS } from './bot-sink.ts';
-import type { Config } from './config.ts';
+import { type Config, loadConfig } from './config.ts';
 import { ALL_RECORDS, APPLICATIONS } from './records.ts';
 import { allTopologies } from './topologies.ts';
 
@@ -24,11 +24,11 @@ export interface ApplyReport {
  * Throws: TopicsDifferError, RegistryError INCOMPATIBLE, MigrationError (all stop); KafkaError.
  */
 export async function applyAll(config: Config): Promise<ApplyReport> {
-  const { registryUrl, databaseUrl } = config.stores;
+  const { registryUrl, ownerDatabaseUrl } = config.stores;
   const { topicPrefix } = config.kafka;
   const [plan, migrations] = await Promise.all([
     applyTopicsOf(config),
-    migrate(databaseUrl),
+    migrate(ownerDatabaseUrl),
     AvroCodec.start({ registryUrl, topicPrefix, subjects: ALL_RECORDS }),
   ]);
   return {
@@ -80,5 +80,15 @@ async function withAdmin<Result>(
     return await run(admin);
   } finally {
     await admin.close();
+  }
+}
+
+if (import.meta.main) {
+  try {
+    const report = await applyAll(loadConfig(process.env));
+    process.stdout.write(`${JSON.stringify(report)}\n`);
+  } catch (error) {
+    process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+    process.exitCode = 1;
   }
 }

@@ -16,7 +16,7 @@ export interface BotKeeperOptions {
 }
 
 /**
- * Makes the partitions of bot_events ahead, takes old days out, and shows what producers sent and never came. Postgres
+ * Makes the partitions of bot_events and events ahead, takes old days of bot_events out, and shows what producers sent and never came. Postgres
  * away: it says so once and goes on when it is back; nobody waits for it, because the sink makes what it needs.
  */
 export class BotKeeper {
@@ -43,7 +43,7 @@ export class BotKeeper {
         await this.#look();
         this.#failing = false;
       } catch (error) {
-        if (!this.#failing) this.#options.log.warn({ error }, 'partitions of bot_events not kept');
+        if (!this.#failing) this.#options.log.warn({ error }, 'partitions not kept');
         this.#failing = true;
       }
       await pause(LOOK_EVERY_MS, this.#ended.signal);
@@ -54,8 +54,9 @@ export class BotKeeper {
     const { store, retentionDays, nowMicros, unexplained, log } = this.#options;
     if (performance.now() - this.#partitionsAt > PARTITIONS_EVERY_MS) {
       const options = { nowMicros: nowMicros(), daysAhead: DAYS_AHEAD, retentionDays };
-      const { made, detached } = await store.keepPartitions(options);
-      if (made > 0 || detached.length > 0) log.info({ made, detached }, 'partitions of bot_events');
+      const kept = await store.keepPartitions(options);
+      if (kept.made + kept.months + kept.detached.length > 0)
+        log.info(kept, 'partitions of events and bot_events');
       this.#partitionsAt = performance.now();
     }
     // What is on its way now is no loss: only what was missing at two looks.

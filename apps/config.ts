@@ -64,7 +64,12 @@ export interface Config {
   };
   readonly stores: {
     readonly registryUrl: string;
+    /** For reading. */
     readonly databaseUrl: string;
+    /** For the sinks, the only writers (B-13). */
+    readonly coordinatorDatabaseUrl: string;
+    /** For who migrates. */
+    readonly ownerDatabaseUrl: string;
     readonly redisUrl: string;
   };
   readonly local: {
@@ -267,12 +272,26 @@ function stores(reader: ConfigReader): Config['stores'] {
       `http://127.0.0.1:${registryPort}/apis/ccompat/v7`,
       ['http:', 'https:'],
     ),
-    databaseUrl: reader.url(
-      'DATABASE_URL',
-      `postgres://millrace:millrace@127.0.0.1:${postgresPort}/millrace`,
-      ['postgres:', 'postgresql:'],
-    ),
+    ...databaseUrls(reader, postgresPort),
     redisUrl: reader.url('REDIS_URL', `redis://127.0.0.1:${redisPort}`, ['redis:', 'rediss:']),
+  };
+}
+
+type DatabaseUrls = Pick<
+  Config['stores'],
+  'databaseUrl' | 'coordinatorDatabaseUrl' | 'ownerDatabaseUrl'
+>;
+
+/** What is given is for all; of the local Postgres each asks as whom it is. */
+function databaseUrls(reader: ConfigReader, port: number): DatabaseUrls {
+  const schemes = ['postgres:', 'postgresql:'];
+  const local = (login: string): string =>
+    `postgres://millrace_${login}:millrace_${login}@127.0.0.1:${port}/millrace`;
+  const given = reader.url('DATABASE_URL', null, schemes);
+  return {
+    databaseUrl: given ?? local('reader'),
+    coordinatorDatabaseUrl: given ?? local('coordinator'),
+    ownerDatabaseUrl: reader.url('DATABASE_OWNER_URL', given ?? local('owner'), schemes),
   };
 }
 

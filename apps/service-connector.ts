@@ -94,7 +94,11 @@ export class ServiceConnector {
       await this.#pingBroker(admin);
       const codec = await this.#startCodec();
       const { writesStores = false } = this.#options;
-      const pg = keep(new EventStore(stores.databaseUrl, writesStores ? 'writes' : 'reads'));
+      const pg = keep(
+        writesStores
+          ? new EventStore(stores.coordinatorDatabaseUrl)
+          : new EventStore(stores.databaseUrl, 'reads'),
+      );
       const redis = keep(await ReadModelReader.open(stores.redisUrl));
       const redisWriter = writesStores
         ? keep(await ReadModelWriter.open(stores.redisUrl, broker.topicPrefix))

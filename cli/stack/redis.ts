@@ -1,11 +1,22 @@
 import { mkdir } from 'node:fs/promises';
+import { USERS_FILE } from '../../connectors/redis/index.ts';
 import { exchange } from './exchange.ts';
 import { answers, type Command, type Part } from './part.ts';
 import { needProgram } from './programs.ts';
 
-/** The address of Redis on a port of this machine. */
+/** Who an app is in Redis; on this machine the password is the name. */
+export type RedisLogin = 'coordinator' | 'gateway' | 'reader' | 'operator';
+
+/** The address of Redis on a port of this machine, for its operator. */
 export function redisUrl(port: number): string {
   return `redis://127.0.0.1:${port}`;
+}
+
+/** The same Redis for another user. */
+export function redisLoginUrl(url: string, login: RedisLogin): string {
+  const changed = new URL(url);
+  changed.username = changed.password = `millrace_${login}`;
+  return changed.href;
 }
 
 /** An installed redis-server with its append-only file in `folder`. */
@@ -31,6 +42,7 @@ async function prepare(port: number, folder: string): Promise<Command> {
     port: String(port),
     bind: '127.0.0.1',
     dir: folder,
+    aclfile: USERS_FILE,
     daemonize: 'no',
     appendonly: 'yes',
     save: '',

@@ -1,8 +1,9 @@
 import { join } from 'node:path';
+import type { AppName } from '../../apps/config.ts';
 import { kafkaPart } from './kafka.ts';
 import type { Part } from './part.ts';
-import { postgresPart, postgresUrl } from './postgres.ts';
-import { redisPart, redisUrl } from './redis.ts';
+import { postgresLoginUrl, postgresPart, postgresUrl } from './postgres.ts';
+import { redisLoginUrl, redisPart, redisUrl } from './redis.ts';
 import { registryPart, registryUrl } from './registry.ts';
 
 export type ServerName = 'kafka' | 'registry' | 'postgres' | 'redis';
@@ -35,7 +36,25 @@ export const ADDRESS_VARIABLE: Readonly<Record<ServerName, string>> = {
   redis: 'REDIS_URL',
 };
 
-/** The address of a local server, as its variable holds it. */
+type Addresses = Readonly<Record<string, string>>;
+
+/** The local stores as one app is told them: it logs in as who it is. A given one is told as it is given. */
+export function storesOf(
+  app: AppName,
+  { DATABASE_URL = '', REDIS_URL = '' }: Addresses,
+  given: readonly ServerName[] = [],
+): Addresses {
+  const isWriter = app === 'coordinator';
+  const redisLogin = isWriter || app === 'gateway' ? app : 'reader';
+  return {
+    ...(given.includes('postgres')
+      ? {}
+      : { DATABASE_URL: postgresLoginUrl(DATABASE_URL, isWriter ? 'coordinator' : 'reader') }),
+    ...(given.includes('redis') ? {} : { REDIS_URL: redisLoginUrl(REDIS_URL, redisLogin) }),
+  };
+}
+
+/** The address of a local server for its operator, as its variable holds it. */
 export function addressOf(server: ServerName, port: number): string {
   switch (server) {
     case 'kafka':

@@ -4,7 +4,8 @@ import { loadConfig, PORT_VARIABLE, type AppName, type Config } from '../../apps
 import { anvilUrl, type Fork, LOCAL_CHAIN_ID } from './anvil.ts';
 import { freePort } from './ports.ts';
 import { ROOT } from './programs.ts';
-import { ADDRESS_VARIABLE, addressOf, SERVERS, type ServerName } from './servers.ts';
+import { postgresLoginUrl } from './postgres.ts';
+import { ADDRESS_VARIABLE, addressOf, SERVERS, type ServerName, storesOf } from './servers.ts';
 
 /** The order in which they are listed; they start side by side. */
 export const APPS: readonly AppName[] = ['gateway', 'trading', 'orchestrator', 'coordinator'];
@@ -19,8 +20,10 @@ export interface StackSettings {
   readonly given: readonly ServerName[];
   /** The chain that swaps go to; null: a mock venue in its place. */
   readonly chain: ChainSettings | null;
-  /** The environment of the apps, with the addresses as they are. */
+  /** The environment with the addresses as they are, for an operator. */
   readonly env: Readonly<Record<string, string>>;
+  /** The same for the process of one app. */
+  envOf(app: AppName): Readonly<Record<string, string>>;
   readonly config: Config;
 }
 
@@ -71,8 +74,17 @@ export async function stackSettings(
     }
   }
   const chain = chainName === 'mock' ? null : await chainOf(wanted.chain, actual);
-  const config = loadConfig(actual);
-  return { dataFolder, serverPorts, appPorts, given, chain, env: actual, config };
+  const ownerUrl = given.includes('postgres')
+    ? {}
+    : { DATABASE_OWNER_URL: postgresLoginUrl(actual['DATABASE_URL'] ?? '', 'owner') };
+  const config = loadConfig({ ...ownerUrl, ...actual });
+  const envOf = (app: AppName): Readonly<Record<string, string>> => ({
+    ...actual,
+    ...storesOf(app, actual, given),
+    // Whoever may change tables starts no app.
+    DATABASE_OWNER_URL: '',
+  });
+  return { dataFolder, serverPorts, appPorts, given, chain, env: actual, envOf, config };
 }
 
 /** Tells the apps of the local chain: where it is, and who trades there unless somebody is named. */

@@ -14,6 +14,7 @@ import {
   ROWS_PER_INSERT,
 } from './bot-rows.ts';
 import type { Database, Run } from './database.ts';
+import { EventMonths } from './event-months.ts';
 import {
   ensurePositions,
   movePositions,
@@ -53,10 +54,12 @@ export interface ChainEvent {
  */
 export class BotStore {
   readonly #database: Database;
+  readonly #months: EventMonths;
   readonly #days = new Set<number>();
 
   constructor(database: Database) {
     this.#database = database;
+    this.#months = new EventMonths(database);
   }
 
   positions(sink: string): Promise<readonly SinkPosition[]> {
@@ -134,7 +137,8 @@ export class BotStore {
   }
 
   /**
-   * Makes the partitions of the days from yesterday on, and takes the days out that are older than they are kept.
+   * Makes the partitions of the days from yesterday on, and of the months of `events`; takes the days out that are older
+   * than they are kept.
    *
    * Order: at start and each hour. Returns what it did.
    */
@@ -143,18 +147,25 @@ export class BotStore {
     readonly daysAhead: number;
     /** 0: all are kept. */
     readonly retentionDays: number;
-  }): Promise<{ readonly made: number; readonly detached: readonly string[] }> {
+  }): Promise<{
+    /** Days of bot_events. */
+    readonly made: number;
+    /** Months of events. */
+    readonly months: number;
+    readonly detached: readonly string[];
+  }> {
     const { nowMicros, daysAhead, retentionDays } = options;
     const today = Math.floor(nowMicros / DAY_MICROS);
+    const months = await this.#months.keep(nowMicros);
     let made = 0;
     for (let day = today - 1; day <= today + daysAhead; day++) made += await this.#makeDay(day);
-    if (retentionDays === 0) return { made, detached: [] };
+    if (retentionDays === 0) return { made, months, detached: [] };
     const rows = await this.#database.query<{ name: string }>(
       'detaching old days of bot_events',
       `SELECT bot_events_detach_before(date '1970-01-01' + $1::int) AS name`,
       [today - retentionDays],
     );
-    return { made, detached: rows.map(({ name }) => name) };
+    return { made, months, detached: rows.map(({ name }) => name) };
   }
 
   /** Events that producers say they sent and that have not come, over all time. */
@@ -169,6 +180,7 @@ export class BotStore {
 
   /** Late and early events get the partitions of their days too. */
   async #makeDays(events: readonly BotRow[]): Promise<void> {
+    await this.#months.makeFor(events.map(({ tsMicros }) => tsMicros));
     const days = new Set(events.map(({ tsMicros }) => Math.floor(tsMicros / DAY_MICROS)));
     for (const day of days) if (!this.#days.has(day)) await this.#makeDay(day);
   }

@@ -1,4 +1,5 @@
 import { Database, type Run } from './database.ts';
+import { EventMonths } from './event-months.ts';
 import {
   ensurePositions,
   movePositions,
@@ -45,10 +46,12 @@ export interface AppendBatch {
 export class EventStore {
   /** The connections, for the other stores of the process. */
   readonly database: Database;
+  readonly #months: EventMonths;
 
   /** `reads`: Postgres itself refuses whatever this store would write (B-13, B-40). */
   constructor(connectionString: string, access: 'writes' | 'reads' = 'writes') {
     this.database = new Database(connectionString, access);
+    this.#months = new EventMonths(this.database);
   }
 
   /**
@@ -60,6 +63,7 @@ export class EventStore {
   async append(batch: AppendBatch): Promise<number> {
     refuseInvalid(batch.events);
     const events = firstOfEachId(batch.events);
+    await this.#months.makeFor(events.map(({ occurredAtMicros }) => occurredAtMicros));
     const doing = `appending ${events.length} events of ${batch.sink}`;
     return this.database.transaction(doing, async (run) => {
       await movePositions(run, batch);

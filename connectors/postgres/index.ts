@@ -11,7 +11,7 @@ export { BotStore, type ChainEvent } from './bot-store.ts';
 export { Database } from './database.ts';
 export { EventStore } from './event-store.ts';
 export type { AppendBatch } from './event-store.ts';
-export { MIGRATIONS_DIRECTORY, migrate, MigrationError } from './migrate.ts';
+export { MIGRATIONS_DIRECTORY, migrate, MigrationError, ROLES_FILE } from './migrate.ts';
 export type { MigrationErrorCode, MigrationReport } from './migrate.ts';
 export { StoreError } from './store-error.ts';
 export type { StoreErrorCode, StoreReaction } from './store-error.ts';

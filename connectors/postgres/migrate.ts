@@ -59,6 +59,8 @@ export class MigrationError extends Error {
 
 /** The migrations of this repository. */
 export const MIGRATIONS_DIRECTORY: string = join(import.meta.dirname, 'migrations');
+/** What a superuser runs on a database so that migrations need none. */
+export const ROLES_FILE: string = join(import.meta.dirname, 'roles.sql');
 
 /**
  * Applies the migrations that the database does not have yet, each in a transaction of its own.

@@ -1,3 +1,5 @@
+import { join } from 'node:path';
+
 export { GatewayNotes } from './gateway-notes.ts';
 export type { SubmissionNote } from './gateway-notes.ts';
 export { isReadModelTopic, readModelKey } from './keys.ts';
@@ -8,3 +10,6 @@ export { ReadModelReader, ReadModelWriter } from './read-models.ts';
 export type { ProjectedBatch, ProjectedEntry } from './read-models.ts';
 export { ReplayedModels } from './replayed-models.ts';
 export type { ReplayedModel, SwapReport } from './replayed-models.ts';
+
+/** The users of Redis and what each may do, as its setting `aclfile` takes them. */
+export const USERS_FILE: string = join(import.meta.dirname, 'users.acl');

@@ -102,6 +102,31 @@ describe('a system that takes signed requests only', () => {
     );
   }, 90_000);
 
+  it('B-40 B-13 lets its services into the stores as who they are', async () => {
+    const [{ id } = { id: '' }] = await system.database.query<{ id: string }>(
+      `SELECT payload->>'intentId' AS id FROM events LIMIT 1`,
+    );
+    expect((await read(`/intents/${id}/history`)).status).toBe(200);
+    const sessions = await system.database.query<{ login: string }>(
+      `SELECT DISTINCT usename::text AS login FROM pg_stat_activity
+       WHERE datname = current_database() AND usename <> 'millrace'`,
+    );
+    expect(sessions.map(({ login }) => login).sort()).toEqual([
+      'millrace_coordinator',
+      'millrace_reader',
+    ]);
+    const redis = new Redis(system.redisUrl);
+    const list = String(await redis.client('LIST'));
+    await redis.quit();
+    const users = new Set([...list.matchAll(/ user=(\w+)/g)].map(([, user]) => user));
+    users.delete('default');
+    expect([...users].sort()).toEqual([
+      'millrace_coordinator',
+      'millrace_gateway',
+      'millrace_reader',
+    ]);
+  });
+
   it('B-87 takes what the guide signs with openssl and curl', async () => {
     const guide = await readFile(new URL('../../docs/guides/access.md', import.meta.url), 'utf8');
     const script = /```bash\n(?<script>[^`]+)```/.exec(guide)?.groups?.['script'] ?? 'exit 1';

@@ -10,6 +10,8 @@ import { isHealthy } from '../../cli/stack/app-part.ts';
 import { endChild, launch, type Running, signalGroup, untilReady } from '../../cli/stack/launch.ts';
 import type { Part } from '../../cli/stack/part.ts';
 import { freePorts } from '../../cli/stack/ports.ts';
+import { makeRoles, postgresLoginUrl } from '../../cli/stack/postgres.ts';
+import { storesOf } from '../../cli/stack/servers.ts';
 import { ROOT } from '../../cli/stack/programs.ts';
 import { TopicNames } from '../../kafka/topic-names.ts';
 import { createDatabase, type OwnDatabase } from '../integration/own-servers.ts';
@@ -73,6 +75,7 @@ interface Process {
  */
 export async function startSystem(purpose: string, options: SystemOptions = {}): Promise<System> {
   const database = await createDatabase(purpose.replaceAll(/\W/g, '_'));
+  await makeRoles(database.url);
   const folder = await mkdtemp(join(tmpdir(), `millrace-${purpose}-`));
   const ports = await appPorts();
   const redis = await claimRedis();
@@ -172,7 +175,8 @@ function environment(given: {
   return {
     ...process.env,
     ...Object.fromEntries(numbered),
-    DATABASE_URL: database.url,
+    DATABASE_URL: postgresLoginUrl(database.url, 'reader'),
+    DATABASE_OWNER_URL: postgresLoginUrl(database.url, 'owner'),
     REDIS_URL: redis.url,
     MILLRACE_DATA: join(folder, 'data'),
     TOPIC_PREFIX: `${purpose}-${crypto.randomUUID().slice(0, 8)}.`,
@@ -197,7 +201,7 @@ function processesOf(given: {
       port: ports[apps[0] ?? 'gateway'],
       portVariable: PORT_VARIABLE[apps[0] ?? 'gateway'],
       stopSignal: 'SIGTERM',
-      prepare: async () => ({ file: process.execPath, args, env: env as Env }),
+      prepare: async () => ({ file: process.execPath, args, env: envOf(apps, env as Env) }),
       probe: async () => (await probes()).every(Boolean),
     };
     return { part, logFile: join(folder, `${name}.log`), running: null };
@@ -205,6 +209,13 @@ function processesOf(given: {
   if (separate) return new Map(names.map((app) => [app, make([app])]));
   const all = make(names);
   return new Map(names.map((app) => [app, all]));
+}
+
+/** Each app logs in as who it is; all in one process, they may do what the coordinator may. */
+function envOf(apps: readonly AppName[], env: Env): Env {
+  const [app = 'gateway'] = apps;
+  const stores = apps.length === 1 ? storesOf(app, env) : storesOf('coordinator', env, ['redis']);
+  return { ...env, ...stores, DATABASE_OWNER_URL: '' };
 }
 
 async function begin(owner: Process): Promise<void> {

@@ -204,7 +204,8 @@ describe('history', () => {
     const plan = await database.query(
       `EXPLAIN SELECT * FROM events WHERE correlation_id = 'intent-77' ORDER BY sequence`,
     );
-    expect(JSON.stringify(plan)).toContain('events_correlation_time');
+    // Of the months that hold more than a page.
+    expect(JSON.stringify(plan)).toMatch(/Index Scan using events_\w*correlation_\w*time/);
   });
 });
 

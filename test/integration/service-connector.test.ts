@@ -35,7 +35,7 @@ describe('ServiceConnector', () => {
     expect(services.codec.idOf('intents', records[0]?.record ?? '')).toBeGreaterThan(0);
   });
 
-  it('B-40 B-13 gives a process that is not the coordinator no way to write a store', async () => {
+  it('B-13 gives a process that is not the coordinator no way to write a store', async () => {
     const database = await createDatabase('reads');
     await migrate(database.url);
     const config = loadConfig({ ...env, DATABASE_URL: database.url });

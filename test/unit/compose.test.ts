@@ -58,6 +58,7 @@ describe('docker-compose.yml', () => {
         'prometheus',
         'redis',
         'redpanda',
+        'set-up',
         'timescale',
         'trading',
       ].sort(),
@@ -99,6 +100,27 @@ describe('docker-compose.yml', () => {
     expect(config.kafka.brokers).toEqual(['redpanda:9092']);
     expect(config.stores.registryUrl).toContain('http://redpanda:8081');
     expect(service(app).command).toEqual(['node', 'apps/main.ts', app]);
+  });
+
+  it.each([
+    ['gateway', 'millrace_reader', 'millrace_gateway'],
+    ['trading', 'millrace_reader', 'millrace_reader'],
+    ['orchestrator', 'millrace_reader', 'millrace_reader'],
+    ['coordinator', 'millrace_coordinator', 'millrace_coordinator'],
+  ])('lets %s log in as %s and %s', (app, login, user) => {
+    const { stores } = loadConfig(environmentOf(app));
+    expect(new URL(stores.databaseUrl).username).toBe(login);
+    expect(new URL(stores.redisUrl).username).toBe(user);
+    expect(environmentOf(app)).not.toHaveProperty('DATABASE_OWNER_URL');
+    expect(text('connectors/postgres/migrations/0005_roles.sql')).toContain(login);
+    expect(text('deploy/postgres/logins.sql')).toContain(`ALTER ROLE ${login} LOGIN`);
+    expect(text('connectors/redis/users.acl')).toContain(`user ${user} on >${user} `);
+  });
+
+  it('migrates as the owner, before anything can use the tables', () => {
+    const { stores } = loadConfig(environmentOf('set-up'));
+    expect(new URL(stores.ownerDatabaseUrl).username).toBe('millrace_owner');
+    expect(service('set-up').command).toEqual(['node', 'apps/apply.ts']);
   });
 
   it('K-10 wires Console to the registry, so that it decodes Avro', () => {

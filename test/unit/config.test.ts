@@ -30,7 +30,10 @@ describe('configuration', () => {
     expect(config.kafka.brokers).toEqual(['127.0.0.1:19092']);
     expect(config.stores).toEqual({
       registryUrl: 'http://127.0.0.1:18081/apis/ccompat/v7',
-      databaseUrl: 'postgres://millrace:millrace@127.0.0.1:15432/millrace',
+      databaseUrl: 'postgres://millrace_reader:millrace_reader@127.0.0.1:15432/millrace',
+      coordinatorDatabaseUrl:
+        'postgres://millrace_coordinator:millrace_coordinator@127.0.0.1:15432/millrace',
+      ownerDatabaseUrl: 'postgres://millrace_owner:millrace_owner@127.0.0.1:15432/millrace',
       redisUrl: 'redis://127.0.0.1:16379',
     });
     expect(config.risk).toEqual({ maxNotionalUsd: '10000', maxSlippage: '0.05' });
@@ -41,6 +44,17 @@ describe('configuration', () => {
     expect(config.kafka.partitions).toBe(4);
     expect(config.kafka.topicPrefix).toBe('');
     expect(config.coordinator.reorderWaitMs).toBe(30_000);
+  });
+
+  it('takes one DATABASE_URL for all that use the database, and another login for migrations', () => {
+    const all = 'postgres://somebody:secret@db.example/events';
+    const owner = 'postgres://owner:secret@db.example/events';
+    const one = loadConfig({ DATABASE_URL: all }).stores;
+    expect([one.databaseUrl, one.coordinatorDatabaseUrl, one.ownerDatabaseUrl]).toEqual(
+      Array(3).fill(all),
+    );
+    const two = loadConfig({ DATABASE_URL: all, DATABASE_OWNER_URL: owner }).stores;
+    expect([two.coordinatorDatabaseUrl, two.ownerDatabaseUrl]).toEqual([all, owner]);
   });
 
   it('B-17 B-89 leaves ML off and the mock chain on unless told otherwise', () => {

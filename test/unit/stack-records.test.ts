@@ -143,10 +143,33 @@ describe('the environment of the stack', () => {
     });
   });
 
+  it('lets each app log in as who it is, and only who migrates as the owner', async () => {
+    const { envOf, config } = await stackSettings({});
+    expect(envOf('coordinator')).toMatchObject({
+      DATABASE_URL: 'postgres://millrace_coordinator:millrace_coordinator@127.0.0.1:15432/millrace',
+      REDIS_URL: 'redis://millrace_coordinator:millrace_coordinator@127.0.0.1:16379',
+      DATABASE_OWNER_URL: '',
+    });
+    expect(envOf('gateway')).toMatchObject({
+      DATABASE_URL: 'postgres://millrace_reader:millrace_reader@127.0.0.1:15432/millrace',
+      REDIS_URL: 'redis://millrace_gateway:millrace_gateway@127.0.0.1:16379',
+      DATABASE_OWNER_URL: '',
+    });
+    expect(envOf('trading')['REDIS_URL']).toContain('//millrace_reader:');
+    expect(config.stores.ownerDatabaseUrl).toContain('//millrace_owner:');
+  });
+
   it('leaves a server alone that is given', async () => {
-    const { given, env } = await stackSettings({ REDIS_URL: 'redis://cache.example:6379' });
-    expect(given).toEqual(['redis']);
+    const { given, env, envOf } = await stackSettings({
+      DATABASE_URL: 'postgres://a:b@db.example/c',
+      REDIS_URL: 'redis://cache.example:6379',
+    });
+    expect(given).toEqual(['postgres', 'redis']);
     expect(env['REDIS_URL']).toBe('redis://cache.example:6379');
+    expect(envOf('gateway')).toMatchObject({
+      DATABASE_URL: 'postgres://a:b@db.example/c',
+      REDIS_URL: 'redis://cache.example:6379',
+    });
   });
 
   it('tells apps of a local chain, and nothing of one without it', async () => {
