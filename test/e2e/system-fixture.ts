@@ -11,14 +11,17 @@ import { endChild, launch, type Running, signalGroup, untilReady } from '../../c
 import type { Part } from '../../cli/stack/part.ts';
 import { freePorts } from '../../cli/stack/ports.ts';
 import { makeRoles, postgresLoginUrl } from '../../cli/stack/postgres.ts';
-import { storesOf } from '../../cli/stack/servers.ts';
 import { ROOT } from '../../cli/stack/programs.ts';
+import { storesOf } from '../../cli/stack/servers.ts';
 import { TopicNames } from '../../kafka/topic-names.ts';
 import { createDatabase, type OwnDatabase } from '../integration/own-servers.ts';
 
 export const APP_NAMES: readonly AppName[] = ['gateway', 'trading', 'orchestrator', 'coordinator'];
 
 type Env = Readonly<Record<string, string>>;
+
+/** A process of an app; `orchestrator.2` is the second one of an app, with INSTANCE_ID=2. */
+export type ProcessName = AppName | `${AppName}.2`;
 
 export interface SystemOptions {
   /** Added to the environment of the apps, and of what `run` runs. */
@@ -27,6 +30,10 @@ export interface SystemOptions {
   readonly separate?: boolean;
   /** The apps that run. Default: all four. */
   readonly apps?: readonly AppName[];
+  /** Apps of which a second process runs, with a port and a data folder of its own; needs `separate`. */
+  readonly second?: readonly AppName[];
+  /** Added to the environment of one process alone; needs `separate`. */
+  readonly envOf?: Readonly<Partial<Record<ProcessName, Env>>>;
 }
 
 export interface Outcome {
@@ -39,7 +46,7 @@ export interface Outcome {
 export interface System {
   /** Of the gateway. */
   readonly url: string;
-  readonly ports: Readonly<Record<AppName, number>>;
+  readonly ports: Readonly<Record<AppName, number>> & Readonly<Record<string, number>>;
   /** The whole environment of its processes. */
   readonly env: NodeJS.ProcessEnv;
   readonly config: Config;
@@ -47,18 +54,18 @@ export interface System {
   readonly database: OwnDatabase;
   readonly redisUrl: string;
   /** Process id of an app that runs. */
-  pid(app: AppName): number;
+  pid(app: ProcessName): number;
   /** Kills the process of an app with SIGKILL; with all apps in one process, that one. */
-  kill(app: AppName): Promise<void>;
+  kill(app: ProcessName): Promise<void>;
   /** Starts an app again that was killed; settles when it is healthy. */
-  start(app: AppName): Promise<void>;
+  start(app: ProcessName): Promise<void>;
   /** Runs a file of the repository in this environment, with changes, to its end: `cli/main.ts demo …`. */
   run(
     file: string | { readonly file: string; readonly env: Env },
     ...args: readonly string[]
   ): Promise<Outcome>;
   /** What the process of an app has logged so far. */
-  log(app: AppName): Promise<string>;
+  log(app: ProcessName): Promise<string>;
   stop(): Promise<void>;
 }
 
@@ -77,12 +84,12 @@ export async function startSystem(purpose: string, options: SystemOptions = {}):
   const database = await createDatabase(purpose.replaceAll(/\W/g, '_'));
   await makeRoles(database.url);
   const folder = await mkdtemp(join(tmpdir(), `millrace-${purpose}-`));
-  const ports = await appPorts();
+  const ports = await appPorts(options.second ?? []);
   const redis = await claimRedis();
   const env = environment({ purpose, folder, database, redis, ports, own: options.env ?? {} });
   const config = loadConfig(env);
-  const processes = processesOf({ ...options, ports, env, folder });
-  const of = (app: AppName): Process => {
+  const processes = processesOf({ ports, env, folder, options });
+  const of = (app: ProcessName): Process => {
     const found = processes.get(app);
     if (found === undefined) throw new Error(`${app} is no app of this system`);
     return found;
@@ -154,9 +161,10 @@ async function claimRedis(): Promise<OwnRedis> {
   throw new Error(`none of the ${REDIS_DATABASES} databases of REDIS_URL is empty; flush one`);
 }
 
-async function appPorts(): Promise<Record<AppName, number>> {
-  const [gateway = 0, trading = 0, orchestrator = 0, coordinator = 0] = await freePorts(4);
-  return { gateway, trading, orchestrator, coordinator };
+async function appPorts(second: readonly AppName[]): Promise<System['ports']> {
+  const names = [...APP_NAMES, ...second.map((app) => `${app}.2`)];
+  const ports = await freePorts(names.length);
+  return Object.fromEntries(names.map((name, index) => [name, ports[index]])) as System['ports'];
 }
 
 function environment(given: {
@@ -185,34 +193,50 @@ function environment(given: {
 }
 
 function processesOf(given: {
-  readonly ports: Readonly<Record<AppName, number>>;
+  readonly ports: System['ports'];
   readonly env: NodeJS.ProcessEnv;
   readonly folder: string;
-  readonly separate?: boolean;
-  readonly apps?: readonly AppName[];
-}): ReadonlyMap<AppName, Process> {
-  const { ports, env, folder, separate = false, apps: names = APP_NAMES } = given;
-  const make = (apps: readonly AppName[]): Process => {
-    const name = apps.join('+');
+  readonly options: SystemOptions;
+}): ReadonlyMap<ProcessName, Process> {
+  const { ports, env, folder, options } = given;
+  const { separate = false, apps: names = APP_NAMES, second = [], envOf = {} } = options;
+  const make = (name: string, apps: readonly AppName[], own: Env): Process => {
     const args = [join(ROOT, 'apps', 'main.ts'), ...apps];
-    const probes = (): Promise<boolean[]> => Promise.all(apps.map((app) => isHealthy(ports[app])));
+    const portOf = (app: AppName): number => (apps.length === 1 ? ports[name] : ports[app]) ?? 0;
     const part: Part = {
       name,
-      port: ports[apps[0] ?? 'gateway'],
+      port: portOf(apps[0] ?? 'gateway'),
       portVariable: PORT_VARIABLE[apps[0] ?? 'gateway'],
       stopSignal: 'SIGTERM',
-      prepare: async () => ({ file: process.execPath, args, env: envOf(apps, env as Env) }),
-      probe: async () => (await probes()).every(Boolean),
+      prepare: async () => ({
+        file: process.execPath,
+        args,
+        env: storeLogins(apps, { ...env, ...own } as Env),
+      }),
+      probe: async () =>
+        (await Promise.all(apps.map((app) => isHealthy(portOf(app))))).every(Boolean),
     };
     return { part, logFile: join(folder, `${name}.log`), running: null };
   };
-  if (separate) return new Map(names.map((app) => [app, make([app])]));
-  const all = make(names);
-  return new Map(names.map((app) => [app, all]));
+  if (!separate) {
+    const all = make(names.join('+'), names, {});
+    return new Map(names.map((app) => [app, all]));
+  }
+  const firsts = names.map((app) => [app, make(app, [app], envOf[app] ?? {})] as const);
+  const seconds = second.map((app) => {
+    const name = `${app}.2` as const;
+    const own = {
+      [PORT_VARIABLE[app]]: String(ports[name]),
+      INSTANCE_ID: '2',
+      MILLRACE_DATA: join(folder, 'data-2'),
+    };
+    return [name, make(name, [app], { ...own, ...envOf[name] })] as const;
+  });
+  return new Map<ProcessName, Process>([...firsts, ...seconds]);
 }
 
 /** Each app logs in as who it is; all in one process, they may do what the coordinator may. */
-function envOf(apps: readonly AppName[], env: Env): Env {
+function storeLogins(apps: readonly AppName[], env: Env): Env {
   const [app = 'gateway'] = apps;
   const stores = apps.length === 1 ? storesOf(app, env) : storesOf('coordinator', env, ['redis']);
   return { ...env, ...stores, DATABASE_OWNER_URL: '' };
