@@ -182,7 +182,7 @@ function fenceOfAnchor(entry: Extract<JournalEntry, { kind: 'anchor' }>, offset:
       'JOURNAL_UNREADABLE',
       'stop',
       `The anchor at journal offset ${offset} names fence ${entry.anchor.fence}, which lies after it; ` +
-        `restore the journal topic from a backup or reset the application.`,
+        `restore the journal topic from a backup.`,
     );
   return {
     application: entry.anchor.application,

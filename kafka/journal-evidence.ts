@@ -5,6 +5,7 @@ import type { Topology } from '../engine/topology.ts';
 import type { KafkaAdmin } from './client.ts';
 import { SHELL_LIMITS } from './limits.ts';
 import type { TopicNames } from './topic-names.ts';
+import { ACCEPTED_EPOCH } from './source-loss.ts';
 import { pause } from './wait.ts';
 
 export interface JournalEvidenceOptions {
@@ -13,6 +14,10 @@ export interface JournalEvidenceOptions {
   readonly names: TopicNames;
   readonly partition: number;
 }
+
+/** The numbers of what is gone are given again, so nobody can accept it (adr/020). */
+export const JOURNAL_REMEDY =
+  'Restore the journal topic from a backup; without one the application begins anew under another name (docs/adr/020).';
 
 /**
  * A journal that was deleted and made again, or lost its acknowledged end, looks like one of a task that has read less.
@@ -31,14 +36,16 @@ export async function refuseLostJournal(
     // What only feeds references may be read anew from wherever its topic begins.
     if (topology.lossySources.has(topic)) continue;
     if (of !== partition || !topology.sources.includes(topic)) continue;
-    const journaled = state.positions.get(topic)?.offset ?? 0;
+    const position = state.positions.get(topic);
+    // What the group saw before an operator accepted the topic's loss says nothing of the journal.
+    if (position?.leader_epoch === ACCEPTED_EPOCH) continue;
+    const journaled = position?.offset ?? 0;
     if (offset <= journaled) continue;
     throw new EngineError(
       'JOURNAL_LOST_RECORDS',
       'stop',
       `Journal ${names.physical(topology.journal)}/${partition} says that ${topic} was read up to ${journaled}, and ` +
-        `${offset} were read: acknowledged records are gone. Restore the journal topic from a backup, or reset the ` +
-        `application with its group ${names.physical(topology.application)}.`,
+        `${offset} were read: acknowledged records are gone. ${JOURNAL_REMEDY}`,
     );
   }
 }
@@ -72,7 +79,6 @@ export async function refuseShorterJournal(
     'JOURNAL_LOST_RECORDS',
     'stop',
     `Journal ${topic}/${partition} ends at ${end}, and the local store has read it up to ${checkpoint.offset}: ` +
-      `acknowledged records are gone. Restore the journal topic from a backup, or reset the application with its ` +
-      `group ${names.physical(topology.application)} and its local stores.`,
+      `acknowledged records are gone. ${JOURNAL_REMEDY}`,
   );
 }

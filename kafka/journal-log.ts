@@ -8,6 +8,7 @@ import {
   type JournalEntry,
 } from '../engine/journal.ts';
 import type { FetchedRecord, PartitionReader, PlainProducer } from './client.ts';
+import { JOURNAL_REMEDY } from './journal-evidence.ts';
 import { readRange } from './read-range.ts';
 
 export interface JournalLogOptions {
@@ -131,7 +132,7 @@ export class JournalLog {
       'JOURNAL_LOST_RECORDS',
       'stop',
       `Journal ${topic}/${partition} gave offset ${offset} where ${this.#expected} was due: ` +
-        `acknowledged records are gone. Find out what the broker lost before starting again.`,
+        `acknowledged records are gone. ${JOURNAL_REMEDY}`,
     );
   }
 }

@@ -3,6 +3,7 @@ import { outputOf, type Watermark } from '../engine/journal.ts';
 import type { TaskState } from '../engine/task-state.ts';
 import { deadLetterTopics, reachesAllPartitions } from '../engine/topology.ts';
 import { refuseLostJournal } from './journal-evidence.ts';
+import { lossOf, type SourceLoss } from './source-loss.ts';
 import type { TaskSurroundings } from './task-runner.ts';
 
 export interface OpenedSources {
@@ -38,14 +39,13 @@ export async function openSources(
       const bounds = await boundsOf(surroundings, topic, partition);
       const position = state.positions.get(topic);
       if (position === undefined) return [topic, bounds.start] as const;
-      const sameTopic = position.topic_id === ids.get(topic);
-      if (sameTopic && position.offset >= bounds.start && position.offset <= bounds.end)
-        return [topic, position.offset] as const;
+      const loss = lossOf(position, ids.get(topic) ?? '', bounds);
+      if (loss === null) return [topic, position.offset] as const;
       if (topology.lossySources.has(topic)) {
         state.positions.delete(topic);
         return [topic, bounds.start] as const;
       }
-      throw dataLoss(names.physical(topic), partition, position.offset, sameTopic, bounds);
+      throw dataLoss(names.physical(topic), topology.application, loss);
     }),
   );
   const watermarks = await unwrittenOutputs(surroundings, partition, state);
@@ -103,21 +103,16 @@ function missingPartition({ names }: TaskSurroundings, topic: string, partition:
   throw topicMissing(`partition ${partition} of ${names.physical(topic)}`);
 }
 
-function dataLoss(
-  topic: string,
-  partition: number,
-  offset: number,
-  sameTopic: boolean,
-  bounds: { readonly start: number; readonly end: number },
-): EngineError {
-  const what = sameTopic
-    ? `holds ${bounds.start}…${bounds.end}`
-    : 'was made anew under the same name';
+function dataLoss(topic: string, application: string, loss: SourceLoss): EngineError {
+  const { position, bounds, lost } = loss;
+  const { partition, offset } = position;
+  const what =
+    lost === 'anew' ? 'was made anew under the same name' : `holds ${bounds.start}…${bounds.end}`;
   return new EngineError(
     'DATA_LOSS',
     'stop',
-    `${topic}/${partition}: the journal says ${offset} is next, but the topic ${what}. Restore the topic, or ` +
-      `accept the loss and reset the application.`,
+    `${topic}/${partition}: the journal says ${offset} is next, but the topic ${what}. Restore the topic; or ` +
+      `'millrace accept-loss ${application} ${partition}' says what is given up by going on, and has the task do so.`,
   );
 }
 

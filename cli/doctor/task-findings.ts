@@ -136,8 +136,8 @@ function waitFindings(where: string, source: SourceWait, nowMs: number): readonl
         where,
         what: `its journal stands at ${lost.position} of ${topic}, which holds ${lost.start}…${lost.end}`,
         remedy:
-          'Find out what the broker lost or who made the topic anew before anything is started again; the task stays ' +
-          'stopped until then.',
+          'Find out what the broker lost or who made the topic anew; the task stays stopped until the topic is restored, ' +
+          'or `millrace accept-loss` has said what is given up and was told to go on.',
       },
     ];
   if (oldest === null) return [];

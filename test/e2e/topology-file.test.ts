@@ -2,6 +2,7 @@ import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadTopologyFile } from '../../apps/topology-file.ts';
+import { runCommand } from '../../cli/main.ts';
 import { AvroCodec, eventHeaders } from '../../avro/index.ts';
 import type { EventRecord } from '../../engine/event.ts';
 import type { FetchedRecord, KafkaClient } from '../../kafka/client.ts';
@@ -20,16 +21,17 @@ afterAll(async () => {
 });
 
 /** `millrace run --topology`, in a process of its own; resolves when its tasks run. */
-async function runFile(): Promise<void> {
+async function runFile(): Promise<() => Promise<void>> {
   const child = spawn(process.execPath, [join(ROOT, 'cli', 'main.ts'), 'run', '--topology', FILE], {
     env: { ...process.env, TOPIC_PREFIX: PREFIX },
     stdio: ['ignore', 'pipe', 'inherit'],
   });
   const exited = new Promise((resolve) => child.once('exit', resolve));
-  ends.push(async () => {
+  const stop = async (): Promise<void> => {
     child.kill('SIGTERM');
     await exited;
-  });
+  };
+  ends.push(stop);
   let output = '';
   const serves = new Promise<number>((resolve, reject) => {
     child.stdout.on('data', (chunk: Buffer) => {
@@ -41,6 +43,22 @@ async function runFile(): Promise<void> {
   });
   const url = `http://127.0.0.1:${await serves}/health`;
   await eventually('the application is healthy', async () => (await fetch(url)).status === 200);
+  return stop;
+}
+
+/** `millrace accept-loss`, about the task of key a. */
+async function acceptLoss(...args: readonly string[]): Promise<readonly [number, string]> {
+  const said: string[] = [];
+  const task = String(partitionOf(Buffer.from('a'), PARTITIONS));
+  const code = await runCommand(
+    ['accept-loss', 'example.accounts', task, '--topology', FILE, ...args],
+    {
+      out: (line) => void said.push(line),
+      err: (line) => void said.push(line),
+      env: { ...process.env, TOPIC_PREFIX: PREFIX },
+    },
+  );
+  return [code, said.join('\n')];
 }
 
 function posted(account: string, id: string, cents: number): EventRecord {
@@ -82,7 +100,7 @@ describe('a topology in a file of its own', () => {
     const registryUrl = process.env['SCHEMA_REGISTRY_URL'] ?? '';
     const options = { registryUrl, topicPrefix: PREFIX, subjects: records, schemas };
     const codec = await AvroCodec.start(options);
-    await runFile();
+    const stop = await runFile();
     const brokers = (process.env['KAFKA_BROKERS'] ?? '').split(',');
     const kafka = platformaticClient({ brokers, clientId: 'accounts' });
     const producer = kafka.producer();
@@ -119,6 +137,24 @@ describe('a topology in a file of its own', () => {
       .filter(({ headers }) => headers['event_type'] === 'account.overdrawn')
       .map(({ headers }) => headers['causation_id']);
     expect(alarms).toEqual(['3']);
+
+    // An operator's word about what a topic has lost, by the registry's schemas.
+    expect((await acceptLoss('--yes'))[0]).toBe(1);
+    expect((await acceptLoss('--from', 'middle'))[0]).toBe(2);
+    await stop();
+    const admin = kafka.admin();
+    ends.push(() => admin.close());
+    await admin.deleteTopics([`${PREFIX}accounts`]);
+    const topic = { name: `${PREFIX}accounts`, partitions: PARTITIONS, replicationFactor: 1 };
+    await eventually('the topic is made anew', () =>
+      admin.createTopic({ ...topic, configs: {} }).then(
+        () => true,
+        () => false,
+      ),
+    );
+    expect(await acceptLoss()).toEqual([0, expect.stringContaining('Nothing was changed.')]);
+    expect(await acceptLoss('--yes')).toEqual([0, expect.stringContaining('given up: whatever')]);
+    expect((await acceptLoss('--yes'))[0]).toBe(1);
   });
 
   it('says what is wrong with a file', async () => {

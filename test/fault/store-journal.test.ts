@@ -116,7 +116,7 @@ it('J4 J9a a journal made anew is refused, and what the store knew of the old on
   const second = fixture.run({ openStore });
   await eventually('every task has stopped', () => second.failures.length === PARTITIONS);
   expect(second.failures.join('\n')).toContain('acknowledged records are gone');
-  expect(second.failures[0]).toContain('Restore the journal topic from a backup, or reset');
+  expect(second.failures[0]).toContain('Restore the journal topic from a backup; without one');
   expect(second.counts.discarded).toEqual(
     Array(PARTITIONS).fill('the journal topic was made anew since'),
   );

@@ -8,7 +8,7 @@ const TERM = 'kafka/term.ts';
 const JOURNAL_LOG = 'kafka/journal-log.ts';
 const PUBLISHER = 'kafka/publisher.ts';
 const RESTORE = 'kafka/restore.ts';
-const POSITIONS = 'kafka/source-positions.ts';
+const LOSS = 'kafka/source-loss.ts';
 const READER = 'engine/journal-reader.ts';
 const TASK = 'engine/task.ts';
 const INTAKE = 'engine/record-intake.ts';
@@ -79,16 +79,16 @@ export const CANARIES: readonly Canary[] = [
   {
     rule: 'J4',
     what: 'a position outside of the log is read on from',
-    file: POSITIONS,
-    find: 'position.offset >= bounds.start && position.offset <= bounds.end',
-    replace: 'position.offset >= -1',
+    file: LOSS,
+    find: `if (position.offset < bounds.start) return { ...of, lost: 'start' };\n  return position.offset > bounds.end ?`,
+    replace: 'return position.offset < -1 ?',
   },
   {
     rule: 'J4',
     what: 'a topic made anew counts as the same',
-    file: POSITIONS,
-    find: 'position.topic_id === ids.get(topic)',
-    replace: 'true',
+    file: LOSS,
+    find: 'if (position.topic_id !== topicId) return',
+    replace: `if (position.topic_id === '') return`,
   },
   {
     rule: 'J5',

@@ -34,7 +34,7 @@ it('J4 a journal deleted and made again is refused, with its partition and the r
   expect(again.failures).toEqual([
     expect.stringContaining(`Journal ${journal}/${partition} says that adds was read up to 0`),
   ]);
-  expect(again.failures[0]).toContain('Restore the journal topic from a backup, or reset');
+  expect(again.failures[0]).toContain('Restore the journal topic from a backup; without one');
   expect(again.counts.handled).toBe(0);
   await fixture.end();
 });
