@@ -78,6 +78,14 @@ export function steps(env) {
       for: ['REDIS_URL'],
     },
     {
+      name: 'promtool (tests of the alert rules)',
+      isNeeded: () => find('promtool') === null,
+      install: () => installDebianPackage('prometheus'),
+      remedy:
+        'Install Prometheus (Debian: apt-get install prometheus), or put its promtool into PATH.',
+      isForTests: true,
+    },
+    {
       name: 'class archives (the servers start in half the time)',
       isNeeded: () => !ARCHIVES.every(existsSync),
       install: () => run(NODE, [join(ROOT, 'cli', 'stack', 'make-archives.ts')]),

@@ -1,7 +1,8 @@
 // Brings together what `npm start` and `npm test` need: npm packages, Java, the jars of Kafka and of the schema registry,
 // Redis. Plain Node 20 without packages, because it runs before there are any. Prints a line and a time for each part that
 // it did, and nothing when everything is there. MILLRACE_NO_INSTALL=1 forbids every installation and download;
-// --packages-only sees to the packages and to what the models need (spin), and leaves the servers out.
+// --packages-only sees to the packages and to what the models need (spin), and leaves the servers out; --tests sees to what
+// only tests need (promtool) as well.
 import { performance } from 'node:perf_hooks';
 import { SetupError, steps } from './setup-steps.mjs';
 
@@ -17,8 +18,11 @@ async function main() {
   const installAllowed = !['1', 'true'].includes(process.env.MILLRACE_NO_INSTALL ?? '');
   const packagesOnly = process.argv.includes('--packages-only');
   const all = steps(process.env);
+  const forTests = process.argv.includes('--tests');
   const wanted = all.filter((step, index) =>
-    packagesOnly ? index === 0 || step.isForModels : !step.isForModels,
+    packagesOnly
+      ? index === 0 || step.isForModels
+      : !step.isForModels && (forTests || !step.isForTests),
   );
   for (const step of wanted) await carryOut(step, installAllowed);
 }

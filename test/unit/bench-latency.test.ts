@@ -91,6 +91,13 @@ describe('what the latency benchmark measures', () => {
     expect(at(50)).toBe(false);
   });
 
+  it('B-100 B-110 keeps a run of a thousand intents and more that is within it', () => {
+    const kept = storedReport();
+    expect(kept.postToPlan.count).toBeGreaterThanOrEqual(1_000);
+    expect(kept.settings.count).toBeGreaterThanOrEqual(1_000);
+    expect(keepsBudget(kept)).toBe(true);
+  });
+
   it('shows in the README the table of the result that was kept', () => {
     const readme = readFileSync(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8');
     expect(readmeWith(readme, storedReport())).toBe(readme);

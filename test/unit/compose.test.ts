@@ -3,7 +3,6 @@ import { existsSync, readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
 import { parse } from 'yaml';
 import { loadConfig } from '../../apps/config.ts';
-import { createMetrics } from '../../apps/metrics.ts';
 
 interface Service {
   readonly image?: string;
@@ -158,46 +157,5 @@ describe('docker-compose.yml', () => {
     if (!client) return context.skip('no docker client here: install one to validate the file');
     const run = spawnSync('docker', client, { encoding: 'utf8' });
     expect(run.status, run.stderr).toBe(0);
-  });
-});
-
-describe('monitoring', () => {
-  const scrapes = parse(text('deploy/prometheus/prometheus.yml')) as {
-    scrape_configs: { job_name: string; static_configs: { targets: string[] }[] }[];
-  };
-  const rules = parse(text('deploy/prometheus/alerts.yml')) as {
-    groups: { rules: { alert: string; expr: string; annotations: Record<string, string> }[] }[];
-  };
-  const alerts = rules.groups.flatMap((group) => group.rules);
-  const dashboard = JSON.parse(text('deploy/grafana/dashboards/millrace.json')) as {
-    panels: { targets?: { expr: string }[] }[];
-  };
-  const shown = dashboard.panels.flatMap((panel) => panel.targets ?? []).map((each) => each.expr);
-
-  it.each(APPS)('scrapes %s', (app, port) => {
-    const scrape = scrapes.scrape_configs.find((each) => each.job_name === app);
-    expect(scrape?.static_configs[0]?.targets).toEqual([`${app}:${port}`]);
-  });
-
-  it('asks only for metrics that a process has', async () => {
-    const registered = (await createMetrics().registry.getMetricsAsJSON()).map((each) => each.name);
-    const known = new Set(['up', ...registered]);
-    const asked = [...shown, ...alerts.map((alert) => alert.expr)].flatMap((expression) =>
-      [...expression.matchAll(/\b(up|intents?_[a-z_]+|millrace_[a-z_]+)\b/g)].map((match) =>
-        (match[1] ?? '').replace(/_(bucket|count|sum)$/, ''),
-      ),
-    );
-    expect(asked.length).toBeGreaterThan(20);
-    expect([...new Set(asked)].filter((name) => !known.has(name))).toEqual([]);
-  });
-
-  it('shows every metric of the engine on the dashboard', async () => {
-    const registered = (await createMetrics().registry.getMetricsAsJSON()).map((each) => each.name);
-    const own = registered.filter((name) => /^(millrace|intent)/.test(name));
-    expect(own.filter((name) => !shown.join(' ').includes(name))).toEqual([]);
-  });
-
-  it('says a remedy with every alert', () => {
-    for (const alert of alerts) expect(alert.annotations['remedy'], alert.alert).toMatch(/\w/);
   });
 });
