@@ -11,6 +11,7 @@ import {
 } from '../connectors/postgres/index.ts';
 import type { KafkaAdmin } from '../kafka/client.ts';
 import type { TopicNames } from '../kafka/topic-names.ts';
+import { PAPER } from './bot-metrics.ts';
 import { BOT_TOPIC } from './bot-record.ts';
 import { BOT_SINK } from './bot-sink.ts';
 
@@ -41,6 +42,7 @@ export interface UnexplainedEvents {
   readonly sequence: number;
   readonly last_sequence: number;
   readonly count: number;
+  /** Null: it cannot be told whose they are; a report on one instance lists them, and counts them nowhere. */
   readonly instance: string | null;
 }
 
@@ -131,7 +133,8 @@ export function botReport(
         (of.type === null || type === of.type),
     );
     // Of what never came nobody knows the type, unless it is all there is to say.
-    const gaps = missing.filter(({ instance }) => of.instance === null || instance === of.instance);
+    const whose = of.instance ?? query.instance;
+    const gaps = missing.filter(({ instance }) => whose === null || instance === whose);
     const unexplained = of.type === null || of.type === UNKNOWN ? countOf(gaps) : 0;
     const lag = rows.lags.find(
       ({ instance, type }) => instance === of.instance && type === of.type,
@@ -140,9 +143,10 @@ export function botReport(
   };
   const types = named(
     rows.counts.map(({ type }) => type),
-    missing.length > 0,
+    missing.some(({ instance }) => query.instance === null || instance === query.instance),
   );
-  const instances = named(rows.counts.map(({ instance }) => instance));
+  const losers = missing.flatMap(({ instance }) => instance ?? []);
+  const instances = named([...rows.counts.map(({ instance }) => instance), ...losers]);
   return {
     ...query,
     total: figures({ instance: null, type: null }),
@@ -214,8 +218,6 @@ function figuresOf(
     lag_ms: lag === null ? null : { p50: lag.p50, p95: lag.p95, min: lag.min, max: lag.max },
   };
 }
-
-const PAPER = /_paper_trade$/;
 
 /** The purposes of the contract for one instance (S-01). */
 function purposes(rows: BotReportRows, instance: string): object {

@@ -1,4 +1,6 @@
 import { once } from 'node:events';
+import { Registry } from 'prom-client';
+import { botMetrics, botObserver } from '../../apps/bot-metrics.ts';
 import { botSink } from '../../apps/bot-sink.ts';
 import { AvroCodec, BOT_RECORDS } from '../../avro/index.ts';
 import { BotStore, Database } from '../../connectors/postgres/index.ts';
@@ -7,7 +9,7 @@ import { Sink } from '../../kafka/sink.ts';
 import { TopicNames } from '../../kafka/topic-names.ts';
 import type { StorePlace } from './store.ts';
 
-/** The sink of bots as the coordinator runs it, in a process of its own; runs until it is ended. */
+/** The sink of bots as the coordinator runs it, metrics included, in a process of its own; runs until it is ended. */
 const { broker, registryUrl, databaseUrl, prefix, partitions } = JSON.parse(
   process.argv[2] ?? '{}',
 ) as StorePlace;
@@ -17,7 +19,7 @@ const codec = await AvroCodec.start({ registryUrl, topicPrefix: prefix, subjects
 const store = new BotStore(new Database(databaseUrl));
 const say = (fields: object, message: string): void => console.error(message, fields);
 const log = { info: say, warn: say, error: say };
-const observer = { stored: () => {} };
+const observer = botObserver(botMetrics([new Registry()]), () => Date.now() * 1000);
 const target = botSink({ store, codec, producer: kafka.producer(), names, observer, log });
 const own = Array.from({ length: partitions }, (_, partition) => partition);
 const sink = new Sink({ target, reader: kafka.reader(), names, partitions: own, log });

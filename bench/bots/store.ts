@@ -54,6 +54,8 @@ export interface StoreReport {
       readonly p99: number;
       readonly max: number;
     };
+    /** p50 of the last tenth of the events: how far behind the sink is at the end. Units: milliseconds. */
+    readonly endLagMs: number;
   };
   /** Of the steady phase. */
   readonly costs: Readonly<Record<string, ProcessCost>>;
@@ -110,6 +112,7 @@ export async function runStore(
         steady: {
           rowsPerSecond: Math.round(await bench.rate(plan.backlog)),
           lagMs: await bench.lag(plan.backlog),
+          endLagMs: (await bench.lag(plan.backlog + Math.floor(count * 0.9))).p50,
         },
         costs: since(before, await costsOf(processes, pid)),
         leavesOut: LEAVES_OUT,
@@ -145,10 +148,11 @@ function less(cost: ProcessCost, by: ProcessCost): ProcessCost {
 /** The report in lines. */
 export function storeLines({ flatOut, steady, plan }: StoreReport): readonly string[] {
   const { p50, p95, p99, max } = steady.lagMs;
+  const { endLagMs } = steady;
   return [
     `from a backlog of ${plan.backlog}: ${flatOut} rows/s`,
     `at ${plan.rate} events/s for ${plan.seconds} s: ${steady.rowsPerSecond} rows/s; lag p50 ${p50} ms, ` +
-      `p95 ${p95}, p99 ${p99}, max ${max}`,
+      `p95 ${p95}, p99 ${p99}, max ${max}; of the last tenth p50 ${endLagMs}`,
   ];
 }
 

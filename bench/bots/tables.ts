@@ -25,13 +25,16 @@ function storeTable({ flatOut, steady, plan, costs, machine, at, commit }: Store
   const { p50, p95, p99, max } = steady.lagMs;
   const seconds = ([name, { cpuMs }]: readonly [string, { readonly cpuMs: number }]): string =>
     `${name} ${(cpuMs / 1000).toFixed(1)} s`;
+  // Runs kept from before it was measured have none.
+  const { endLagMs } = steady as Partial<StoreReport['steady']>;
+  const end = endLagMs === undefined ? '' : `Lag of the last tenth, p50: ${endLagMs} ms. `;
   return [
     '| to the store | rows/s | lag p50 / p95 / p99 / max |',
     '|---|---|---|',
     `| from a backlog of ${plan.backlog} | ${flatOut} | |`,
     `| at ${plan.rate} events/s for ${plan.seconds} s | ${steady.rowsPerSecond} | ${p50} / ${p95} / ${p99} / ${max} ms |`,
     '',
-    `Processor time of the second: ${Object.entries(costs).map(seconds).join(', ')}. ${machineOf(machine)}; ${at.slice(0, 10)}, ${commit}.`,
+    `${end}Processor time of the second: ${Object.entries(costs).map(seconds).join(', ')}. ${machineOf(machine)}; ${at.slice(0, 10)}, ${commit}.`,
   ].join('\n');
 }
 

@@ -10,7 +10,9 @@ interface ProducerChange {
   readonly held: SequenceSet;
   declared: number;
   redelivered: number;
+  /** Of all its records; null: none was read yet, or they are of `several`. */
   instance: string | null;
+  several: boolean;
   firstMicros: number | null;
   lastMicros: number | null;
 }
@@ -52,6 +54,7 @@ export async function takeMarks(
       before.add(record);
       change.redelivered += 1;
     }
+    noteInstance(change, record);
     noteTime(change, record);
   }
   await save(run, [...changes.values()].sort(byKey));
@@ -67,13 +70,19 @@ function newChange(topic: string, partition: number, producer: string): Producer
     declared: 0,
     redelivered: 0,
     instance: null,
+    several: false,
     firstMicros: null,
     lastMicros: null,
   };
 }
 
-function noteTime(change: ProducerChange, { instanceName, tsMicros }: Marked): void {
-  change.instance = instanceName ?? change.instance;
+function noteInstance(change: ProducerChange, { instanceName }: Marked): void {
+  if (change.several || instanceName === undefined || instanceName === null) return;
+  change.several = change.instance !== null && change.instance !== instanceName;
+  change.instance = change.several ? null : instanceName;
+}
+
+function noteTime(change: ProducerChange, { tsMicros }: Marked): void {
   if (tsMicros === undefined || tsMicros === null) return;
   change.firstMicros = Math.min(change.firstMicros ?? tsMicros, tsMicros);
   change.lastMicros = Math.max(change.lastMicros ?? tsMicros, tsMicros);
@@ -117,22 +126,27 @@ async function save(run: Run, changes: readonly ProducerChange[]): Promise<void>
     changes.map(({ instance }) => instance),
     changes.map(({ firstMicros }) => firstMicros),
     changes.map(({ lastMicros }) => lastMicros),
+    changes.map(({ several }) => several),
   ]);
 }
 
+const ARE_SEVERAL = `(known.several OR excluded.several
+      OR coalesce(known.instance_name <> excluded.instance_name, false))`;
+
 const SAVE = `
   INSERT INTO bot_producers AS known
-    (topic, partition, producer_id, held, declared, redelivered, instance_name, first_ts_utc, last_ts_utc)
-  SELECT topic, partition, producer_id, held::int8multirange, declared, redelivered, instance_name,
+    (topic, partition, producer_id, held, declared, redelivered, instance_name, several, first_ts_utc, last_ts_utc)
+  SELECT topic, partition, producer_id, held::int8multirange, declared, redelivered, instance_name, several,
     timestamptz 'epoch' + first * interval '1 microsecond',
     timestamptz 'epoch' + last * interval '1 microsecond'
   FROM unnest($1::text[], $2::int[], $3::text[], $4::text[], $5::bigint[], $6::bigint[], $7::text[],
-      $8::bigint[], $9::bigint[])
-    AS given(topic, partition, producer_id, held, declared, redelivered, instance_name, first, last)
+      $8::bigint[], $9::bigint[], $10::boolean[])
+    AS given(topic, partition, producer_id, held, declared, redelivered, instance_name, first, last, several)
   ON CONFLICT (topic, partition, producer_id) DO UPDATE SET
     held = known.held + excluded.held,
     declared = greatest(known.declared, excluded.declared),
     redelivered = known.redelivered + excluded.redelivered,
-    instance_name = coalesce(excluded.instance_name, known.instance_name),
+    several = ${ARE_SEVERAL},
+    instance_name = CASE WHEN NOT ${ARE_SEVERAL} THEN coalesce(known.instance_name, excluded.instance_name) END,
     first_ts_utc = least(known.first_ts_utc, excluded.first_ts_utc),
     last_ts_utc = greatest(known.last_ts_utc, excluded.last_ts_utc)`;

@@ -42,6 +42,7 @@ export interface MissingSequences {
   readonly first: number;
   readonly last: number;
   readonly count: number;
+  /** Whose they are; null: the producer carries events of several, or none came that would say. */
   readonly instance: string | null;
   /** Past everything that came: it may still be on its way. */
   readonly tail: boolean;
@@ -183,21 +184,33 @@ const LAGS = `
   GROUP BY GROUPING SETS ((instance_name, event_type), (instance_name), (event_type), ())
   HAVING count(*) > 0`;
 
+// What was lost says nothing of itself. A producer whose other records, or those of its earlier incarnations, are all of one
+// instance lost that one's; else nobody knows, and every instance that asks is told.
+const WHOSE = `bool_or(several) OR count(DISTINCT instance_name) > 1 AS several,
+  CASE WHEN NOT bool_or(several) AND count(DISTINCT instance_name) = 1 THEN min(instance_name) END AS instance`;
+const PRODUCERS = `
+  SELECT known.*, coalesce(own.instance, CASE WHEN NOT own.several THEN earlier.instance END) AS instance
+  FROM bot_producers AS known
+  JOIN (SELECT producer_id, ${WHOSE} FROM bot_producers GROUP BY 1) AS own USING (producer_id)
+  JOIN (SELECT split_part(producer_id, '/', 1) AS id, ${WHOSE} FROM bot_producers GROUP BY 1) AS earlier
+    ON earlier.id = split_part(producer_id, '/', 1)`;
+
 const OF_PRODUCER = `
   ($1::timestamptz IS NULL OR last_ts_utc IS NULL OR last_ts_utc >= $1)
-  AND ($2::timestamptz IS NULL OR first_ts_utc IS NULL OR first_ts_utc < $2)
-  AND ($3::text IS NULL OR instance_name = $3)`;
+  AND ($2::timestamptz IS NULL OR first_ts_utc IS NULL OR first_ts_utc < $2)`;
 
 const MISSING = `
-  SELECT producer_id AS producer, topic, partition, instance_name AS instance,
+  SELECT producer_id AS producer, topic, partition, instance,
     lower(gap) AS first, upper(gap) - 1 AS last, upper(gap) - lower(gap) AS count,
     lower(gap) >= coalesce(upper(held), 1) AS tail
-  FROM bot_producers, unnest(int8multirange(
+  FROM (${PRODUCERS}) AS producer, unnest(int8multirange(
     int8range(1, greatest(declared + 1, coalesce(upper(held), 1)))) - held) AS gap
-  WHERE ${OF_PRODUCER} ORDER BY 1, 2, 3, 5`;
+  WHERE ${OF_PRODUCER} AND ($3::text IS NULL OR instance IS NULL OR instance = $3)
+  ORDER BY 1, 2, 3, 5`;
 
 const REDELIVERED = `
-  SELECT coalesce(sum(redelivered), 0)::bigint AS redelivered FROM bot_producers WHERE ${OF_PRODUCER}`;
+  SELECT coalesce(sum(redelivered), 0)::bigint AS redelivered FROM (${PRODUCERS}) AS producer
+  WHERE ${OF_PRODUCER} AND ($3::text IS NULL OR instance = $3)`;
 
 const GAPS = `
   SELECT topic, partition, from_offset AS from, to_offset AS to FROM bot_log_gaps

@@ -1,5 +1,5 @@
 import { breathe } from '../../kafka/wait.ts';
-import { type ArrayValue, arrayLiteral } from './array-literal.ts';
+import { type ArrayValue, arrayBytes } from './array-bytes.ts';
 import type { PositionMove } from './sink-positions.ts';
 
 /** Where a record stood on the log, and who says to have sent it. */
@@ -148,7 +148,7 @@ const NOT_STORED: readonly Column<NotStored>[] = [
 /** Rows of one INSERT, with the arrays that it takes. */
 export interface EventPart {
   readonly rows: readonly BotRow[];
-  readonly values: readonly string[];
+  readonly values: readonly Uint8Array[];
 }
 
 /** Rows of one INSERT: bounds a statement's memory and time; a longer batch takes several. */
@@ -162,9 +162,9 @@ export async function eventParts(rows: readonly BotRow[]): Promise<readonly Even
   const parts: EventPart[] = [];
   for (let at = 0; at < rows.length; at += ROWS_PER_INSERT) {
     const part = rows.slice(at, at + ROWS_PER_INSERT);
-    const values: string[] = [];
+    const values: Uint8Array[] = [];
     for (const { type, of } of EVENT) {
-      values.push(arrayLiteral(type, part.map(of)));
+      values.push(arrayBytes(type, part.map(of)));
       await breathe();
     }
     parts.push({ rows: part, values });
@@ -173,10 +173,10 @@ export async function eventParts(rows: readonly BotRow[]): Promise<readonly Even
 }
 
 /** One array per column for the statements below. */
-export const eventValues = (rows: readonly BotRow[]): readonly string[] =>
-  EVENT.map(({ type, of }) => arrayLiteral(type, rows.map(of)));
-export const notStoredValues = (rows: readonly NotStored[]): readonly string[] =>
-  NOT_STORED.map(({ type, of }) => arrayLiteral(type, rows.map(of)));
+export const eventValues = (rows: readonly BotRow[]): readonly Uint8Array[] =>
+  EVENT.map(({ type, of }) => arrayBytes(type, rows.map(of)));
+export const notStoredValues = (rows: readonly NotStored[]): readonly Uint8Array[] =>
+  NOT_STORED.map(({ type, of }) => arrayBytes(type, rows.map(of)));
 
 const given = (columns: readonly Column<never>[]): string => {
   const arrays = columns.map(({ type }, at) => `$${at + 1}::${type === 'json' ? 'text' : type}[]`);

@@ -208,7 +208,8 @@ const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 const MAX_CHAIN = 10_000;
 
 // The times of a correlation stand in `events`, by an index; they say which partitions to look at.
-const CHAIN = `
+/** Of a correlation, at most so many. Values: its id, how many. */
+export const CHAIN = `
   SELECT event_id, event_type, 'v' || event_version AS event_version,
     to_char(ts_utc AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS ts_utc, producer,
     instance_name, controller_id, connector_name, trading_pair, correlation_id, causation_id, payload

@@ -14,7 +14,7 @@ it(
   async () => {
     const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-test-'));
     const file = join(folder, 'bots.json');
-    const load = ['--count', '500', '--rounds', '1', '--given', '--json', file];
+    const load = ['--count', '500', '--rounds', '1', '--given', '--no-goals', '--json', file];
     const args = [join(ROOT, 'cli', 'main.ts'), 'bench', 'bots', ...load];
     const { stdout } = await promisify(execFile)(process.execPath, args, { timeout: RUN_MS });
     const report = JSON.parse(await readFile(file, 'utf8')) as SdkReport;

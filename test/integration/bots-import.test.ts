@@ -78,7 +78,7 @@ describe('millrace bots import', () => {
       types: { order_filled: { missing_correlation: { count: 2 } } },
     });
     const table = await millrace('bots', 'report');
-    expect(table.text).toMatch(/order_filled +11 +10 +0 +0 +1 +0/);
+    expect(table.text).toMatch(/order_filled +11 +10 +0 +0 +0 +2 \(18\.2 %\) +1 \(9\.1 %\)/);
   });
 
   it('S-36 goes on where it was cut off, and what was sent twice is stored once and counted once', async () => {
