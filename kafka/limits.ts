@@ -1,3 +1,5 @@
+import type { KafkaClientOptions } from './client.ts';
+
 /**
  * Every bound of the shell on what waits in memory, with its unit and its reason; those of the engine itself are
  * in `engine/limits.ts`. A slow broker, sink or effect fills the queue behind it, and a full queue stops what
@@ -60,6 +62,35 @@ export const SHELL_LIMITS = {
   journalEndMs: 500,
   /** Milliseconds of a read of a log between two looks at the event loop (J5a). */
   breathEveryMs: 20,
+  /** Milliseconds of a long poll of sources, in a task or a sink: bounds how late one that was full, or is new, is asked for. */
+  longPollMs: 100,
   /** Milliseconds of a tail read. */
   tailMs: 2_000,
 } as const;
+
+/** Bounds of both adapters of the client port, so that they behave alike. */
+export const CLIENT_LIMITS = {
+  /** Milliseconds of a request and its answer, where the client's options say nothing else: past it its fate is unknown (F25). */
+  requestMs: 10_000,
+  /** Milliseconds to connect: a broker that is there answers in one, and others may be asked meanwhile. */
+  connectMs: 3_000,
+  /** Bytes of one answer to a fetch, where it says nothing else: of all its partitions together, */
+  fetchBytes: 8 * 1024 * 1024,
+  /** and of one of them. A larger single batch comes whole. */
+  fetchPartitionBytes: 1024 * 1024,
+  /** Connections of a reader: a task restores, checks its journal and reads a tail in turn, so one for each of 16 tasks. */
+  readerConnections: 16,
+  /** Milliseconds a member is given to come back to a rebalance; the broker's answer to a join may take as long. */
+  rebalanceMs: 10_000,
+  /** Milliseconds of a LeaveGroup: without it the session ends by itself. */
+  leaveMs: 2_000,
+  /** Milliseconds before a lost membership is sought again, at first, */
+  rejoinMs: 200,
+  /** and at most: longer than this nobody waits for a broker that is back. */
+  rejoinMostMs: 5_000,
+} as const;
+
+/** Milliseconds of one request of a client. */
+export function requestTimeoutOf({ requestTimeoutMs }: KafkaClientOptions): number {
+  return requestTimeoutMs ?? CLIENT_LIMITS.requestMs;
+}

@@ -48,7 +48,6 @@ export interface SinkWaiting {
   readonly bytes: number;
 }
 
-const MAX_WAIT_MS = 100;
 /** How often an idle sink asks whether its store still stands where it left it (a flush, an old copy). */
 const RECHECK_EVERY_MS = 5_000;
 
@@ -109,7 +108,7 @@ export class Sink {
         checkedAt = performance.now();
       }
       const fetched = await reader.fetch([...positions.values()], {
-        maxWaitMs: MAX_WAIT_MS,
+        maxWaitMs: SHELL_LIMITS.longPollMs,
         maxBytes: SHELL_LIMITS.sinkBytes,
       });
       const moves: SinkMove[] = [];

@@ -4,6 +4,7 @@ import {
   KafkaError,
   type PartitionReader,
 } from './client.ts';
+import { SHELL_LIMITS } from './limits.ts';
 import type { Log } from './log.ts';
 import { Backoff, pause, Wake } from './wait.ts';
 
@@ -24,9 +25,6 @@ interface Source {
   readonly subscriber: SourceSubscriber;
   offset: number;
 }
-
-/** Long poll: bounds how late a source that was full or just opened is asked for again. */
-const MAX_WAIT_MS = 100;
 
 /**
  * Reads the sources of all tasks of an application in one long poll after another, on one connection.
@@ -86,7 +84,7 @@ export class SourceFetcher {
         continue;
       }
       try {
-        const fetched = await this.#reader.fetch(wanted, { maxWaitMs: MAX_WAIT_MS });
+        const fetched = await this.#reader.fetch(wanted, { maxWaitMs: SHELL_LIMITS.longPollMs });
         this.#lastSuccessAt = performance.now();
         const asked = new Set(wanted);
         const failed = fetched.filter((partition) => !this.#deliver(partition, asked));

@@ -5,11 +5,11 @@ import {
   KafkaError,
   type TopicDescription,
 } from '../client.ts';
+import { requestTimeoutOf } from '../limits.ts';
 import { boundsOf, topicOf } from './bounds.ts';
 import { Cluster, UNKNOWN_TOPIC } from './cluster.ts';
 import { coordinatorOf } from './coordinator.ts';
 import { failOn, toKafkaError } from './errors.ts';
-import { requestTimeoutOf } from './link.ts';
 import { setConfigs } from './messages.ts';
 
 const TOPIC_RESOURCE = 2;

@@ -14,6 +14,7 @@ import {
   KafkaError,
   type KafkaClientOptions,
 } from '../client.ts';
+import { CLIENT_LIMITS } from '../limits.ts';
 import { Backoff, pause } from '../wait.ts';
 import { topicOf } from './bounds.ts';
 import { Cluster } from './cluster.ts';
@@ -31,13 +32,6 @@ import type { Link } from './link.ts';
  * 3. Of two members with one instance id exactly the newer lives (F10). A member comes back under the member id that it
  *    had, which the broker refuses when a newer one has taken its place; only a group that knows neither gets a new one.
  */
-
-/** A member is given this long to come back to a rebalance; the broker's answer to a join may take as long. */
-const REBALANCE_TIMEOUT_MS = 10_000;
-/** How long a LeaveGroup may take. */
-const LEAVE_TIMEOUT_MS = 2_000;
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 5_000;
 
 /** The other adapter's name, so that members of both share a group. */
 const PROTOCOL = 'roundrobin';
@@ -66,7 +60,7 @@ export class KafkajsMembership implements GroupMembership {
   readonly #client: KafkaClientOptions;
   readonly #options: GroupOptions;
   readonly #closed = new AbortController();
-  readonly #backoff = new Backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+  readonly #backoff = new Backoff(CLIENT_LIMITS.rejoinMs, CLIENT_LIMITS.rejoinMostMs);
   readonly #cluster: Cluster;
   readonly #life: Promise<void>;
   #memberId = '';
@@ -185,7 +179,7 @@ export class KafkajsMembership implements GroupMembership {
     const joined = await link.ask<Joined>('JoinGroup', {
       groupId,
       sessionTimeout: sessionTimeoutMs,
-      rebalanceTimeout: Math.max(sessionTimeoutMs, REBALANCE_TIMEOUT_MS),
+      rebalanceTimeout: Math.max(sessionTimeoutMs, CLIENT_LIMITS.rebalanceMs),
       memberId: this.#memberId,
       groupInstanceId: instanceId,
       protocolType: 'consumer',
@@ -316,7 +310,7 @@ export class KafkajsMembership implements GroupMembership {
       )
       .catch(() => {});
     const over = new AbortController();
-    await Promise.race([left, pause(LEAVE_TIMEOUT_MS, over.signal)]);
+    await Promise.race([left, pause(CLIENT_LIMITS.leaveMs, over.signal)]);
     over.abort();
   }
 }

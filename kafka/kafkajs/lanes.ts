@@ -1,9 +1,7 @@
 import { KafkaError } from '../client.ts';
+import { CLIENT_LIMITS } from '../limits.ts';
 import type { Cluster } from './cluster.ts';
 import type { Address, Link } from './link.ts';
-
-/** A task restores, checks its journal and reads a tail one after the other: one lane for each of 16 tasks. */
-const MAX_LANES = 16;
 
 /**
  * Connections for requests that wait at the broker. A broker answers a connection's requests one by one, so two
@@ -23,7 +21,7 @@ export class Lanes {
 
   /** Throws: KafkaError CLOSED, the library's errors, and what `use` throws. */
   async use<Result>(address: Address, use: (link: Link) => Promise<Result>): Promise<Result> {
-    while (this.#busy >= MAX_LANES && !this.#closed)
+    while (this.#busy >= CLIENT_LIMITS.readerConnections && !this.#closed)
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     this.#assertOpen();
     this.#busy += 1;

@@ -6,6 +6,7 @@ import Encoder from 'kafkajs/src/protocol/encoder.js';
 import apiKeys from 'kafkajs/src/protocol/requests/apiKeys.js';
 import { type ApiVersions, lookup, requests } from 'kafkajs/src/protocol/requests/index.js';
 import { KafkaError, type KafkaClientOptions } from '../client.ts';
+import { CLIENT_LIMITS, requestTimeoutOf } from '../limits.ts';
 import { codeOf } from './errors.ts';
 
 /** A request that the library has no code for, and what its answer says. */
@@ -24,7 +25,6 @@ export interface Address {
   readonly port: number;
 }
 
-const CONNECT_TIMEOUT_MS = 3_000;
 /** What the library would log is in the errors that it throws. */
 const SILENT = {
   namespace: () => SILENT,
@@ -34,10 +34,6 @@ const SILENT = {
   error: () => {},
 };
 const makeSocket = createSocketFactory();
-
-export function requestTimeoutOf(options: KafkaClientOptions): number {
-  return options.requestTimeoutMs ?? 10_000;
-}
 
 /**
  * One connection to one broker. It is given up, with all that waits on it, by the first request that times out:
@@ -57,7 +53,7 @@ export class Link {
       clientId: options.clientId,
       logger: SILENT,
       socketFactory: makeSocket,
-      connectionTimeout: CONNECT_TIMEOUT_MS,
+      connectionTimeout: CLIENT_LIMITS.connectMs,
       requestTimeout: requestTimeoutOf(options),
       // Certificates are always checked, against the host that was asked for.
       ssl: tls === null ? null : tls.ca === null ? {} : { ca: [tls.ca] },

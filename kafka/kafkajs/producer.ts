@@ -6,9 +6,9 @@ import {
   type SendResult,
 } from '../client.ts';
 import { isRefusal, nameOf } from '../error-table.ts';
+import { requestTimeoutOf } from '../limits.ts';
 import { Cluster, type FoundTopic, UNKNOWN_TOPIC } from './cluster.ts';
 import { codeOf } from './errors.ts';
-import { requestTimeoutOf } from './link.ts';
 
 /*
  * Invariants (J3b):

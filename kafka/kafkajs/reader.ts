@@ -6,20 +6,17 @@ import {
   type PartitionReader,
 } from '../client.ts';
 import { nameOf } from '../error-table.ts';
+import { CLIENT_LIMITS, requestTimeoutOf } from '../limits.ts';
 import { boundsOf } from './bounds.ts';
 import { Cluster, type FoundTopic, UNKNOWN_TOPIC } from './cluster.ts';
 import { toKafkaError } from './errors.ts';
 import { Lanes } from './lanes.ts';
-import { requestTimeoutOf } from './link.ts';
 import { askFetch } from './messages.ts';
 
 /*
  * The library reads in groups only, and resets a position that is out of range. So Fetch requests are made here, each
  * on a connection that it has for itself, outside of any group and session.
  */
-
-const MAX_BYTES = 8 * 1024 * 1024;
-const PARTITION_BYTES = 1024 * 1024;
 
 /** What an answer says that a look-up may cure. OFFSET_OUT_OF_RANGE is none of them. */
 const STALE: ReadonlySet<string> = new Set([
@@ -122,8 +119,8 @@ export class KafkajsReader implements PartitionReader {
       const { errorCode, answers } = await this.#lanes.use(address, (link) =>
         askFetch(link, places, {
           maxWaitMs: Math.min(limits.maxWaitMs, this.#maxWaitMs),
-          maxBytes: limits.maxBytes ?? MAX_BYTES,
-          partitionBytes: PARTITION_BYTES,
+          maxBytes: limits.maxBytes ?? CLIENT_LIMITS.fetchBytes,
+          partitionBytes: CLIENT_LIMITS.fetchPartitionBytes,
         }),
       );
       const fetched = places.map((each): FetchedPartition => {

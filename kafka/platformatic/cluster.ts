@@ -8,12 +8,11 @@ import type {
   MetadataOptions,
 } from '@platformatic/kafka';
 import { KafkaError, type KafkaClientOptions } from '../client.ts';
+import { CLIENT_LIMITS, requestTimeoutOf } from '../limits.ts';
 import { lookUpError, toKafkaError, UNKNOWN_TOPIC } from './errors.ts';
 
 /** Only an error makes the adapter ask anew: the library's 5 s would put a look-up before a send at any time. */
 const METADATA_MAX_AGE_MS = 365 * 24 * 3_600_000;
-
-export const CONNECT_TIMEOUT_MS = 3_000;
 
 /** What every client of the library is given. */
 export function connectionOptions(options: KafkaClientOptions) {
@@ -21,7 +20,7 @@ export function connectionOptions(options: KafkaClientOptions) {
     clientId: options.clientId,
     bootstrapBrokers: [...options.brokers],
     requestTimeout: requestTimeoutOf(options),
-    connectTimeout: CONNECT_TIMEOUT_MS,
+    connectTimeout: CLIENT_LIMITS.connectMs,
     metadataMaxAge: METADATA_MAX_AGE_MS,
     autocreateTopics: false,
     retries: 0,
@@ -38,10 +37,6 @@ export function securityOptions({ brokers, security }: KafkaClientOptions) {
     ...(tls === null ? {} : { tls: tls.ca === null ? {} : { ca: tls.ca }, tlsServerName }),
     ...(sasl === null ? {} : { sasl: { ...sasl } }),
   };
-}
-
-export function requestTimeoutOf(options: KafkaClientOptions): number {
-  return options.requestTimeoutMs ?? 10_000;
 }
 
 /**

@@ -15,6 +15,7 @@ import {
   NOTHING_TOLD,
   standbyOf,
 } from '../assigner.ts';
+import { CLIENT_LIMITS } from '../limits.ts';
 import { Backoff, pause } from '../wait.ts';
 import { connectionOptions, watchConnections } from './cluster.ts';
 import { codeOf, isFenced, toKafkaError } from './errors.ts';
@@ -30,14 +31,8 @@ import { codeOf, isFenced, toKafkaError } from './errors.ts';
  */
 
 const HEARTBEAT_ERROR = 'tracing:plt:kafka:consumer:heartbeat:error';
-/** A member is given this long to come back to a rebalance; the broker's answer to a join may take as long. */
-const REBALANCE_TIMEOUT_MS = 10_000;
 /** The coordinator moves without an error that would make the library look it up again. */
 const METADATA_MAX_AGE_MS = 30_000;
-/** How long a LeaveGroup may take. */
-const LEAVE_TIMEOUT_MS = 2_000;
-const FIRST_PAUSE_MS = 200;
-const LONGEST_PAUSE_MS = 5_000;
 
 /** Answers to a heartbeat after which the library joins again by itself; it tells of the first only. */
 const REJOINS: ReadonlySet<string> = new Set([
@@ -56,7 +51,7 @@ export class PlatformaticMembership implements GroupMembership {
   readonly #client: KafkaClientOptions;
   readonly #options: GroupOptions;
   readonly #closed = new AbortController();
-  readonly #backoff = new Backoff(FIRST_PAUSE_MS, LONGEST_PAUSE_MS);
+  readonly #backoff = new Backoff(CLIENT_LIMITS.rejoinMs, CLIENT_LIMITS.rejoinMostMs);
   readonly #life: Promise<void>;
   #consumer: Consumer | null = null;
   #memberId: string | null = null;
@@ -129,7 +124,7 @@ export class PlatformaticMembership implements GroupMembership {
       .joinGroup({
         sessionTimeout: sessionTimeoutMs,
         heartbeatInterval: heartbeatIntervalMs,
-        rebalanceTimeout: Math.max(sessionTimeoutMs, REBALANCE_TIMEOUT_MS),
+        rebalanceTimeout: Math.max(sessionTimeoutMs, CLIENT_LIMITS.rebalanceMs),
       })
       .catch(over.resolve);
     const error = await over.promise;
@@ -163,7 +158,7 @@ export class PlatformaticMembership implements GroupMembership {
   #newConsumer(): Consumer {
     const { groupId, instanceId, topic, sessionTimeoutMs, heartbeatIntervalMs, describe } =
       this.#options;
-    const rebalanceTimeout = Math.max(sessionTimeoutMs, REBALANCE_TIMEOUT_MS);
+    const rebalanceTimeout = Math.max(sessionTimeoutMs, CLIENT_LIMITS.rebalanceMs);
     const consumer = new Consumer({
       ...connectionOptions(this.#client),
       metadataMaxAge: METADATA_MAX_AGE_MS,
@@ -269,6 +264,6 @@ async function disconnect(consumer: Consumer, how: 'leave' | 'stay'): Promise<vo
 async function leave(consumer: Consumer): Promise<void> {
   const over = new AbortController();
   const left = (consumer.leaveGroup(true) as unknown as Promise<void>).catch(() => {});
-  await Promise.race([left, pause(LEAVE_TIMEOUT_MS, over.signal)]);
+  await Promise.race([left, pause(CLIENT_LIMITS.leaveMs, over.signal)]);
   over.abort();
 }

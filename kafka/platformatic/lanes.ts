@@ -1,9 +1,7 @@
 import { ConnectionPool } from '@platformatic/kafka';
 import { KafkaError, type KafkaClientOptions } from '../client.ts';
-import { CONNECT_TIMEOUT_MS, requestTimeoutOf, securityOptions } from './cluster.ts';
-
-/** A task restores, checks its journal and reads a tail one after the other: one lane for each of 16 tasks. */
-const MAX_LANES = 16;
+import { CLIENT_LIMITS, requestTimeoutOf } from '../limits.ts';
+import { securityOptions } from './cluster.ts';
 
 /**
  * Connections for requests that wait at the broker. A broker answers a connection's requests one by one, so two
@@ -39,7 +37,9 @@ export class Lanes {
 
   async #take(): Promise<ConnectionPool> {
     while (!this.#closed) {
-      const lane = this.#idle.pop() ?? (this.#all.size < MAX_LANES ? this.#open() : undefined);
+      const lane =
+        this.#idle.pop() ??
+        (this.#all.size < CLIENT_LIMITS.readerConnections ? this.#open() : undefined);
       if (lane !== undefined) return lane;
       await new Promise<void>((resolve) => this.#waiting.push(resolve));
     }
@@ -49,7 +49,7 @@ export class Lanes {
   #open(): ConnectionPool {
     const lane = new ConnectionPool(this.#options.clientId, {
       requestTimeout: requestTimeoutOf(this.#options),
-      connectTimeout: CONNECT_TIMEOUT_MS,
+      connectTimeout: CLIENT_LIMITS.connectMs,
       ...securityOptions(this.#options),
     });
     this.#all.add(lane);

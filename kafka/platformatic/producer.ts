@@ -6,13 +6,8 @@ import {
   type RecordToSend,
   type SendResult,
 } from '../client.ts';
-import {
-  areKnown,
-  connectionOptions,
-  findTopics,
-  requestTimeoutOf,
-  watchConnections,
-} from './cluster.ts';
+import { requestTimeoutOf } from '../limits.ts';
+import { areKnown, connectionOptions, findTopics, watchConnections } from './cluster.ts';
 import { isRefusal, nameOf } from '../error-table.ts';
 import { codeOf, errorsWithin, UNKNOWN_TOPIC } from './errors.ts';
 import { produce, type ProduceResponse } from './produce-request.ts';

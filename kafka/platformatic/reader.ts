@@ -6,12 +6,12 @@ import {
   type KafkaClientOptions,
   type PartitionReader,
 } from '../client.ts';
+import { CLIENT_LIMITS, requestTimeoutOf } from '../limits.ts';
 import {
   boundsOf,
   connectionOptions,
   findTopics,
   type FoundTopic,
-  requestTimeoutOf,
   watchConnections,
 } from './cluster.ts';
 import { errorsWithin, toKafkaError, UNKNOWN_TOPIC } from './errors.ts';
@@ -32,8 +32,6 @@ interface FetchLimits {
   readonly maxBytes?: number;
 }
 
-const MAX_BYTES = 8 * 1024 * 1024;
-const PARTITION_BYTES = 1024 * 1024;
 const READ_UNCOMMITTED = 0;
 /** The session epoch that asks for no session. */
 const NO_SESSION = -1;
@@ -163,7 +161,7 @@ export class PlatformaticReader implements PartitionReader {
           connection,
           Math.min(limits.maxWaitMs, this.#maxWaitMs),
           1,
-          limits.maxBytes ?? MAX_BYTES,
+          limits.maxBytes ?? CLIENT_LIMITS.fetchBytes,
           READ_UNCOMMITTED,
           0,
           NO_SESSION,
@@ -223,7 +221,7 @@ function requestTopics(places: readonly Place[], nameIn: (place: Place) => strin
       currentLeaderEpoch: -1,
       fetchOffset: BigInt(offset),
       lastFetchedEpoch: -1,
-      partitionMaxBytes: PARTITION_BYTES,
+      partitionMaxBytes: CLIENT_LIMITS.fetchPartitionBytes,
     })),
   }));
 }
