@@ -4,7 +4,9 @@ import type { MemberDescription } from './assigner.ts';
 /*
  * The narrow port behind which a Kafka client stands. Adapters: kafka/platformatic.ts (default), kafka/kafkajs.ts;
  * kafka/clients.ts chooses.
- * All adapters pass test/contract/kafka-client.contract.ts. Offsets are integers below 2^53.
+ * All adapters pass test/contract/kafka-client.contract.ts, and so does testing/memory-kafka.ts, but for what needs a
+ * network to disturb. What testing/simulation answers is compared with a real broker by
+ * test/contract/broker-script.test.ts. Offsets are integers below 2^53.
  */
 
 export interface RecordToSend {

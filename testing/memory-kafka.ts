@@ -20,7 +20,8 @@ const BATCH_BYTES = 1024 * 1024;
 
 /**
  * An in-memory twin of the Kafka client port: one broker, everything acknowledged at once and kept as long as
- * the object lives. Topics must be created first, as on a broker that creates none by itself.
+ * the object lives. Topics must be created first, as on a broker that creates none by itself. Its contract is that of the
+ * adapters, test/contract/kafka-client.contract.ts, but for what needs a network.
  *
  * Order: what a `send` appended is visible to every `fetch` that begins after it.
  */
@@ -31,31 +32,32 @@ export class MemoryKafka implements KafkaClient {
   #topicsMade = 0;
 
   producer(): PlainProducer {
+    let isClosed = false;
     return {
-      send: (records) => Promise.resolve(this.#append(records)),
-      close: () => Promise.resolve(),
+      send: async (records) => (isClosed ? closed(records) : this.#append(records)),
+      close: async () => void (isClosed = true),
     };
   }
 
   reader(): PartitionReader {
-    let closed = false;
+    const end = new AbortController();
+    /** Of the topics as this reader knows them. */
+    const topicIds = new Map<string, string>();
     return {
       fetch: async (positions, { maxWaitMs }) => {
-        if (closed) throw new KafkaError('CLOSED', false, 'The reader was closed.');
-        if (!positions.some((position) => this.#hasNews(position))) await this.#news(maxWaitMs);
-        return positions.map((position) => this.#read(position));
+        if (!end.signal.aborted && !positions.some((position) => this.#hasNews(position)))
+          await this.#news(maxWaitMs, end.signal);
+        if (end.signal.aborted) throw new KafkaError('CLOSED', false, 'The reader was closed.');
+        return positions.map((position) => this.#read(position, topicIds));
       },
-      close: () => {
-        closed = true;
-        return Promise.resolve();
-      },
+      close: async () => end.abort(),
     };
   }
 
   joinGroup(options: GroupOptions): GroupMembership {
     let group = this.#groups.get(options.groupId);
     if (group === undefined) {
-      group = new MemoryGroup(() => this.#topic(options.topic).logs.length);
+      group = new MemoryGroup(() => this.#topics.get(options.topic)?.logs.length ?? null);
       this.#groups.set(options.groupId, group);
     }
     return group.join(options);
@@ -68,6 +70,7 @@ export class MemoryKafka implements KafkaClient {
         Promise.resolve(names.flatMap((name) => this.#topics.get(name)?.description ?? [])),
       createTopic: async ({ name, partitions, configs }) => this.#create(name, partitions, configs),
       alterTopicConfigs: async (name, configs) => {
+        refuseInvalid(configs);
         this.#topic(name).configs = { ...this.#topic(name).configs, ...configs };
       },
       listTopics: () => Promise.resolve([...this.#topics.keys()]),
@@ -77,7 +80,7 @@ export class MemoryKafka implements KafkaClient {
       offsets: async (topic) => this.#topic(topic).logs.map(({ start, end }) => ({ start, end })),
       deleteRecords: async (topic, partition, before) =>
         this.#deleteRecords(topic, partition, before),
-      listGroups: async () => [...this.#groups.keys()].map((id) => ({ id, state: 'STABLE' })),
+      listGroups: async () => [...this.#groups].map(([id, { state }]) => ({ id, state })),
       groupOffsets: async (groupId) => this.#groups.get(groupId)?.offsets ?? [],
       ping: () => done,
       close: () => done,
@@ -87,7 +90,8 @@ export class MemoryKafka implements KafkaClient {
   #create(name: string, partitions: number, configs: Readonly<Record<string, string>>): void {
     if (this.#topics.has(name))
       throw new KafkaError('TOPIC_ALREADY_EXISTS', false, `Topic ${name} exists already.`);
-    this.#topics.set(name, new MemoryTopic(name, `id-${++this.#topicsMade}`, partitions, configs));
+    const id = `00000000-0000-4000-8000-${(++this.#topicsMade).toString(16).padStart(12, '0')}`;
+    this.#topics.set(name, new MemoryTopic(name, id, partitions, configs));
   }
 
   /** One partition, for what a broker does to it by itself: holes, compaction, losses. */
@@ -130,14 +134,18 @@ export class MemoryKafka implements KafkaClient {
     return results;
   }
 
-  #read(position: FetchPosition): FetchedPartition {
+  #read(position: FetchPosition, topicIds: Map<string, string>): FetchedPartition {
     const { topic, partition, offset } = position;
     const log = this.#log(topic, partition);
     if (log === undefined) return failed(position, UNKNOWN_TOPIC, 0, 0);
+    const topicId = this.#topic(topic).id;
+    const known = topicIds.get(topic) ?? topicId;
+    topicIds.set(topic, topicId);
+    // One made anew is told of once, and then read.
+    if (known !== topicId) return failed(position, 'UNKNOWN_TOPIC_ID', 0, 0);
     const { start, end } = log;
     if (offset < start || offset > end) return failed(position, 'OFFSET_OUT_OF_RANGE', start, end);
     const records: readonly FetchedRecord[] = log.from(offset);
-    const topicId = this.#topic(topic).id;
     const nextOffset = log.after(records);
     const bounds = { highWatermark: end, logStartOffset: start };
     return { topic, topicId, partition, records, nextOffset, ...bounds, error: null };
@@ -147,15 +155,17 @@ export class MemoryKafka implements KafkaClient {
     return this.#log(topic, partition)?.end !== offset;
   }
 
-  #news(maxWaitMs: number): Promise<void> {
+  #news(maxWaitMs: number, signal: AbortSignal): Promise<void> {
     return new Promise((resolve) => {
       const wake = (): void => {
         clearTimeout(timer);
         this.#pollers.delete(wake);
+        signal.removeEventListener('abort', wake);
         resolve();
       };
       const timer = setTimeout(wake, maxWaitMs);
       this.#pollers.add(wake);
+      signal.addEventListener('abort', wake);
     });
   }
 
@@ -171,6 +181,21 @@ export class MemoryKafka implements KafkaClient {
 }
 
 const UNKNOWN_TOPIC = 'UNKNOWN_TOPIC_OR_PARTITION';
+
+/** Answers of a producer that was closed. */
+function closed(records: readonly RecordToSend[]): readonly SendResult[] {
+  const places = new Map(records.map((each) => [`${each.topic}/${each.partition}`, each]));
+  return [...places.values()].map(({ topic, partition }) => {
+    return { topic, partition, result: 'unknown', code: 'CLOSED', cause: null };
+  });
+}
+
+/** Throws: KafkaError INVALID_CONFIG. */
+function refuseInvalid(configs: Readonly<Record<string, string>>): void {
+  for (const [name, value] of Object.entries(configs))
+    if (/\.(ms|bytes)$/.test(name) && !Number.isSafeInteger(Number(value)))
+      throw new KafkaError('INVALID_CONFIG', false, `${name} is ${value}, and no number.`);
+}
 
 function unknownTopic(name: string): KafkaError {
   return new KafkaError(UNKNOWN_TOPIC, true, `There is no topic ${name}; create it first.`);

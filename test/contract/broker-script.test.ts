@@ -59,7 +59,7 @@ async function askSimulated(
 
 describe('the simulated broker', () => {
   it.each(SEEDS)(
-    'K-04 J4 answers as the real one does, script %i',
+    'J4 answers as the real one does, script %i',
     { timeout: 300_000 },
     async (seed) => {
       const script = scriptOf(seed, LENGTH);

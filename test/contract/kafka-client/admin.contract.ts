@@ -1,11 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, it } from 'vitest';
 import { eventually } from '../../support/eventually.ts';
-import { record, type Rig, timed } from './rig.ts';
+import { record, type Setup, timed } from './rig.ts';
 
-type WithRig = (body: (rig: Rig) => Promise<void>) => () => Promise<void>;
-
-export function adminTopics(withRig: WithRig): void {
+export function adminTopics({ withRig }: Setup): void {
   it(
     'B-111 creates, describes, lists and changes topics, and says that one is there already',
     withRig(async (rig) => {
@@ -72,9 +70,9 @@ export function adminTopics(withRig: WithRig): void {
   );
 }
 
-export function adminGroups(withRig: WithRig): void {
+export function adminGroups({ withRig }: Setup): void {
   it(
-    'K-04 lists groups with their state, and what they have committed',
+    'J4 lists groups with their state, and what they have committed',
     withRig(async (rig) => {
       const admin = rig.admin();
       const topic = await rig.topic();
@@ -93,7 +91,7 @@ export function adminGroups(withRig: WithRig): void {
   );
 }
 
-export function adminPings(withRig: WithRig): void {
+export function adminPings({ withRig }: Setup): void {
   it(
     'F25 pings within its limit, whether the broker is there, silent or away',
     withRig(async (rig) => {
@@ -134,8 +132,8 @@ export function adminPings(withRig: WithRig): void {
   );
 }
 
-export function adminContract(withRig: WithRig): void {
-  describe('admin and topics', () => adminTopics(withRig));
-  describe('admin and groups', () => adminGroups(withRig));
-  describe('admin and pings', () => adminPings(withRig));
+export function adminContract(setup: Setup): void {
+  describe('admin and topics', () => adminTopics(setup));
+  describe('admin and groups', () => adminGroups(setup));
+  if (setup.hasNetwork) describe('admin and pings', () => adminPings(setup));
 }

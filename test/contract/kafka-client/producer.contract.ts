@@ -1,9 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { API, type ProduceFault, type ProduceFrame } from '../../../testing/fault-proxy.ts';
 import { eventually } from '../../support/eventually.ts';
-import { record, type Rig, timed } from './rig.ts';
-
-type WithRig = (body: (rig: Rig) => Promise<void>) => () => Promise<void>;
+import { record, type Rig, type Setup, timed } from './rig.ts';
 
 /** Where a record batch says how long it is, and which idempotent producer wrote it. */
 const BATCH_LENGTH = 8;
@@ -27,31 +25,7 @@ async function faulty(rig: Rig, value: string, fault: ProduceFault, requestTimeo
   return { topic, proxy, send, sent: () => sent };
 }
 
-export function producerOnTheWire(withRig: WithRig): void {
-  it(
-    'J3b asks for acks=all, without a producer id, one batch for each partition',
-    withRig(async (rig) => {
-      const topic = await rig.topic(2);
-      const proxy = await rig.proxy();
-      const requests: ProduceFrame[] = [];
-      proxy.onProduce((request) => {
-        requests.push(request);
-        return 'pass';
-      });
-      const producer = rig.producer({ proxy });
-      const partitions = [0, 1, 0, 1, 1];
-      await producer.send(partitions.map((partition) => record(topic, 'x', { partition })));
-      await producer.send([record(topic, 'y')]);
-      expect(requests.map(({ acks }) => acks)).toEqual([-1, -1]);
-      expect(requests.map((each) => each.partitions.length)).toEqual([2, 1]);
-      for (const { records } of requests.flatMap((each) => each.partitions)) {
-        expect(records.readInt32BE(BATCH_LENGTH) + BATCH_LENGTH + 4).toBe(records.length);
-        expect(records.readBigInt64BE(PRODUCER_ID)).toBe(-1n);
-      }
-      expect(proxy.count(API.initProducerId)).toBe(0);
-    }),
-  );
-
+export function producerOnTheWire({ withRig, hasNetwork }: Setup): void {
   it(
     'J3 names the base offset of each partition, in the order of the records given',
     withRig(async (rig) => {
@@ -120,9 +94,35 @@ export function producerOnTheWire(withRig: WithRig): void {
       }
     }),
   );
+
+  if (!hasNetwork) return;
+
+  it(
+    'J3b asks for acks=all, without a producer id, one batch for each partition',
+    withRig(async (rig) => {
+      const topic = await rig.topic(2);
+      const proxy = await rig.proxy();
+      const requests: ProduceFrame[] = [];
+      proxy.onProduce((request) => {
+        requests.push(request);
+        return 'pass';
+      });
+      const producer = rig.producer({ proxy });
+      const partitions = [0, 1, 0, 1, 1];
+      await producer.send(partitions.map((partition) => record(topic, 'x', { partition })));
+      await producer.send([record(topic, 'y')]);
+      expect(requests.map(({ acks }) => acks)).toEqual([-1, -1]);
+      expect(requests.map((each) => each.partitions.length)).toEqual([2, 1]);
+      for (const { records } of requests.flatMap((each) => each.partitions)) {
+        expect(records.readInt32BE(BATCH_LENGTH) + BATCH_LENGTH + 4).toBe(records.length);
+        expect(records.readBigInt64BE(PRODUCER_ID)).toBe(-1n);
+      }
+      expect(proxy.count(API.initProducerId)).toBe(0);
+    }),
+  );
 }
 
-export function producerResults(withRig: WithRig): void {
+export function producerResults({ withRig }: Setup): void {
   it(
     'J3a refuses the partition whose record is too large and confirms the others',
     withRig(async (rig) => {
@@ -196,9 +196,21 @@ export function producerResults(withRig: WithRig): void {
       expect(await rig.values(topic)).toEqual(['c']);
     }),
   );
+
+  it(
+    'J3a answers unknown what is sent after it was closed, and sends nothing of it',
+    withRig(async (rig) => {
+      const topic = await rig.topic();
+      const producer = rig.client().producer();
+      await producer.send([record(topic, 'a')]);
+      await producer.close();
+      expect((await producer.send([record(topic, 'b')]))[0]).toMatchObject({ result: 'unknown' });
+      expect(await rig.values(topic)).toEqual(['a']);
+    }),
+  );
 }
 
-export function producerFaults(withRig: WithRig): void {
+export function producerFaults({ withRig }: Setup): void {
   it(
     'J3b sends nothing again when the answer is lost, and the record stands once',
     withRig(async (rig) => {
@@ -282,7 +294,7 @@ export function producerFaults(withRig: WithRig): void {
     );
 }
 
-export function producerConnections(withRig: WithRig): void {
+export function producerConnections({ withRig }: Setup): void {
   it(
     'F25 leaves every call in flight at a reset at most once in the log, in their order, and recovers',
     withRig(async (rig) => {
@@ -350,9 +362,9 @@ export function producerConnections(withRig: WithRig): void {
   );
 }
 
-export function producerContract(withRig: WithRig): void {
-  describe('producer on the wire', () => producerOnTheWire(withRig));
-  describe('producer results', () => producerResults(withRig));
-  describe('producer under faults', () => producerFaults(withRig));
-  describe('producer and its connections', () => producerConnections(withRig));
+export function producerContract(setup: Setup): void {
+  describe('producer on the wire', () => producerOnTheWire(setup));
+  describe('producer results', () => producerResults(setup));
+  if (setup.hasNetwork) describe('producer under faults', () => producerFaults(setup));
+  if (setup.hasNetwork) describe('producer and its connections', () => producerConnections(setup));
 }

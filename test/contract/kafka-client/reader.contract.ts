@@ -3,12 +3,10 @@ import type { FetchedPartition } from '../../../kafka/client.ts';
 import { API } from '../../../testing/fault-proxy.ts';
 import { eventually } from '../../support/eventually.ts';
 import { fetchOne, filled, found, SOON } from './reading.ts';
-import { record, type Rig, textOf, timed } from './rig.ts';
+import { record, type Setup, textOf, timed } from './rig.ts';
 import { writeTransaction } from './stranger.ts';
 
-type WithRig = (body: (rig: Rig) => Promise<void>) => () => Promise<void>;
-
-export function readerPositions(withRig: WithRig): void {
+export function readerPositions({ withRig, hasNetwork }: Setup): void {
   it(
     'J4 starts at an offset within a batch',
     withRig(async (rig) => {
@@ -55,6 +53,8 @@ export function readerPositions(withRig: WithRig): void {
     }),
   );
 
+  if (!hasNetwork) return;
+
   it(
     'F13 leaves control records out and goes past them',
     withRig(async (rig) => {
@@ -91,7 +91,7 @@ export function readerPositions(withRig: WithRig): void {
   );
 }
 
-export function readerSizes(withRig: WithRig): void {
+export function readerSizes({ withRig, hasNetwork }: Setup): void {
   it(
     'J4 reads a record of more than a mebibyte, and past it, next to a busy partition',
     withRig(async (rig) => {
@@ -117,6 +117,8 @@ export function readerSizes(withRig: WithRig): void {
     }),
   );
 
+  if (!hasNetwork) return;
+
   it(
     'J4 does not hold a whole answer in memory for one small record',
     withRig(async (rig) => {
@@ -133,47 +135,7 @@ export function readerSizes(withRig: WithRig): void {
   );
 }
 
-export function readerPolls(withRig: WithRig): void {
-  it(
-    'J4 wakes from a long poll on an append, and ends one without news in time',
-    withRig(async (rig) => {
-      const topic = await rig.topic();
-      const proxy = await rig.proxy();
-      const reader = rig.reader({ proxy });
-      const quietMs = await timed(async () =>
-        expect(await fetchOne(reader, { topic, partition: 0, offset: 0 })).toMatchObject({
-          records: [],
-          error: null,
-        }),
-      );
-      expect(quietMs).toBeLessThan(5_000);
-      const producer = rig.producer();
-      const position = { topic, partition: 0, offset: 0 };
-      const fetches = proxy.count(API.fetch);
-      const tookMs = await timed(async () => {
-        const poll = fetchOne(reader, position, { maxWaitMs: 8_000 });
-        await eventually('the poll is there', () => proxy.count(API.fetch) > fetches);
-        await producer.send([record(topic, 'news')]);
-        expect(found(await poll)).toEqual([[0, 'news']]);
-      });
-      expect(tookMs).toBeLessThan(6_000);
-    }),
-  );
-
-  it(
-    'J4 waits no longer than its own request time-out allows',
-    withRig(async (rig) => {
-      const topic = await rig.topic();
-      const reader = rig.reader({ requestTimeoutMs: 500 });
-      const fetched = await fetchOne(
-        reader,
-        { topic, partition: 0, offset: 0 },
-        { maxWaitMs: 60_000 },
-      );
-      expect(fetched).toMatchObject({ records: [], error: null });
-    }),
-  );
-
+export function readerPolls({ withRig, hasNetwork }: Setup): void {
   it(
     'J4 fetches two topics and several partitions at once',
     withRig(async (rig) => {
@@ -263,10 +225,52 @@ export function readerPolls(withRig: WithRig): void {
       expect(found(await quiet)).toEqual([[0, '3']]);
     }),
   );
+
+  if (!hasNetwork) return;
+
+  it(
+    'J4 wakes from a long poll on an append, and ends one without news in time',
+    withRig(async (rig) => {
+      const topic = await rig.topic();
+      const proxy = await rig.proxy();
+      const reader = rig.reader({ proxy });
+      const quietMs = await timed(async () =>
+        expect(await fetchOne(reader, { topic, partition: 0, offset: 0 })).toMatchObject({
+          records: [],
+          error: null,
+        }),
+      );
+      expect(quietMs).toBeLessThan(5_000);
+      const producer = rig.producer();
+      const position = { topic, partition: 0, offset: 0 };
+      const fetches = proxy.count(API.fetch);
+      const tookMs = await timed(async () => {
+        const poll = fetchOne(reader, position, { maxWaitMs: 8_000 });
+        await eventually('the poll is there', () => proxy.count(API.fetch) > fetches);
+        await producer.send([record(topic, 'news')]);
+        expect(found(await poll)).toEqual([[0, 'news']]);
+      });
+      expect(tookMs).toBeLessThan(6_000);
+    }),
+  );
+
+  it(
+    'J4 waits no longer than its own request time-out allows',
+    withRig(async (rig) => {
+      const topic = await rig.topic();
+      const reader = rig.reader({ requestTimeoutMs: 500 });
+      const fetched = await fetchOne(
+        reader,
+        { topic, partition: 0, offset: 0 },
+        { maxWaitMs: 60_000 },
+      );
+      expect(fetched).toMatchObject({ records: [], error: null });
+    }),
+  );
 }
 
-export function readerContract(withRig: WithRig): void {
-  describe('reader and positions', () => readerPositions(withRig));
-  describe('reader and sizes', () => readerSizes(withRig));
-  describe('reader and polls', () => readerPolls(withRig));
+export function readerContract(setup: Setup): void {
+  describe('reader and positions', () => readerPositions(setup));
+  describe('reader and sizes', () => readerSizes(setup));
+  describe('reader and polls', () => readerPolls(setup));
 }

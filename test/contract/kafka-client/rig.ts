@@ -21,6 +21,13 @@ export interface Through {
   readonly requestTimeoutMs?: number;
 }
 
+/** What a contract is given: a rig of its own for each test, and whether there is a network that can be disturbed. */
+export interface Setup {
+  readonly withRig: (body: (rig: Rig) => Promise<void>) => () => Promise<void>;
+  /** False for a client without a broker: what it could not show is not asked of it. */
+  readonly hasNetwork: boolean;
+}
+
 /** A broker and everything that one test opens on it; closed when the test is over, newest first. */
 export class Rig {
   readonly broker: string;
