@@ -105,6 +105,44 @@ it('J5a finds a task in front of which records wait', async () => {
   expect(await codes(LATER_MS)).toEqual([`TASK_STALLED counter/${partition}`]);
 });
 
+it('J5a notes a task in front of which records wait a moment', async () => {
+  await run.stop();
+  await fixture.publish(add('a', 'one', { amount: 1 }), add('a', 'two', { amount: 1 }));
+  const { findings } = await diagnose();
+  const lag = findings.find(({ code }) => code === 'TASK_LAG');
+  expect(lag).toMatchObject({ level: 'note', where: `counter/${fixture.partitionOf('a')}` });
+  expect(lag?.what).toMatch(/^2 records of adds wait, the oldest for \d+ s$/);
+});
+
+it('J5a finds a group without a member, and notes one whose members are being assigned anew', async () => {
+  const stateOf = async (): Promise<string | undefined> => {
+    const groups = (await diagnose()).findings.filter(({ code }) => code.startsWith('GROUP_'));
+    return groups.map(({ level, code, where }) => `${level} ${code} ${where}`).join();
+  };
+  expect(await stateOf()).toBe('');
+  await run.stop('leave');
+  expect(await stateOf()).toBe('wrong GROUP_EMPTY counter');
+  const drained = Promise.withResolvers<void>();
+  const [groupId, topic] = ['counter', 'counter.journal'].map((name) =>
+    fixture.names.physical(name),
+  ) as [string, string];
+  const member = (instanceId: string) =>
+    fixture.client.joinGroup({
+      ...{ groupId, topic, instanceId, sessionTimeoutMs: 6_000, heartbeatIntervalMs: 100 },
+      onAssigned: async () => {},
+      onRevoked: () => drained.promise,
+      onFenced: () => {},
+    });
+  const first = member('1');
+  await eventually('the first has joined', () => first.joined);
+  const second = member('2');
+  await eventually('the second has joined', () => second.joined);
+  expect(await stateOf()).toBe('note GROUP_REBALANCING counter');
+  drained.resolve();
+  await eventually('all is assigned', async () => (await stateOf()) === '');
+  await Promise.all([first.close('leave'), second.close('leave')]);
+});
+
 it('J4 finds a source that no longer holds what the journal stands at', async () => {
   await fixture.publish(add('a', 'one', { amount: 1 }));
   await run.handled(2);
@@ -149,6 +187,26 @@ it('B-85 finds a service that is away or not healthy', async () => {
   ]);
   await server.close();
   expect(await examineService('gateway', url)).toMatchObject([{ code: 'SERVICE_AWAY' }]);
+});
+
+it('J5a notes a service whose event loop is late, and whose watchdog has fired', async () => {
+  const log = createLog({ app: 'gateway', instanceId: '1', level: 'silent' });
+  const metrics = createMetrics();
+  const options = { app: 'gateway' as const, port: 0, metrics, log };
+  const server = await serve({ ...options, checks: {} });
+  const url = `http://127.0.0.1:${server.port}`;
+  const codesOf = async (): Promise<readonly string[]> =>
+    (await examineService('gateway', url)).map(({ level, code }) => `${level} ${code}`);
+  const isQuiet = async (): Promise<boolean> => (await codesOf()).length === 0;
+  await eventually('nothing is late', isQuiet);
+  metrics.watchdogTotal.inc({ application: 'counter' });
+  await eventually('the watchdog alone is noted', async () => {
+    return (await codesOf()).join() === 'note WATCHDOG_FIRED';
+  });
+  const until = performance.now() + 500;
+  while (performance.now() < until);
+  expect(await codesOf()).toEqual(['note EVENT_LOOP_LATE', 'note WATCHDOG_FIRED']);
+  await server.close();
 });
 
 it('S-29 S-36 finds what of bots never came, was rejected or waits', () => {
