@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LIMITS } from '../../engine/limits.ts';
 import { SHELL_LIMITS } from '../../kafka/limits.ts';
+import type { KafkaClient, PartitionReader } from '../../kafka/client.ts';
 import { MemoryKafka } from '../../testing/memory-kafka.ts';
 import { add } from '../support/counter.ts';
 import { EngineFixture } from '../support/engine-fixture.ts';
@@ -9,11 +10,44 @@ import { type Faults, faultyClient } from '../support/faulty-client.ts';
 
 let fixture: EngineFixture;
 let faults: Faults;
+/** Records of the source that were fetched. */
+let fetched = 0;
 beforeEach(async () => {
   faults = {};
-  fixture = await EngineFixture.start({ client: faultyClient(new MemoryKafka(), faults) });
+  fetched = 0;
+  fixture = await EngineFixture.start({
+    client: faultyClient(counting(new MemoryKafka()), faults),
+  });
 });
 afterEach(() => fixture.end());
+
+function counting(client: KafkaClient): KafkaClient {
+  const reader = (): PartitionReader => {
+    const inner = client.reader();
+    return {
+      close: () => inner.close(),
+      fetch: async (positions, options) => {
+        const answer = await inner.fetch(positions, options);
+        for (const { topic, records } of answer)
+          if (topic === fixture.names.physical('adds')) fetched += records.length;
+        return answer;
+      },
+    };
+  };
+  return {
+    reader,
+    producer: () => client.producer(),
+    admin: () => client.admin(),
+    joinGroup: (options) => client.joinGroup(options),
+  };
+}
+
+/** What one answer to a fetch brings at most, of small records. */
+const RECORDS_PER_FETCH = 3_000;
+/** Of one addition: a total, and a read model. */
+const EMITS = 2;
+/** One that is being made, and those whose appends are under way. */
+const OPEN_BATCHES = 4;
 
 /** Keys of the task that key `a` has. */
 function keysOfOneTask(count: number): readonly string[] {
@@ -21,6 +55,12 @@ function keysOfOneTask(count: number): readonly string[] {
   for (let index = 0; keys.length < count; index++)
     if (fixture.partitionOf(`k${index}`) === fixture.partitionOf('a')) keys.push(`k${index}`);
   return keys;
+}
+
+/** Totals of a key that stand on the topic. */
+async function totals(key: string): Promise<number> {
+  const records = await fixture.read('totals');
+  return records.filter((each) => Buffer.from(each.key ?? []).toString() === key).length;
 }
 
 describe('a task whose way out is slow', () => {
@@ -48,4 +88,56 @@ describe('a task whose way out is slow', () => {
     await run.handled(count + 40);
     await run.stop();
   }, 60_000);
+
+  it.each([
+    ['its outputs', ['totals', 'rm.count'], SHELL_LIMITS.publishRecords / EMITS],
+    ['its journal', ['counter.journal'], 0],
+  ])(
+    'holds no more than its limits while a broker that hangs takes nothing of %s, and goes on when it does',
+    async (_what, hanging, mostWaiting) => {
+      const most = mostWaiting + OPEN_BATCHES * LIMITS.batchInputs;
+      const count = most + SHELL_LIMITS.queueRecords + 2 * RECORDS_PER_FETCH;
+      const keys = keysOfOneTask(500);
+      for (let from = 0; from < count; from += 1_000) {
+        const length = Math.min(1_000, count - from);
+        const adds = Array.from({ length }, (_, at) =>
+          add(keys[at % 500] ?? '', `e${from + at}`, { amount: 1_000 }),
+        );
+        await fixture.publish(...adds);
+      }
+      const gate = Promise.withResolvers<void>();
+      const held = new Set(hanging.map((topic) => fixture.names.physical(topic)));
+      const partition = fixture.partitionOf('a');
+      let hung = 0;
+      faults.produce = async (records, send) => {
+        const [first] = records;
+        if (first === undefined || first.partition !== partition || !held.has(first.topic))
+          return send(records);
+        // A fence stands before the broker hangs.
+        if (hanging.includes('counter.journal') && hung++ === 0) return send(records);
+        await gate.promise;
+        return send(records);
+      };
+      const run = fixture.run();
+      let added = 0;
+      const isFull = (): boolean => fetched - added >= SHELL_LIMITS.queueRecords;
+      await eventually('it is full', () => {
+        added = run.counts.handled / EMITS;
+        return added >= Math.max(1, mostWaiting) && isFull();
+      });
+      const other = ['b', 'c', 'd', 'e'].find((key) => fixture.partitionOf(key) !== partition);
+      for (let index = 0; index < 20; index++) {
+        const before = await totals(other ?? 'b');
+        await fixture.publish(add(other ?? 'b', `other-${index}`, { amount: 1_000 }));
+        await eventually('another task goes on', async () => (await totals(other ?? 'b')) > before);
+      }
+      added = run.counts.handled / EMITS;
+      expect(added).toBeLessThanOrEqual(most);
+      expect(fetched - added).toBeLessThanOrEqual(SHELL_LIMITS.queueRecords + RECORDS_PER_FETCH);
+      gate.resolve();
+      await run.handled(EMITS * (count + 20), 60_000);
+      await run.stop();
+    },
+    120_000,
+  );
 });
