@@ -91,6 +91,8 @@ export interface Config {
   };
   readonly execution: {
     readonly maxAttempts: number;
+    /** Effects open in a task before it takes no more plans. */
+    readonly maxInFlight: number;
     /** Pause before the second, third and fourth call. */
     readonly retryDelaysMs: readonly number[];
   };
@@ -341,6 +343,7 @@ function planning(reader: ConfigReader): Config['planning'] {
 function execution(reader: ConfigReader): Config['execution'] {
   return {
     maxAttempts: reader.integer('MAX_EXEC_ATTEMPTS', 3, { min: 1, max: 100 }),
+    maxInFlight: reader.integer('MAX_IN_FLIGHT', 1_000, { min: 1, max: 100_000 }),
     retryDelaysMs: reader.integers('RETRY_DELAYS_MS', [10_000, 60_000, 300_000], {
       min: 0,
       max: DAY_MS,

@@ -13,7 +13,11 @@ export const startOrchestrator: StartApp = async (context) => {
   const { options, performers } = components.executionOrchestrator;
   const topology = orchestratorTopology(options);
   const observer = failureObserver(engineObserver(topology, metrics, log), metrics, services.codec);
-  const runner = await startApplication(context, topology, { performers, observer });
+  const runner = await startApplication(context, topology, {
+    performers,
+    observer,
+    openEffects: config.execution.maxInFlight,
+  });
   readSwaps(metrics, runner, components.venueManager.venues.values());
   const producer = services.kafka.producer();
   const { codec, names } = services;

@@ -39,6 +39,8 @@ export interface ApplicationOptions {
   readonly performers?: Readonly<Record<string, EffectPerformer>>;
   /** Effects in flight at once, per task. Default: 100. */
   readonly effectConcurrency?: number;
+  /** Effects open in a task before it takes no more records; those of one record may come on top. Default: SHELL_LIMITS.openEffects. */
+  readonly openEffects?: number;
   /** When a target of effects is left alone, and how long. Default: CIRCUIT_DEFAULTS. */
   readonly circuit?: Omit<CircuitOptions, 'onState'>;
   /** When journals are cleaned. Default: CLEANING_DEFAULTS. */
@@ -109,6 +111,7 @@ export class ApplicationRunner {
       performers: options.performers ?? {},
       cleaning: { ...CLEANING_DEFAULTS, ...options.cleaning },
       effectConcurrency: options.effectConcurrency ?? 100,
+      openEffects: options.openEffects ?? SHELL_LIMITS.openEffects,
       circuits: new Circuits({
         ...(options.circuit ?? CIRCUIT_DEFAULTS),
         onState: (target, state) => options.observer.circuit?.(target, state),

@@ -69,11 +69,6 @@ export class EffectRunner {
     options.signal.addEventListener('abort', unwatch, { once: true });
   }
 
-  /** Whether a task should ask for no more before some are settled. */
-  get isFull(): boolean {
-    return this.#open.size >= SHELL_LIMITS.openEffects;
-  }
-
   /** Those that the journal holds open when the term begins. */
   start(effects: Iterable<OpenEffect>): void {
     for (const effect of [...effects].sort(inOrderAsked)) this.#admit(effect);

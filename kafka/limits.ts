@@ -21,7 +21,7 @@ export const SHELL_LIMITS = {
    * (max.message.bytes) is one of the record batch, and what it refuses stops the task.
    */
   requestBytes: 1000 * 1000,
-  /** Effects that may be open in a task before it takes no more input: each is held in memory until its result. */
+  /** Effects that may be open in a task before it takes no more records: each is held in memory until its result. */
   openEffects: 5_000,
   /** Milliseconds of one attempt of an effect that names no `timeoutMs`. */
   effectMs: 600_000,

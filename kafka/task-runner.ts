@@ -81,6 +81,8 @@ export interface TaskSurroundings {
   readonly fetcher: SourceFetcher;
   readonly performers: Readonly<Record<string, EffectPerformer>>;
   readonly effectConcurrency: number;
+  /** Effects that a task may have asked for without an answer before it takes no more records. */
+  readonly openEffects: number;
   /** Of the process, shared by its tasks. */
   readonly circuits: Circuits;
   /** When journals are cleaned. */

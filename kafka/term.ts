@@ -171,7 +171,7 @@ export class Term {
       backlog: queue + results + publishing + (status === 'running' ? 0 : 1),
       reached: this.#sources.offsets,
       waitsFor: this.#knownWait,
-      dump: { status, n, queue, publishing, results, positions, effects: this.#effects.isFull },
+      dump: { status, n, queue, publishing, results, positions, effects: this.#isFull },
     };
   }
 
@@ -179,7 +179,7 @@ export class Term {
     const known = this.#waitsFor ?? this.pausedBy;
     if (known !== null) return known;
     if (this.#publisher.isRetrying) return 'the broker to take what is published';
-    if (this.#effects.isFull) return 'effects';
+    if (this.#isFull) return 'effects';
     return this.#draining ? 'its end' : null;
   }
 
@@ -319,7 +319,12 @@ export class Term {
   get #hasWork(): boolean {
     if (this.#results.length > 0 || this.#isUnsure) return true;
     if (this.#cleaner?.hasWork === true && !this.#draining) return true;
-    return !this.#effects.isFull && (this.#sources.hasNext || this.#dueInMs() <= 0);
+    return !this.#isFull && (this.#sources.hasNext || this.#dueInMs() <= 0);
+  }
+
+  /** Whether it has asked for as much as may be open, and so takes nothing new before some of it is answered. */
+  get #isFull(): boolean {
+    return (this.#task?.state.effects.size ?? 0) >= this.#in.openEffects;
   }
 
   /** Whether timers fire and blocked keys are tried again: handlers may read reference data then. */
@@ -345,12 +350,12 @@ export class Term {
     this.#lookIfDue();
     await this.#publisher.room();
     await this.#own?.keeper?.room(this.#ended.signal);
-    if (!this.#effects.isFull && this.#takesDue) this.#moves += task.takeDue();
+    if (!this.#isFull && this.#takesDue) this.#moves += task.takeDue();
     while (this.#results.length > 0 && !task.isFull) {
       const { effect, result } = this.#results.shift() as Settled;
       task.takeEffectResult(effect, result);
     }
-    if (!this.#effects.isFull) await this.#takeRecords(task);
+    await this.#takeRecords(task);
     const isRefreshDue = this.#isRefreshDue();
     const worth = this.#isUnsure ? 'nothing' : isRefreshDue ? 'watermarks' : 'inputs';
     const batch = task.seal(this.#fenceOffset, worth);
@@ -361,7 +366,7 @@ export class Term {
   async #takeRecords(task: Task): Promise<void> {
     const { codec, log } = this.#in;
     const full = this.#sources.fullTopics;
-    while (!task.isFull) {
+    while (!task.isFull && !this.#isFull) {
       const record = this.#sources.next(task);
       if (record === undefined) break;
       if (record.value !== null && !codec.knows(record.value)) {

@@ -16,6 +16,7 @@ export interface RunOptions extends Partial<
     | 'lookMs'
     | 'unknownErrors'
     | 'effectConcurrency'
+    | 'openEffects'
     | 'instanceId'
     | 'sessionTimeoutMs'
     | 'clock'

@@ -39,6 +39,7 @@ describe('configuration', () => {
     expect(config.risk).toEqual({ maxNotionalUsd: '10000', maxSlippage: '0.05' });
     expect(config.execution).toEqual({
       maxAttempts: 3,
+      maxInFlight: 1_000,
       retryDelaysMs: [10_000, 60_000, 300_000],
     });
     expect(config.kafka.partitions).toBe(4);
@@ -151,6 +152,7 @@ describe('configuration', () => {
     ['MAX_SLIPPAGE', '5%'],
     ['SESSION_TIMEOUT_MS', '10'],
     ['REORDER_WAIT_MS', '0'],
+    ['MAX_IN_FLIGHT', '0'],
     ['POOL_SNAPSHOT_MAX_AGE_MS', 'never'],
     ['INSTANCE_ID', 'a b'],
     ['RATE_LIMIT_INTENTS_PER_MIN', '-1'],
