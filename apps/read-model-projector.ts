@@ -10,13 +10,13 @@ import { originOf } from '../engine/origin.ts';
 import { type FetchedRecord, type FetchPosition, KafkaError } from '../kafka/client.ts';
 import type { SinkMove, SinkTarget } from '../kafka/sink.ts';
 
-const PROJECTED_TOPICS: readonly ReadModelTopic[] = ['rm.intent', 'rm.plan'];
+const PROJECTED_TOPICS: readonly ReadModelTopic[] = ['rm.intent', 'rm.plan', 'rm.positions'];
 
 /**
  * Every record of the compacted read models to Redis, guarded by its version: the (n, index) it was published
  * from. A tombstone removes the key; one without an origin is an operator's and always applies.
  *
- * Source: K-08, B-76, B-77; docs/protocol.md, J9b.
+ * Source: K-08, B-76 … B-78; docs/protocol.md, J9b.
  */
 export function readModelProjector(writer: ReadModelWriter, codec: Codec): SinkTarget {
   return {

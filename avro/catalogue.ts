@@ -55,6 +55,17 @@ export const CHAIN_EVENTS: readonly EventDefinition[] = [
   chain('chain.nonce_settled', 'NonceSettled'),
 ];
 
+/** What the correlations of a strategy tell it (X-18); nobody publishes it from outside. */
+export const POSITION_EVENTS: readonly EventDefinition[] = [
+  {
+    type: 'position.intent_ended',
+    family: 'SYSTEM',
+    version: 1,
+    topic: 'rk.position.strategy',
+    record: 'millrace.position.v1.IntentEnded',
+  },
+];
+
 function bot(type: string, name: string): EventDefinition {
   return { type, family: 'BOT', version: 1, topic: 'orders', record: `millrace.bots.v1.${name}` };
 }
@@ -73,6 +84,7 @@ export const BOT_EVENTS: readonly EventDefinition[] = [
 export const READ_MODELS: readonly ReadModelDefinition[] = [
   { topic: 'rm.intent', record: 'millrace.readmodel.v1.Intent' },
   { topic: 'rm.plan', record: 'millrace.readmodel.v1.Plan' },
+  { topic: 'rm.positions', record: 'millrace.readmodel.v1.Positions' },
 ];
 
 /** Logical topics of the stream of events, in a fixed order: its positions are written in it. Bots are no part of it. */
@@ -116,11 +128,8 @@ export const BOT_RECORDS: readonly TopicRecord[] = BOT_EVENTS.map(({ topic, reco
 
 /** Everything that events and read models put on topics. */
 export const CATALOGUE_RECORDS: readonly TopicRecord[] = [
-  ...[...TRADING_EVENTS, ...MARKET_EVENTS, ...CHAIN_EVENTS, ...READ_MODELS].map(
-    ({ topic, record }) => ({
-      topic,
-      record,
-    }),
+  ...[...TRADING_EVENTS, ...MARKET_EVENTS, ...CHAIN_EVENTS, ...POSITION_EVENTS, ...READ_MODELS].map(
+    ({ topic, record }) => ({ topic, record }),
   ),
   ...BOT_RECORDS,
 ];

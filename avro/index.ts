@@ -10,6 +10,7 @@ export {
   eventTopics,
   journalRecords,
   MARKET_EVENTS,
+  POSITION_EVENTS,
   READ_MODELS,
   subjectOf,
   TRADING_EVENTS,
@@ -50,6 +51,7 @@ export type {
   NonceWantedPayload,
 } from './generated/chain.ts';
 export type { MarketPayloads, PoolSnapshotPayload } from './generated/market.ts';
+export type { IntentEndedPayload, IntentOutcome } from './generated/position.ts';
 export type {
   ExecCompletedPayload,
   ExecFailedPayload,
@@ -71,4 +73,5 @@ export type {
   IntentSummary,
   Plan as PlanReadModel,
   PlanStatus,
+  Positions as PositionsReadModel,
 } from './generated/readmodel.ts';

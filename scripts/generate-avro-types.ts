@@ -5,7 +5,13 @@
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { EventDefinition } from '../engine/event.ts';
-import { BOT_EVENTS, CHAIN_EVENTS, MARKET_EVENTS, TRADING_EVENTS } from '../avro/catalogue.ts';
+import {
+  BOT_EVENTS,
+  CHAIN_EVENTS,
+  MARKET_EVENTS,
+  POSITION_EVENTS,
+  TRADING_EVENTS,
+} from '../avro/catalogue.ts';
 import { fullNameOf, isUnion, loadSchemas } from '../avro/schemas.ts';
 import type { NamedSchema, Schema, SchemaField, Schemas } from '../avro/schemas.ts';
 
@@ -26,6 +32,7 @@ const EVENTS: Readonly<Record<string, readonly EventDefinition[]>> = {
   trading: TRADING_EVENTS,
   market: MARKET_EVENTS,
   chain: CHAIN_EVENTS,
+  position: POSITION_EVENTS,
   bots: BOT_EVENTS,
 };
 

@@ -48,3 +48,23 @@ export interface Plan {
   readonly steps: ReadonlyArray<PlanStep>;
   readonly progress: PlanProgress;
 }
+
+export interface PositionsSummary {
+  /** Intents. */
+  readonly completed: number;
+  /** Intents. */
+  readonly failed: number;
+  /** Decimal text: sum over the completed ones. */
+  readonly notional_usd: string;
+  /** Asset to decimal text, with a sign: what the swaps gave less what they took; assets in order. */
+  readonly net: Readonly<Record<string, string>>;
+  /** Decimal text, with a sign: net at the mock marks. */
+  readonly mock_pnl_usd: string;
+}
+
+/** rm.positions: what the intents of a strategy that have ended come to. No field depends on their order. */
+export interface Positions {
+  /** ISO 8601, UTC, six decimals: of the intent that ended last. */
+  readonly last_event_time: string;
+  readonly summary: PositionsSummary;
+}

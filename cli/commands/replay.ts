@@ -19,7 +19,7 @@ Usage: millrace replay --check [--application A]… [--since all] [--topology <f
             changes nothing. npm run gate:replay is this, before a deploy. --since 24h leaves older batches out.
   --into    make the read models of these correlations again from their events, in Redis under the prefix; the live ones
             stay as they are. A topic stands for every correlation with a record on it, between --from and --to (ISO 8601);
-            what is younger than --to is not replayed.
+            what is younger than --to is not replayed. What adds up every correlation (positions) is made by all alone.
   --source  where the events are read: topics (default), as far back as they are kept, or store, the event store in Postgres
   --swap    then put each in the place of the live one, unless the live one moved on meanwhile
 
@@ -129,12 +129,17 @@ function chosen(
   return { correlationId, topic: null };
 }
 
-function reportReplay({ prefix, written, swap }: ReplayReport, json: boolean, io: Io): ExitCode {
+function reportReplay(report: ReplayReport, json: boolean, io: Io): ExitCode {
+  const { prefix, written, swap, leftOut } = report;
   const count = Object.values(written).reduce((sum, each) => sum + each, 0);
-  if (json) io.out(JSON.stringify({ prefix, written, swap }));
+  if (json) io.out(JSON.stringify(report));
   else {
     for (const [topic, each] of Object.entries(written))
       io.out(`${topic}: ${each} models written under ${prefix}`);
+    for (const topic of leftOut)
+      io.out(
+        `${topic}: left out, since each of them takes every correlation; replay all makes them.`,
+      );
     if (swap !== null) io.out(`${swap.swapped} of them are live now.`);
     for (const key of swap?.kept ?? [])
       io.out(`${key} moved on meanwhile and was kept; replay it again.`);

@@ -7,6 +7,7 @@ import {
   type EventSource,
   refuseTooMany,
   type ReplayedRecord,
+  replayedTopics,
   type Selection,
 } from './replayed-events.ts';
 
@@ -21,23 +22,29 @@ const AT_ONCE = 8;
  */
 export function storeSource(session: LogSession, store: EventStore): EventSource {
   return {
-    records: async (topology, { partition, partitions, selection }) => {
-      const records: ReplayedRecord[] = [];
-      for await (const page of chosenCorrelations(store, topology, selection)) {
-        const own = page.filter((id) => partitionOf(Buffer.from(id), partitions) === partition);
-        for (let at = 0; at < own.length; at += AT_ONCE) {
-          const histories = own.slice(at, at + AT_ONCE).map((id) => store.history(id));
-          for (const event of (await Promise.all(histories)).flat()) {
-            const record = recordOf(session, event, partition);
-            const isYounger = selection.toMs !== null && record.timestampMs > selection.toMs;
-            if (!isYounger && topology.sources.includes(record.topic)) records.push(record);
+    async *pages(topology, { selection, partitions }) {
+      for await (const ids of chosenCorrelations(store, topology, selection))
+        yield async () => {
+          const records: ReplayedRecord[] = [];
+          for (let at = 0; at < ids.length; at += AT_ONCE) {
+            const histories = ids.slice(at, at + AT_ONCE).map((id) => store.history(id));
+            for (const event of (await Promise.all(histories)).flat()) {
+              if (!isReplayed(topology, event)) continue;
+              const record = recordOf(session, event, partitions);
+              const isYounger = selection.toMs !== null && record.timestampMs > selection.toMs;
+              if (!isYounger) records.push(record);
+            }
+            refuseTooMany(records.length);
           }
-          refuseTooMany(records.length, partition);
-        }
-      }
-      return records;
+          return records;
+        };
     },
   };
+}
+
+function isReplayed(topology: Topology, { topic: type }: WireEvent): boolean {
+  const topic = topology.events.get(type)?.topic;
+  return topic !== undefined && replayedTopics(topology).includes(topic);
 }
 
 function chosenCorrelations(
@@ -46,15 +53,16 @@ function chosenCorrelations(
   { correlationId, topic, fromMs, toMs }: Selection,
 ): AsyncIterable<readonly string[]> | readonly (readonly string[])[] {
   if (correlationId !== null) return [[correlationId]];
+  const topics = topic === null ? replayedTopics(topology) : [topic];
   const types = [...topology.events.values()]
-    .filter((event) => event.topic === topic)
+    .filter((event) => topics.includes(event.topic))
     .map(({ type }) => type);
   return topic === null
-    ? store.correlations({ types: null, fromMs: null, toMs: null })
+    ? store.correlations({ types, fromMs: null, toMs: null })
     : store.correlations({ types, fromMs, toMs });
 }
 
-function recordOf({ codec }: LogSession, wire: WireEvent, partition: number): ReplayedRecord {
+function recordOf({ codec }: LogSession, wire: WireEvent, partitions: number): ReplayedRecord {
   const event = fromWire(
     { ...wire, payload: wire.payload as Readonly<Record<string, unknown>> },
     { producer: 'event-store' },
@@ -63,7 +71,7 @@ function recordOf({ codec }: LogSession, wire: WireEvent, partition: number): Re
   const { correlation_id: correlationId, occurred_at: time, sequence } = event.envelope;
   return {
     topic,
-    partition,
+    partition: partitionOf(Buffer.from(correlationId), partitions),
     offset: 0,
     timestampMs: Math.floor(time / 1000),
     headers: eventHeaders(event.envelope),

@@ -1,4 +1,4 @@
-/** Where each read-model topic stands in Redis. Source: connectors/postgres/migrations/0002_read_models.sql. */
+/** Where each read-model topic stands in Redis. Source: B-76 … B-78. */
 const KEY_FAMILY = {
   'rm.intent': 'intent',
   'rm.plan': 'plan',

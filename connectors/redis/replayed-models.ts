@@ -84,6 +84,17 @@ export class ReplayedModels {
     return found;
   }
 
+  /**
+   * The live version of every model of a topic, by id. Limits: all of them in memory; for topics with few.
+   */
+  async allVersions(topic: ReadModelTopic): Promise<ReadonlyMap<string, string>> {
+    const found = await this.#connection.run(`reading all versions of ${topic}`, (redis) =>
+      redis.hgetall(this.#versionKey(topic)),
+    );
+    const family = readModelKey(topic, '').length;
+    return new Map(Object.entries(found).map(([key, version]) => [key.slice(family), version]));
+  }
+
   /** Writes the models under the prefix; what is not there any more is removed there too. */
   async write(models: readonly ReplayedModel[]): Promise<void> {
     for (const some of chunks(models))

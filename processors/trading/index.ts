@@ -36,6 +36,8 @@ export { selectRoute } from './planner/rust-route.ts';
 export type { RouteEngine, SelectedRoute } from './planner/rust-route.ts';
 export { simulatePlan } from './planner/simulate-plan.ts';
 export type { PlanEstimate } from './planner/simulate-plan.ts';
+export { MOCK_MARKS_USD } from './position/mock-marks.ts';
+export { positionActor } from './position/actor.ts';
 export { riskActor } from './risk/actor.ts';
 export { evaluateRisk } from './risk/evaluate-risk.ts';
 export type { RiskCode, RiskLimits, RiskVerdict } from './risk/evaluate-risk.ts';

@@ -1,12 +1,6 @@
+import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import {
-  AvroCodec,
-  CATALOGUE_RECORDS,
-  envelope,
-  eventDefinition,
-  eventHeaders,
-  newCorrelationId,
-} from '../../avro/index.ts';
+import { AvroCodec, CATALOGUE_RECORDS, eventDefinition, eventHeaders } from '../../avro/index.ts';
 import type { Letter } from '../../cli/dlq/letters.ts';
 import { runCommand } from '../../cli/main.ts';
 import type { EventRecord } from '../../engine/event.ts';
@@ -14,7 +8,8 @@ import type { KafkaClient } from '../../kafka/client.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
 import { eventually } from '../support/eventually.ts';
-import { type IntentValue, ORDER, SystemClient } from './system-client.ts';
+import { lifeOf } from '../support/intent-life.ts';
+import { type IntentValue, SystemClient } from './system-client.ts';
 import { startSystem, type System } from './system-fixture.ts';
 
 /* The coordinator by itself, with the gateway to read through: nobody but the test writes events. */
@@ -54,36 +49,6 @@ async function publish(...events: readonly EventRecord[]): Promise<void> {
     expect(result?.result).toBe('confirmed');
   }
   await producer.close();
-}
-
-/** A life from submitted to completed, each event caused by the one before, and further plans that come too late. */
-function lifeOf(intentId: string, latePlans = 0): readonly EventRecord[] {
-  const intent = { ...ORDER, intentId, priority: 5, metadata: null };
-  const step = { venue: 'uniswap_v3', base: 'WETH', quote: 'USDC', amount_in: '0.1', min_out: '1' };
-  const exec = { planId: `plan-${intentId}`, intentId, stepIndex: 0 };
-  const swap = { ...exec, txHash: '0x1' };
-  const plan = ['plan.created', { planId: exec.planId, intentId, steps: [step] }] as const;
-  const steps: readonly (readonly [string, object])[] = [
-    ['intent.submitted', intent],
-    ['risk.approved', { intentId, approved: true }],
-    ['intent.accepted', intent],
-    plan,
-    ['exec.started', exec],
-    ['exec.step_submitted', { ...swap, attempt: 1, replaces: null }],
-    ['exec.step_filled', { ...swap, amountOut: '250' }],
-    ['exec.completed', { ...swap, amountOut: '250' }],
-    ...Array.from({ length: latePlans }, () => plan),
-  ];
-  const events: EventRecord[] = [];
-  for (const [type, payload] of steps)
-    events.push(
-      envelope(type, payload as Readonly<Record<string, unknown>>, {
-        correlationId: newCorrelationId(intentId),
-        causationId: events.at(-1)?.envelope.event_id ?? null,
-        sequence: events.length + 1,
-      }),
-    );
-  return events;
 }
 
 async function stateOf(intentId: string): Promise<string | null> {
@@ -128,7 +93,7 @@ it('B-74 sets aside what waits too long for a sequence, stores it, and applies i
 
 it('B-68 stores and counts what is illegal in its turn, and ignores it', async () => {
   const id = crypto.randomUUID();
-  const events = lifeOf(id, 1);
+  const events = lifeOf(id, { latePlans: 1 });
   await publish(...events);
   const late = events.at(-1)?.envelope.event_id ?? '';
   await eventually('it is stored', async () => (await rowsOf(late)) === 1);
@@ -139,6 +104,36 @@ it('B-68 stores and counts what is illegal in its turn, and ignores it', async (
   );
   await eventually('the intent has ended', async () => (await stateOf(id)) === 'Completed');
 });
+
+it('B-70 B-78 keeps what the intents of each strategy came to, in Redis', async () => {
+  const desks = { one: crypto.randomUUID(), other: crypto.randomUUID() };
+  const lives = [
+    lifeOf(crypto.randomUUID(), { strategyId: desks.one }),
+    lifeOf(crypto.randomUUID(), { strategyId: desks.other }),
+    lifeOf(crypto.randomUUID(), { strategyId: desks.one, failed: true }),
+  ];
+  await publish(...lives.flat());
+  const redis = new Redis(system.redisUrl);
+  const positions = async (desk: string): Promise<unknown> =>
+    JSON.parse((await redis.get(`positions:${desk}`)) ?? 'null');
+  const sum = { completed: 1, failed: 1, notional_usd: '300' };
+  const net = { net: { USDC: '250', WETH: '-0.1' }, mock_pnl_usd: '0' };
+  await eventually('both strategies are told', async () => {
+    const [one, other] = await Promise.all([positions(desks.one), positions(desks.other)]);
+    return (one as Value | null)?.summary['failed'] === 1 && other !== null;
+  });
+  expect(await positions(desks.one)).toEqual({
+    last_event_time: expect.stringMatching(/^\d{4}-.*\.\d{6}Z$/),
+    summary: { ...sum, ...net },
+  });
+  expect(await positions(desks.other)).toMatchObject({ summary: { ...sum, failed: 0, ...net } });
+  expect(await redis.ttl(`positions:${desks.one}`)).toBe(-1);
+  await redis.quit();
+});
+
+interface Value {
+  readonly summary: Readonly<Record<string, unknown>>;
+}
 
 async function eventuallyOne<Item>(
   what: string,

@@ -279,7 +279,7 @@ describe('what can be seen from outside', () => {
       expect(processing.length).toBeGreaterThan(0);
       for (const { topic, correlationId, eventId } of processing) {
         // A result and a timer that fired are handled like events, and are none.
-        expect(topic).toMatch(/^((intent|risk|plan|exec)\.|(effect|timer):)/);
+        expect(topic).toMatch(/^((intent|risk|plan|exec|position)\.|(effect|timer):)/);
         expect(correlationId).toMatch(/^intent-/);
         expect(eventId).toEqual(expect.any(String));
       }

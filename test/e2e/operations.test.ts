@@ -56,7 +56,7 @@ describe('millrace why', () => {
     expect(explanation.correlation_id).toBe(`intent-${intentId}`);
     const types = explanation.events.map(({ type }) => type);
     expect(types[0]).toBe('intent.submitted');
-    expect(types.at(-1)).toBe('exec.completed');
+    expect(types.slice(-2)).toEqual(['exec.completed', 'position.intent_ended']);
     const planned = explanation.events.find(({ relation }) => relation === 'asked for');
     const actors = planned?.handlings.map(({ actor }) => actor);
     expect(actors?.toSorted()).toEqual(['intent', 'orchestrator']);
@@ -100,11 +100,15 @@ describe('millrace replay', () => {
   it('B-109 makes a read model again beside the live one, byte for byte', async () => {
     const before = await live();
     const { code, out } = await millrace('replay', intentId, '--into', 'again.', '--json');
-    expect(JSON.parse(out)).toMatchObject({
+    expect(JSON.parse(out)).toEqual({
+      prefix: 'again.',
       written: { 'rm.intent': 1, 'rm.plan': 1 },
       swap: null,
+      leftOut: ['rm.positions'],
     });
     expect(code).toBe(0);
+    const text = await millrace('replay', intentId, '--into', 'again.');
+    expect(text.out).toContain('rm.positions: left out');
     expect(await redis.get(`again.intent:${intentId}`)).toBe(before);
     expect(await live()).toBe(before);
   });
@@ -120,21 +124,31 @@ describe('millrace replay', () => {
   });
 
   it('B-98 B-109 makes every read model again from the topics and from the store, twice, byte for byte', async () => {
-    const rejected = await client.submit({ notional_usd: '999999' });
+    const rejected = await client.submit({ notional_usd: '999999', strategyId: 'second' });
     const unplanned = await client.submit({ base: 'DAI' });
     for (const id of [rejected, unplanned]) expect((await client.ended(id)).state).toBe('Failed');
     await client.history(rejected, 2);
     await client.history(unplanned, 4);
     const dump = async (prefix: string): Promise<Readonly<Record<string, string | null>>> => {
-      const families = ['intent', 'plan'].map((family) => redis.keys(`${prefix}${family}:*`));
+      const families = ['intent', 'plan', 'positions'].map((family) =>
+        redis.keys(`${prefix}${family}:*`),
+      );
       const keys = (await Promise.all(families)).flat().sort();
       const values = await Promise.all(keys.map((key) => redis.get(key)));
       return Object.fromEntries(
         keys.map((key, at) => [key.slice(prefix.length), values[at] ?? null]),
       );
     };
+    const failed = async (desk: string): Promise<number | undefined> => {
+      const text = await redis.get(`positions:${desk}`);
+      const { summary } = JSON.parse(text ?? '{}') as { summary?: { failed: number } };
+      return summary?.failed;
+    };
+    await eventually('both strategies are told of their failures', async () =>
+      (await Promise.all(['main-job', 'second'].map(failed))).every((count) => count === 1),
+    );
     const before = await dump('');
-    expect(Object.keys(before).length).toBeGreaterThan(3);
+    expect(Object.keys(before).length).toBeGreaterThan(5);
     for (const source of ['topics', 'store'])
       for (const round of ['1', '2']) {
         const prefix = `${source}.${round}.`;
@@ -143,6 +157,10 @@ describe('millrace replay', () => {
         expect(await dump(prefix)).toEqual(before);
       }
     expect(await dump('')).toEqual(before);
+    await redis.set('positions:main-job', '{"summary":"wrong"}');
+    const { code, out } = await millrace('replay', 'all', '--into', 's.', '--swap', '--json');
+    expect([code, JSON.parse(out)]).toMatchObject([0, { swap: { kept: [] }, leftOut: [] }]);
+    expect([await dump(''), await redis.keys('s.*')]).toEqual([before, []]);
   });
 
   it('B-98 makes one read model again from the store, by intent and by topic', async () => {

@@ -36,7 +36,7 @@ beforeAll(async () => {
   const brokers = (process.env['KAFKA_BROKERS'] ?? '').split(',');
   kafka = platformaticClient({ brokers, clientId: 'sinks' });
   const admin = kafka.admin();
-  for (const topic of [...STORED_TOPICS, 'rm.intent', 'rm.plan'])
+  for (const topic of [...STORED_TOPICS, 'rm.intent', 'rm.plan', 'rm.positions'])
     await admin.createTopic({
       name: names.physical(topic),
       partitions: PARTITIONS,
@@ -108,6 +108,16 @@ async function publish(event: EventRecord): Promise<void> {
 const rows = async (): Promise<number> =>
   Number((await database.query<{ n: string }>('SELECT count(*) AS n FROM events'))[0]?.n);
 
+/** Records on all topics that are stored. */
+async function published(): Promise<number> {
+  const admin = kafka.admin();
+  const bounds = await Promise.all(
+    STORED_TOPICS.map((topic) => admin.offsets(names.physical(topic))),
+  );
+  await admin.close();
+  return bounds.flat().reduce((sum, { end }) => sum + end, 0);
+}
+
 const eventStore = (): SinkTarget => eventStoreSink({ store, seen: writer, codec, log: quiet });
 
 describe('the event store sink', () => {
@@ -122,6 +132,27 @@ describe('the event store sink', () => {
       return read >= 12 + 12;
     });
     expect(await rows()).toBe(20);
+  });
+
+  it('B-36 stores an event once, however long after it comes again', async () => {
+    const event = risk(1);
+    const before = await rows();
+    await publish(event);
+    await carrying(eventStore(), async () => (await rows()) === before + 1);
+    // Its note has lapsed, as after 7 days, and whatever comes behind it has been stored.
+    await redis.flushdb();
+    const later = risk(2);
+    await publish(event);
+    await publish(later);
+    const again = { ...event, envelope: { ...event.envelope, occurred_at: 1_900_000_000_000_000 } };
+    await publish(again);
+    await carrying(eventStore(), async () => {
+      const ends = await store.positions('event-store');
+      return ends.reduce((sum, { next }) => sum + next, 0) >= (await published());
+    });
+    const { event_id: eventId } = event.envelope;
+    const found = await database.query('SELECT time FROM events WHERE event_id = $1', [eventId]);
+    expect([found.length, await rows()]).toEqual([1, before + 2]);
   });
 
   it('B-65 notes in Redis what is stored, after it is', async () => {

@@ -190,7 +190,7 @@ it(
     const server = await ownServer(redisPart);
     endings.push(() => server.remove());
     await server.start();
-    const rig = await rigFor('bound-models', ['rm.intent', 'rm.plan']);
+    const rig = await rigFor('bound-models', ['rm.intent', 'rm.plan', 'rm.positions']);
     const writer = await ReadModelWriter.open(redisUrl(server.port));
     endings.push(() => writer.close());
     const summary = {

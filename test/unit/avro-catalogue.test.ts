@@ -93,7 +93,7 @@ describe('the catalogue', () => {
     const records = [...CATALOGUE_RECORDS, ...journalRecords('a')].map(({ record }) => record);
     for (const record of records) expect(schemas.get(record).type).toBe('record');
     expect(new Set(records).size).toBe(records.length);
-    expect([MARKET_EVENTS.length, READ_MODELS.length]).toEqual([1, 2]);
+    expect([MARKET_EVENTS.length, READ_MODELS.length]).toEqual([1, 3]);
   });
 });
 
@@ -131,6 +131,7 @@ describe('the schemas', () => {
       'envelope',
       'journal',
       'market',
+      'position',
       'readmodel',
       'trading',
     ]);

@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, expect, it } from 'vitest';
-import { remakeModels, topicSource, type Selection } from '../../cli/replay/replayed-events.ts';
+import { Remaker } from '../../cli/replay/remake.ts';
+import { topicSource, type Selection } from '../../cli/replay/replayed-events.ts';
 import { MemoryKafka } from '../../testing/memory-kafka.ts';
 import { add } from '../support/counter.ts';
-import { EngineFixture } from '../support/engine-fixture.ts';
+import { EngineFixture, PARTITIONS } from '../support/engine-fixture.ts';
 import { eventually } from '../support/eventually.ts';
 import { logSessionOf } from '../support/log-session.ts';
 
@@ -23,13 +24,16 @@ afterEach(() => fixture.end());
 
 const ALL: Selection = { correlationId: null, topic: null, fromMs: null, toMs: null };
 
-async function remade(selection: Partial<Selection>) {
+async function remade(selection: Partial<Selection>, pageRecords = 1_000) {
   const session = logSessionOf(fixture);
-  const models = await remakeModels(session, fixture.topology(), {
-    source: topicSource(session),
-    selection: { ...ALL, ...selection },
-  });
-  return Object.fromEntries(models.map(({ key, value }) => [key, value]));
+  const topology = fixture.topology();
+  const remaker = new Remaker(session, topology, PARTITIONS);
+  const source = topicSource(session, pageRecords);
+  const of = { selection: { ...ALL, ...selection }, partitions: PARTITIONS };
+  const models: Record<string, unknown> = {};
+  for await (const page of source.pages(topology, of))
+    for (const { key, value } of (await remaker.page(await page())).models) models[key] = value;
+  return models;
 }
 
 it('B-109 makes read models again from the events, of all or of one correlation', async () => {
@@ -37,6 +41,16 @@ it('B-109 makes read models again from the events, of all or of one correlation'
   expect(await remade({ correlationId: 'a' })).toEqual({ a: { total: 6 } });
   expect(await remade({ topic: 'adds' })).toEqual({ a: { total: 6 }, b: { total: 2 } });
   expect(await remade({ correlationId: 'nobody' })).toEqual({});
+});
+
+it('B-109 makes the same of them page by page, each correlation whole on one', async () => {
+  const session = logSessionOf(fixture);
+  const of = { selection: ALL, partitions: PARTITIONS };
+  const pages: number[] = [];
+  for await (const page of topicSource(session, 1).pages(fixture.topology(), of))
+    pages.push((await page()).length);
+  expect(pages.length).toBeGreaterThan(4);
+  expect(await remade({}, 1)).toEqual({ a: { total: 6 }, b: { total: 2 } });
 });
 
 it('B-109 leaves out what lies outside of the time given', async () => {

@@ -124,7 +124,7 @@ describe('an intent through all three applications', () => {
       status: 'completed',
       progress: { done: 1, total: 1 },
     });
-    expect(flow.coordinator.emittedTypes).toEqual([]);
+    expect(flow.coordinator.emittedTypes).toEqual(['position.intent_ended']);
   });
 
   it('B-73 B-74 numbers its events without gaps, each after its cause', async () => {
@@ -147,7 +147,7 @@ describe('an intent through all three applications', () => {
     flow.coordinate();
     const other = new Flow();
     other.coordinate(flow.events.toReversed());
-    for (const topic of ['rm.intent', 'rm.plan'])
+    for (const topic of ['rm.intent', 'rm.plan', 'rm.positions'])
       expect(JSON.stringify(other.newest(topic))).toBe(JSON.stringify(flow.newest(topic)));
   });
 

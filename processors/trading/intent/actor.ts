@@ -6,6 +6,7 @@ import {
   type DeadLetterEmit,
   readModel,
   setTimer,
+  tell,
   type Actor,
   type Decision,
   type Emit,
@@ -15,6 +16,7 @@ import {
 } from '../../../engine/actor.ts';
 import { evolveIntent, type IntentModel, type TradingType } from './intent-model.ts';
 import { evolvePlan, type PlanModel } from './plan-model.ts';
+import { endOf } from './intent-end.ts';
 import { admit, EMPTY_ORDER, giveUp, type Order, type Refusal, timed } from './reorder.ts';
 
 /** All that is known of one correlation. */
@@ -56,12 +58,12 @@ const TYPES: readonly TradingType[] = [
 const GAP = 'gap';
 
 /**
- * Follows each intent through its life and keeps its two read models.
+ * Follows each intent through its life, keeps its two read models, and tells its strategy when it has ended.
  *
  * Order: events of a correlation are applied by their sequence, whatever order they come in; the read models
  * depend on nothing else.
  * Limits: what waits for a missing event longer than `reorderWaitMs` goes to the dead letters.
- * Source: B-67 … B-69, B-73, B-74.
+ * Source: B-67 … B-70, B-73, B-74.
  */
 export function intentActor(reorderWaitMs: number): Actor<IntentTrack> {
   const follow = (
@@ -91,7 +93,7 @@ export function intentActor(reorderWaitMs: number): Actor<IntentTrack> {
         return { ...track, order: { ...track.order, until: null }, illegal: [] };
       },
     },
-    emits: ['rm.intent', 'rm.plan'],
+    emits: ['rm.intent', 'rm.plan', 'position.intent_ended'],
     handles: Object.fromEntries(TYPES.map((type) => [type, follow])),
     timers: {
       [GAP]: (track, { due }: Firing) => {
@@ -130,5 +132,8 @@ function changes(before: IntentTrack, { intent, plan }: IntentTrack): Emit[] {
     emit.push(readModel('rm.intent', intent.intentId, intent.value));
   if (plan !== null && plan !== before.plan)
     emit.push(readModel('rm.plan', plan.planId, plan.value));
+  const end = endOf(intent);
+  if (end !== null && endOf(before.intent) === null)
+    emit.push(tell('position.intent_ended', end.strategyId, end));
   return emit;
 }
