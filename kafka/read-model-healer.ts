@@ -56,14 +56,21 @@ export class ReadModelHealer {
   readonly #options: HealerOptions;
   readonly #reached = new Map<string, Reached>();
   #under: Promise<void> | null = null;
+  #lookedAt = performance.now();
 
   constructor(options: HealerOptions) {
     this.#options = options;
   }
 
-  /** Begins a look, unless one is under way. What it finds is published when the task is quiet, or at the next. */
-  look(): void {
-    if (this.#under !== null || this.#options.signal.aborted) return;
+  /**
+   * Begins a look every `lookMs`, unless one is under way. What it finds is published when the task is quiet, or at the
+   * next.
+   */
+  lookIfDue(): void {
+    const { signal, surroundings } = this.#options;
+    if (performance.now() - this.#lookedAt < surroundings.lookMs) return;
+    this.#lookedAt = performance.now();
+    if (this.#under !== null || signal.aborted) return;
     this.#under = this.#lookAtAll()
       .catch((error: unknown) => this.#note(error))
       .finally(() => (this.#under = null));

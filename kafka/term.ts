@@ -64,7 +64,6 @@ export class Term {
   #healer: ReadModelHealer | null = null;
   #fenceOffset = -1;
   #refreshedAt = performance.now();
-  #lookedAt = performance.now();
   #restored = 0;
   status: TaskStatus = 'starting';
 
@@ -310,12 +309,6 @@ export class Term {
     return true;
   }
 
-  #lookIfDue(): void {
-    if (performance.now() - this.#lookedAt < this.#in.lookMs) return;
-    this.#lookedAt = performance.now();
-    this.#healer?.look();
-  }
-
   get #hasWork(): boolean {
     if (this.#results.length > 0 || this.#isUnsure) return true;
     if (this.#cleaner?.hasWork === true && !this.#draining) return true;
@@ -347,7 +340,7 @@ export class Term {
       this.#idle = false;
       if (this.#ended.signal.aborted) return;
     }
-    this.#lookIfDue();
+    this.#healer?.lookIfDue();
     await this.#publisher.room();
     await this.#own?.keeper?.room(this.#ended.signal);
     if (!this.#isFull && this.#takesDue) this.#moves += task.takeDue();
