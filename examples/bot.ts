@@ -2,7 +2,7 @@ import { BotProducer } from '../sdk/typescript/src/index.ts';
 
 /*
  * A paper-trading bot: each round is one chain from the risk decision to the fill, and a snapshot of its state stands alone.
- * Run it beside a started system: node examples/bot.ts [rounds]
+ * Run it beside a started system: npx node examples/bot.ts [rounds]
  */
 
 const rounds = Number(process.argv[2] ?? 3);

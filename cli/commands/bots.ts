@@ -59,7 +59,8 @@ function timeOf(option: string, given: string | undefined): string | null {
   throw new UsageError('WRONG_USE', `${option} ${given} is no time in UTC such as 2026-01-02.`);
 }
 
-const IMPORT_TEXT: ProgressText<ImportProgress> = {
+/** How far an import is, in bytes of its file. */
+export const IMPORT_TEXT: ProgressText<ImportProgress> = {
   shareOf: ({ bytes, sizeBytes }) => (sizeBytes === 0 ? 1 : bytes / sizeBytes),
   lineOf: ({ lines, rejected }) => `${lines} lines sent, ${rejected} rejected`,
 };

@@ -28,7 +28,20 @@ describe('the envelope of a bot event', () => {
     expect(failureOf(botEvent(type))).toBeNull();
   });
 
-  const REQUIRED = BOT_RULES.envelope.filter(({ required }) => required).map(({ name }) => name);
+  // As the document has them: from the rules alone, one that is missing there would be missing here.
+  const REQUIRED = [
+    'event_id',
+    'event_type',
+    'event_version',
+    'ts_utc',
+    'producer',
+    'instance_name',
+    'controller_id',
+    'connector_name',
+    'trading_pair',
+    'correlation_id',
+    'payload',
+  ];
 
   it.each(REQUIRED)('S-04 S-24 needs %s', (name) => {
     expect(failureOf(botEvent('order_created', { [name]: undefined }))).toBe(`${name} REQUIRED`);
@@ -93,15 +106,37 @@ describe('the envelope of a bot event', () => {
 });
 
 describe('the payload of a bot event', () => {
-  const FIELDS = Object.entries(BOT_RULES.events).flatMap(([type, { payload }]) =>
-    payload.map(({ name, required }) => ({ type, name, required })),
-  );
+  // As the document has them: required, then optional; price is required of the order that these payloads say.
+  const DOCUMENT: Readonly<Record<string, readonly [needed: string, optional: string]>> = {
+    order_created: ['client_order_id side order_type price amount_base is_live', 'amount_quote'],
+    order_cancelled: ['client_order_id', 'reason cancel_source'],
+    order_failed: ['error_message', 'client_order_id error_code failure_stage'],
+    order_filled: [
+      'client_order_id fill_price fill_qty_base fill_qty_quote fee_asset fee_amount liquidity_side',
+      'fill_id',
+    ],
+    risk_decision: ['approved decision reason', 'max_notional_quote policy_name'],
+    state_snapshot: [
+      'state',
+      'regime net_edge_pct spread_pct base_pct target_base_pct equity_quote',
+    ],
+  };
+  const FIELDS = Object.entries(DOCUMENT).flatMap(([type, [needed, optional]]) => [
+    ...needed.split(' ').map((name) => ({ type, name, isNeeded: true })),
+    ...optional.split(' ').map((name) => ({ type, name, isNeeded: false })),
+  ]);
 
   it.each(FIELDS)('S-27 $type: $name is required as the document says', (field) => {
-    const { type, name, required } = field;
-    const isNeeded = required || name === 'price';
+    const { type, name, isNeeded } = field;
     const expected = isNeeded ? `payload.${name} REQUIRED` : null;
     expect(failureOf(botEventWith(type, { [name]: undefined }))).toBe(expected);
+  });
+
+  it('S-27 S-02 knows these fields and no other', () => {
+    const ruled = Object.entries(BOT_RULES.events).flatMap(([type, { payload }]) =>
+      payload.map(({ name }) => `${type}.${name}`),
+    );
+    expect(ruled.sort()).toEqual(FIELDS.map(({ type, name }) => `${type}.${name}`).sort());
   });
 
   it('S-18 needs a price for limit-like orders only', () => {

@@ -344,6 +344,17 @@ describe('the numbers of a producer', () => {
     other.close();
   });
 
+  it('J7a begin a greater incarnation also when the clock was set back by hours', () => {
+    const before = used();
+    vi.useFakeTimers({ toFake: ['Date'], now: Date.now() - 5 * 3_600_000 });
+    const segment = join(folder, readdirSync(folder).find((name) => name.endsWith('.spool')) ?? '');
+    appendFileSync(segment, Buffer.alloc(64, 7));
+    const damaged = open();
+    vi.useRealTimers();
+    expect(damaged.state.incarnation).toBe(before + 1);
+    damaged.close();
+  });
+
   it('refuses a folder that another producer uses', () => {
     const home = open();
     expect(() => open()).toThrow(/uses the spool/);

@@ -248,6 +248,17 @@ def test_J7a_a_greater_incarnation_where_the_numbers_cannot_be_believed(tmp_path
     damaged.close()
 
 
+def test_J7a_a_greater_incarnation_also_when_the_clock_was_set_back_by_hours(tmp_path, monkeypatch):
+    before = used(tmp_path)
+    past = time.time_ns() - 5 * 3_600_000_000_000
+    monkeypatch.setattr(time, "time_ns", lambda: past)
+    with open(segments(tmp_path)[0], "ab") as file:
+        file.write(bytes([7] * 64))
+    damaged = Home(tmp_path, "p")
+    assert damaged.state.incarnation == before + 1
+    damaged.close()
+
+
 def test_J7a_numbers_stay_as_they_were_written_while_they_cannot_be(tmp_path):
     from dataclasses import replace
 
