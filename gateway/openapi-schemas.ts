@@ -22,6 +22,11 @@ const COUNT = { type: 'integer', minimum: 0 };
 const ID = { type: 'string', description: 'A UUID.' };
 const DECIMAL = { type: 'string', pattern: '^(0|[1-9][0-9]*)(\\.[0-9]+)?$', examples: ['1.5'] };
 const DECIMAL_OR_NULL = { ...DECIMAL, type: ['string', 'null'] };
+const SIGNED_DECIMAL = {
+  type: 'string',
+  pattern: '^-?(0|[1-9][0-9]*)(\\.[0-9]+)?$',
+  examples: ['-1.5'],
+};
 const ASSET = {
   type: 'string',
   description: 'A symbol of config/assets.json.',
@@ -82,6 +87,21 @@ const PLAN = record({
   progress: record({ done: COUNT, total: COUNT }),
 });
 
+const POSITIONS = record({
+  last_event_time: { ...TEXT, format: 'date-time' },
+  summary: record({
+    completed: { ...COUNT, description: 'Intents.' },
+    failed: { ...COUNT, description: 'Intents.' },
+    notional_usd: { ...DECIMAL, description: 'Sum over the completed ones.' },
+    net: {
+      type: 'object',
+      additionalProperties: SIGNED_DECIMAL,
+      description: 'By asset: what the swaps gave less what they took.',
+    },
+    mock_pnl_usd: { ...SIGNED_DECIMAL, description: 'Net at fixed marks: a mock.' },
+  }),
+});
+
 const EVENT = record({
   eventId: { ...TEXT, description: 'A ULID.' },
   timestamp: { ...TEXT, format: 'date-time', description: 'UTC, six decimals.' },
@@ -126,6 +146,7 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   IntentTaken: record({ intent_id: { ...ID, format: 'uuid' } }),
   Intent: INTENT,
   Plan: PLAN,
+  Positions: POSITIONS,
   History: record({
     intent_id: ID,
     correlation_id: TEXT,

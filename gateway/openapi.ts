@@ -78,6 +78,16 @@ const GET_PLAN = {
   },
 };
 
+const GET_POSITIONS = {
+  operationId: 'getPositions',
+  summary: 'What the intents of a strategy that have ended came to.',
+  parameters: [pathId('strategyId of its intents.'), REQUEST_ID],
+  responses: {
+    200: json('Its read model.', ref('Positions')),
+    ...signedProblems('UNKNOWN_STRATEGY', 'READ_MODEL_AWAY'),
+  },
+};
+
 const GET_HISTORY = {
   operationId: 'getIntentHistory',
   summary: 'All events of an intent, by sequence.',
@@ -167,6 +177,7 @@ export function openApiDocument(version: string): {
       '/intents/{id}': { get: GET_INTENT },
       '/intents/{id}/history': { get: GET_HISTORY },
       '/plans/{id}': { get: GET_PLAN },
+      '/positions/{id}': { get: GET_POSITIONS },
       '/stream': { get: GET_STREAM },
       '/health': { get: GET_HEALTH },
       '/livez': { get: GET_LIVENESS },

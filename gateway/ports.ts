@@ -32,11 +32,13 @@ export interface IntentPublisher {
   publish(event: EventRecord, traceparent?: string | null): Promise<void>;
 }
 
-/** The newest state of intents and plans. Throws whatever the store throws while it is away. */
+/** The newest state of intents, plans and strategies. Throws whatever the store throws while it is away. */
 export interface IntentReads {
   /** The read model as JSON text, byte for byte as stored; null when there is none. */
   intent(intentId: string): Promise<string | null>;
   plan(planId: string): Promise<string | null>;
+  /** What the intents of a strategy have come to. */
+  positions(strategyId: string): Promise<string | null>;
 }
 
 /** The event store. Throws whatever the store throws while it is away. */

@@ -27,6 +27,7 @@ export const PROBLEMS = {
   NOT_FOUND: { status: 404, title: 'There is no such resource' },
   UNKNOWN_INTENT: { status: 404, title: 'There is no such intent' },
   UNKNOWN_PLAN: { status: 404, title: 'There is no such plan' },
+  UNKNOWN_STRATEGY: { status: 404, title: 'There is no such strategy' },
   UNKNOWN_CORRELATION: { status: 404, title: 'There is no such correlation' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'The resource does not take this method' },
   UPGRADE_REQUIRED: { status: 426, title: 'The resource is a WebSocket' },

@@ -10,6 +10,9 @@ const READ_LIMIT_MS = 2_000;
 const RETRY_AFTER_SECONDS = 1;
 const JSON_TYPE = 'application/json; charset=utf-8';
 
+/** What an intent may name as its strategy. */
+const STRATEGY_ID = /^[A-Za-z0-9._-]{1,64}$/;
+
 type ById = { Params: { id: string } };
 
 export interface ReadRoutesOptions {
@@ -46,6 +49,13 @@ export function registerReads(
     return reply.type(JSON_TYPE).send(value);
   });
 
+  server.get<ById>('/positions/:id', async ({ params: { id } }, reply) => {
+    if (!STRATEGY_ID.test(id)) throw unknownStrategy(id);
+    const value = await fromRedis('the positions of the strategy', () => readModels.positions(id));
+    if (value === null) throw unknownStrategy(id);
+    return reply.type(JSON_TYPE).send(value);
+  });
+
   server.get<ById>('/intents/:id/history', async (request) => {
     const id = idOf(request, unknownIntent);
     await reached(positionOf(request), async ({ intentId, sequence }) => {
@@ -73,6 +83,11 @@ function unknownIntent(id: string): Problem {
 function unknownPlan(id: string): Problem {
   const detail = `No plan ${quoted(id)} has been seen yet; use the latest_plan_id of its intent`;
   return new Problem('UNKNOWN_PLAN', detail);
+}
+
+function unknownStrategy(id: string): Problem {
+  const detail = `No intent of a strategy ${quoted(id)} has ended yet; use the strategyId of its intents`;
+  return new Problem('UNKNOWN_STRATEGY', detail);
 }
 
 function quoted(id: string): string {

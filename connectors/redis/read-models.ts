@@ -139,6 +139,11 @@ export class ReadModelReader {
     return this.#get(readModelKey('rm.plan', id));
   }
 
+  /** The JSON of a strategy's positions as stored; null when there are none. Source: B-70, B-78. */
+  positions(strategyId: string): Promise<string | null> {
+    return this.#get(readModelKey('rm.positions', strategyId));
+  }
+
   /** Throws: ReadModelError READ_MODEL_AWAY when Redis does not answer within the time given. */
   ping(timeoutMs: number): Promise<void> {
     return this.#connection.ping(timeoutMs);

@@ -127,6 +127,8 @@ it('B-70 B-78 keeps what the intents of each strategy came to, in Redis', async 
     summary: { ...sum, ...net },
   });
   expect(await positions(desks.other)).toMatchObject({ summary: { ...sum, failed: 0, ...net } });
+  const shown = await client.get(`/positions/${desks.one}`);
+  expect([shown.status, shown.text]).toEqual([200, await redis.get(`positions:${desks.one}`)]);
   expect(await redis.ttl(`positions:${desks.one}`)).toBe(-1);
   await redis.quit();
 });

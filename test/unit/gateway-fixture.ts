@@ -75,7 +75,7 @@ export function testGateway(
         published.push(event);
       },
     },
-    readModels: { intent: async () => null, plan: async () => null },
+    readModels: { intent: async () => null, plan: async () => null, positions: async () => null },
     store: { history: async () => [] },
     submissions: memorySubmissions(),
     bots: testBots(),

@@ -158,6 +158,6 @@ describe('/openapi.json', () => {
     }
     const ids = [...text.matchAll(/"operationId":"(\w+)"/g)].map((match) => match[1]);
     expect(new Set(ids).size).toBe(ids.length);
-    expect(ids).toHaveLength(12);
+    expect(ids).toHaveLength(13);
   });
 });

@@ -136,7 +136,11 @@ describe('X-Millrace-Position', () => {
   it('B-25 lets a read see the write that gave it', async () => {
     let looks = 0;
     const { call } = testGateway({
-      readModels: { intent: async () => (++looks < 5 ? null : '{}'), plan: async () => null },
+      readModels: {
+        intent: async () => (++looks < 5 ? null : '{}'),
+        plan: async () => null,
+        positions: async () => null,
+      },
     });
     const taken = await call(post(SOUND));
     const position = String(taken.headers['x-millrace-position']);
@@ -146,6 +150,7 @@ describe('X-Millrace-Position', () => {
       readModels: {
         intent: async () => (++looks < 8 ? null : '{"state":"submitted"}'),
         plan: async () => '{}',
+        positions: async () => null,
       },
       store: { history: async () => (++looks < 12 ? [] : [{}]) },
     });
