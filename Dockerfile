@@ -9,5 +9,9 @@ ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=dependencies /app/node_modules node_modules
 COPY . .
+# Local stores of tasks. A named volume begins as a copy of this folder, so it is writable for the user too.
+RUN install -d -o node -g node /data
+ENV MILLRACE_DATA=/data
+VOLUME /data
 USER node
 CMD ["node", "apps/main.ts", "gateway"]

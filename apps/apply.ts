@@ -3,7 +3,13 @@ import { migrate } from '../connectors/postgres/index.ts';
 import { checkLog, type LogWeakness } from '../kafka/check-log.ts';
 import type { KafkaAdmin } from '../kafka/client.ts';
 import { kafkaClient } from '../kafka/clients.ts';
-import { applyTopics, planTopics, type TopicPlan, type TopicSettings } from '../kafka/topics.ts';
+import {
+  applyTopics,
+  type DesiredTopic,
+  planTopics,
+  type TopicPlan,
+  type TopicSettings,
+} from '../kafka/topics.ts';
 import { TopicNames } from '../kafka/topic-names.ts';
 import { topicsOf } from '../topologies/topics.ts';
 import { BOT_SINK_TOPICS } from './bot-sink.ts';
@@ -40,12 +46,17 @@ export async function applyAll(config: Config): Promise<ApplyReport> {
 
 /** The difference between the broker and what this version needs. Throws: KafkaError. */
 export function planAll(config: Config): Promise<TopicPlan> {
-  return withTopics(config, planTopics);
+  return withAdmin(config, (admin) => planTopics(admin, topicsNeeded(config), settingsOf(config)));
 }
 
 /** Creates the topics that are missing. Throws: TopicsDifferError (stop); KafkaError. */
 export function applyTopicsOf(config: Config): Promise<TopicPlan> {
-  return withTopics(config, applyTopics);
+  return withAdmin(config, (admin) => applyTopicsBy(admin, config));
+}
+
+/** The same by an admin that is open; several processes may do so at once. */
+export function applyTopicsBy(admin: KafkaAdmin, config: Config): Promise<TopicPlan> {
+  return applyTopics(admin, topicsNeeded(config), settingsOf(config));
 }
 
 /**
@@ -62,13 +73,13 @@ export function weaknessesOf(config: Config): Promise<readonly LogWeakness[]> {
   });
 }
 
-function withTopics(config: Config, run: typeof planTopics): Promise<TopicPlan> {
-  const { topicPrefix, partitions, replicationFactor } = config.kafka;
-  const names = new TopicNames(topicPrefix);
-  const settings: TopicSettings = { partitions, replicationFactor, names };
-  return withAdmin(config, (admin) =>
-    run(admin, [...topicsOf(allTopologies(config)), ...BOT_SINK_TOPICS], settings),
-  );
+function topicsNeeded(config: Config): readonly DesiredTopic[] {
+  return [...topicsOf(allTopologies(config)), ...BOT_SINK_TOPICS];
+}
+
+function settingsOf({ kafka }: Config): TopicSettings {
+  const { topicPrefix, partitions, replicationFactor } = kafka;
+  return { partitions, replicationFactor, names: new TopicNames(topicPrefix) };
 }
 
 async function withAdmin<Result>(

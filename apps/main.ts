@@ -1,4 +1,5 @@
 import type { AppContext, RunningApp, StartApp } from './app.ts';
+import { applyTopicsBy } from './apply.ts';
 import { type AppName, type Config, ConfigError, loadConfig } from './config.ts';
 import { startCoordinator } from './coordinator.ts';
 import { CoreComponents } from './core-components.ts';
@@ -30,7 +31,8 @@ export interface RunOptions {
 }
 
 /**
- * Runs apps in this process until SIGTERM or SIGINT, then finishes what is under way. Ends the process with
+ * Runs apps in this process until SIGTERM or SIGINT, then finishes what is under way. Topics and schemas that are missing are
+ * made first (tables are their owner's, apps/apply.ts); several processes may start at once. Ends the process with
  * 0 stopped, 1 something broke, 2 wrong use, bad configuration or nothing reachable, 3 another process took
  * its place.
  */
@@ -86,7 +88,8 @@ async function runAll(
     await services.close();
     await tracing?.close();
   });
-  if (file !== null) running.push(await startTopologyFile(context, file));
+  if (file === null) await applyTopicsBy(services.admin, config);
+  else running.push(await startTopologyFile(context, file));
   for (const name of names) running.push(await APPS[name](context));
   for (const { name, port } of running) log.info({ port }, `${name} serves`);
 }
