@@ -17,7 +17,8 @@ import { type IntentPublisher, PublishError } from './ports.ts';
 const MAX_WAITING = 10_000;
 /** Of keys and values in one request: below the broker's limit for a batch (1 MiB). */
 const MAX_REQUEST_BYTES = 512 * 1024;
-const DEFAULT_LIMIT_MS = 5_000;
+/** The caller has an answer within 5 s; half a second is for what stands before and after the wait. */
+const DEFAULT_LIMIT_MS = 4_500;
 
 export interface BatchingPublisherOptions {
   readonly producer: PlainProducer;
@@ -25,7 +26,7 @@ export interface BatchingPublisherOptions {
   readonly topicPrefix: string;
   readonly partitions: number;
   readonly partitionOf: (key: Uint8Array, partitions: number) => number;
-  /** Limit of one publish, waiting included. Default 5,000. */
+  /** Limit of one publish, waiting included. Default 4,500. */
   readonly requestTimeoutMs?: number;
   /** Told the seconds of each request that was answered. */
   readonly observeSeconds?: (seconds: number) => void;
