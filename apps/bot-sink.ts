@@ -17,6 +17,7 @@ import type { SinkMove, SinkTarget } from '../kafka/sink.ts';
 import type { TopicNames } from '../kafka/topic-names.ts';
 import { breathe } from '../kafka/wait.ts';
 import type { DesiredTopic } from '../kafka/topics.ts';
+import { placeOf } from './log.ts';
 import {
   BOT_APPLICATION,
   BOT_TOPIC,
@@ -160,11 +161,10 @@ async function read(
   for (const [index, record] of records.entries()) {
     // What is stored meanwhile need not wait until all are read.
     if (index % RECORDS_AT_ONCE === 0) await breathe();
-    const { topic, partition, offset } = record;
-    if (topic === BOT_TOPIC.sent) {
+    if (record.topic === BOT_TOPIC.sent) {
       const statement = statementOf(record);
       if (statement !== null) statements.push(statement);
-      else log.warn({ topic, partition, offset }, 'no statement of a producer, passed over');
+      else log.warn({ origin: placeOf(record) }, 'no statement of a producer, passed over');
       continue;
     }
     if (writtenFor(record) === BOT_TOPIC.avro) await learn(record, codec);
@@ -291,7 +291,8 @@ async function append(
     if (!(error instanceof StoreError) || error.code !== 'INVALID') throw error;
     const refused = new Set(await store.unstorable(events));
     if (refused.size === 0) throw error;
-    log.error({ eventIds: [...refused].map(({ eventId }) => eventId) }, error.message);
+    for (const { eventType: topic, correlationId, eventId } of refused)
+      log.error({ topic, correlationId, eventId }, error.message);
     const letters = [...refused].flatMap((row) => {
       const record = recordOf.get(row);
       return record === undefined ? [] : [letterOf(record, refusedRow(row), names)];

@@ -1,6 +1,7 @@
+import type { Headers } from '../engine/event.ts';
 import type { Topology } from '../engine/topology.ts';
 import type { RunnerObserver } from '../kafka/task-runner.ts';
-import type { Log } from './log.ts';
+import { headerFields, type Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
 
 /** Turns what the engine reports into this process's metrics and log lines. Source: B-85. */
@@ -18,15 +19,14 @@ export function engineObserver(topology: Topology, metrics: Metrics, log: Log): 
         metrics.dedupeTotal.inc({ application, by });
     },
     dedupeLimit: (limit, count) => metrics.dedupeLimitTotal.inc({ application, limit }, count),
-    parked(actor, key, code, reason) {
-      log.error({ application, actor, key, code }, reason);
+    parked(actor, key, code, reason, message) {
+      const { type: topic, correlationId, eventId } = message ?? {};
+      log.error({ topic, correlationId, eventId, application, actor, key, code }, reason);
     },
-    deadLettered(topic, code, record) {
+    deadLettered(topic, code, letter) {
       metrics.deadLettersTotal.inc({ topic, reason: code });
-      const { event_type, correlation_id, event_id } = record?.headers ?? {};
-      const fields = { topic: event_type, correlationId: correlation_id, eventId: event_id };
-      const origin = record && [record.topic, record.partition, record.offset].join('/');
-      log.warn({ ...fields, application, deadLetter: topic, code, origin }, 'dead letter');
+      const fields = { ...headerFields(letter), origin: originOf(letter) };
+      log.warn({ ...fields, application, deadLetter: topic, code }, 'dead letter');
     },
     appended(batch, seconds) {
       metrics.journalAppendSeconds.observe(seconds);
@@ -61,4 +61,10 @@ export function engineObserver(topology: Topology, metrics: Metrics, log: Log): 
     stalled: (partition) => metrics.watchdogTotal.inc({ application, partition }),
     parkedKeys: (partition, count) => metrics.parkedKeys.set({ application, partition }, count),
   };
+}
+
+/** Where a dead letter stood: `intents/0/42`; undefined for one that comes from no record. */
+function originOf(letter: Headers): string | undefined {
+  const parts = ['topic', 'partition', 'offset'].map((part) => letter[`x-original-${part}`]);
+  return parts.includes(undefined) ? undefined : parts.join('/');
 }

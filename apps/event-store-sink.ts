@@ -6,6 +6,7 @@ import type { EventRecord } from '../engine/event.ts';
 import type { FetchedRecord, FetchPosition } from '../kafka/client.ts';
 import type { Log } from '../kafka/log.ts';
 import type { SinkMove, SinkTarget } from '../kafka/sink.ts';
+import { headerFields, placeOf } from './log.ts';
 
 /** What the event store holds: the durable stream. market.* is not part of it (B-111). */
 export const STORED_TOPICS = ['intents', 'risk', 'plans', 'exec'];
@@ -63,7 +64,8 @@ async function appendStorable(
     if (!(error instanceof StoreError) || error.code !== 'INVALID') throw error;
     const refused = new Set(error.eventIds);
     if (refused.size === 0) throw error;
-    log.error({ eventIds: error.eventIds }, error.message);
+    for (const { type: topic, correlationId, eventId } of events)
+      if (refused.has(eventId)) log.error({ topic, correlationId, eventId }, error.message);
     const rest = events.filter((event) => !refused.has(event.eventId));
     await store.append({ sink: SINK, moves, events: rest });
   }
@@ -82,8 +84,8 @@ async function storedEvents(
     } catch (error) {
       if (!(error instanceof CodecError) || error.code === 'REGISTRY_AWAY') throw error;
       // Its dead letter is the business of the application that reads it; the store holds events only.
-      const { topic, partition, offset } = record;
-      log.warn({ topic, partition, offset, code: error.code }, 'no event, not stored');
+      const fields = { ...headerFields(record.headers), origin: placeOf(record) };
+      log.warn({ ...fields, code: error.code }, 'no event, not stored');
     }
   }
   return events;

@@ -1,4 +1,5 @@
 import pino, { type DestinationStream, type Logger } from 'pino';
+import type { Headers } from '../engine/event.ts';
 import type { LogLevel } from './config.ts';
 
 /** A logger that writes one JSON object per line. */
@@ -47,4 +48,23 @@ export function eventFields(envelope: {
     correlationId: envelope.correlation_id,
     eventId: envelope.event_id,
   };
+}
+
+/** The same of a record that cannot be read, as far as its headers say it. */
+export function headerFields(headers: Headers): Partial<EventFields> {
+  const { event_type: topic, correlation_id: correlationId, event_id: eventId } = headers;
+  return {
+    ...(topic === undefined ? {} : { topic }),
+    ...(correlationId === undefined ? {} : { correlationId }),
+    ...(eventId === undefined ? {} : { eventId }),
+  };
+}
+
+/** Where a record stands on the log: `intents/0/42`. */
+export function placeOf(record: {
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+}): string {
+  return [record.topic, record.partition, record.offset].join('/');
 }

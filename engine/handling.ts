@@ -194,7 +194,8 @@ export class Handling {
     for (const { emit } of step.emits) {
       batch.emit(this.#options.encoder.place(emit, batch));
       const error = emit.headers['x-error'];
-      if (error !== undefined) this.#options.observer?.deadLettered(emit.topic, error, null);
+      if (error !== undefined)
+        this.#options.observer?.deadLettered(emit.topic, error, emit.headers);
     }
     const next = newestStep(cause, step.emits);
     for (const request of step.effects) {
@@ -252,7 +253,8 @@ export class Handling {
     due: number | null = null,
   ): void {
     this.batch.park({ actor, key, act: 'wait', code, reason, message: null, attempt, due });
-    this.#options.observer?.parked(actor, key, code, reason);
+    const head = this.#state.parked.get(parkedKey(actor, key))?.messages[0];
+    this.#options.observer?.parked(actor, key, code, reason, head);
   }
 
   /** The ladder has ended: the head is set aside, and its key goes on. */
@@ -275,7 +277,7 @@ export class Handling {
         at: head.at ?? null,
       });
       this.batch.emit(encoder.place(emit, this.batch));
-      observer?.deadLettered(emit.topic, code, null);
+      observer?.deadLettered(emit.topic, code, emit.headers);
     }
     this.shift(actor, key);
   }

@@ -53,9 +53,10 @@ export interface TaskObserver {
   /** A decision stands: about a message, a result or a firing. */
   handled(actor: string, message: Message, startedAt: number): void;
   skipped(by: 'position' | 'producer' | 'event_id' | 'fused'): void;
-  /** `message`: what blocked the key; absent where it is tried again. */
+  /** `message`: what blocks the key. */
   parked(actor: string, key: string, code: string, reason: string, message?: Message): void;
-  deadLettered(topic: string, code: string, record: SourceRecord | null): void;
+  /** `letter`: its headers, which say what it is and where it came from. */
+  deadLettered(topic: string, code: string, letter: Headers): void;
   /** A bound of what dedupe remembers was reached, or a producer's record did not come in time (J7a). */
   dedupeLimit?(limit: DedupeLimit, count: number): void;
 }
@@ -307,7 +308,7 @@ export class Task {
     const emit = this.#encoder.deadRecord(record, code, reason);
     this.#stampTime();
     this.#batch.emit(this.#encoder.place(emit, this.#batch));
-    this.#options.observer?.deadLettered(emit.topic, code, record);
+    this.#options.observer?.deadLettered(emit.topic, code, emit.headers);
   }
 
   #stampTime(): void {

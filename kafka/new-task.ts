@@ -31,7 +31,7 @@ function taskObserver(observer: RunnerObserver): TaskObserver {
     skipped: (by) => observer.skipped(by),
     dedupeLimit: (limit, count) => observer.dedupeLimit?.(limit, count),
     parked: (...what) => observer.parked(...what),
-    deadLettered: (topic, code, record) => observer.deadLettered(topic, code, record),
+    deadLettered: (topic, code, letter) => observer.deadLettered(topic, code, letter),
     handled: (actor, message, startedAt) =>
       observer.handled(actor, message, (performance.now() - startedAt) / 1000),
   };

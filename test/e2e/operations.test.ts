@@ -1,5 +1,6 @@
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { STORED_TOPICS } from '../../apps/event-store-sink.ts';
 import { runCommand } from '../../cli/main.ts';
 import type { ApplicationCheck } from '../../cli/replay/check.ts';
 import type { Depth, Letter } from '../../cli/dlq/letters.ts';
@@ -7,6 +8,7 @@ import type { RedrivePlan } from '../../cli/dlq/redrive-plan.ts';
 import type { Diagnosis } from '../../cli/doctor/examine.ts';
 import type { Explanation } from '../../cli/why/explanation.ts';
 import { ReplayedModels } from '../../connectors/redis/index.ts';
+import { partitionOf } from '../../kafka/partitioner.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
 import { eventually } from '../support/eventually.ts';
 import { LIFE, SystemClient } from './system-client.ts';
@@ -34,6 +36,18 @@ beforeAll(async () => {
 afterAll(async () => {
   await system?.stop();
 });
+
+/** What the headers of a record say that nobody can read. */
+const BAD = { event_type: 'intent.unheard', correlation_id: 'intent-bad', event_id: 'bad-1' };
+
+/** An intent whose events stand in this partition. */
+async function submitTo(partition: number): Promise<string> {
+  for (;;) {
+    const submitted = await client.submit();
+    const key = Buffer.from(`intent-${submitted}`);
+    if (partitionOf(key, system.config.kafka.partitions) === partition) return submitted;
+  }
+}
 
 /** A command as its users run it, but for a process of its own. */
 async function millrace(...args: readonly string[]) {
@@ -193,14 +207,28 @@ describe('millrace replay', () => {
   });
 });
 
+it('B-111 stores nothing of the market', async () => {
+  expect(STORED_TOPICS).toEqual(['intents', 'risk', 'plans', 'exec']);
+  const snapshots = await client.readTopic(system.names.physical('market'));
+  expect(snapshots.length).toBeGreaterThan(0);
+  // Whatever came with them has been stored, and what came after.
+  await client.history(await client.submit(), LIFE.length);
+  const rows = `SELECT count(*) FILTER (WHERE topic LIKE 'market.%') AS others, count(*) AS n FROM events`;
+  const [stored] = await system.database.query<{ others: string; n: string }>(rows);
+  expect(stored?.others).toBe('0');
+  expect(Number(stored?.n)).toBeGreaterThan(0);
+});
+
 describe('millrace dlq and park', () => {
   it('lists, shows and tries a dead letter without removing it', async () => {
     const { brokers } = system.config.kafka;
     const producer = platformaticClient({ brokers, clientId: 'operations' }).producer();
     const topic = system.names.physical('intents');
     const value = Buffer.from('no avro');
-    await producer.send([{ topic, partition: 0, key: Buffer.from('bad'), value, headers: {} }]);
+    const record = { topic, partition: 0, key: Buffer.from('bad'), value, headers: BAD };
+    const [sent] = await producer.send([record]);
     await producer.close();
+    if (sent?.result !== 'confirmed') throw new Error('the bad record was not taken');
     await eventually('it is set aside', async () => {
       const { out } = await millrace('dlq', 'list', '--json');
       const { topics } = JSON.parse(out) as { readonly topics: readonly Depth[] };
@@ -210,11 +238,23 @@ describe('millrace dlq and park', () => {
       const { code, out } = await millrace('dlq', 'peek', 'dlq.intents', '--json');
       expect(code).toBe(0);
       const { letters } = JSON.parse(out) as { readonly letters: readonly Letter[] };
-      expect(letters.map(({ error, key }) => [error, key])).toEqual([
-        ['UNDECODABLE', 'bad'],
-        ['UNDECODABLE', 'bad'],
-      ]);
+      const applications = letters.map(({ application }) => application);
+      expect(applications.sort()).toEqual(['planner.workers', 'state-coordinator']);
+      for (const { error, error_message: reason, key, original, headers } of letters) {
+        expect([error, key]).toEqual(['UNDECODABLE', 'bad']);
+        expect(reason).toMatch(/\w/);
+        expect(original).toBe(`${topic}/0/${sent.baseOffset}`);
+        expect(headers).toMatchObject({
+          ...BAD,
+          'x-original-topic': topic,
+          'x-original-partition': '0',
+          'x-original-offset': String(sent.baseOffset),
+        });
+      }
     }
+    // Those behind it are handled, in its partition and in the others.
+    const next = await submitTo(0);
+    expect(await client.ended(next)).toMatchObject({ state: 'Completed' });
     const dry = await millrace('dlq', 'redrive', 'dlq.intents', '--dry-run', '--json');
     expect(dry.code).toBe(1);
     const { dry_run: plans } = JSON.parse(dry.out) as { readonly dry_run: readonly RedrivePlan[] };
@@ -240,6 +280,21 @@ describe('millrace dlq and park', () => {
     const all = await depths();
     expect(all).toContain('dlq.intents 0 2');
     expect(all).toContain('dlq.planner.workers.redrive 1 0');
+  });
+
+  it('B-85 names the event of a bad record, in the line of each that met it', async () => {
+    const lines = (await system.log('trading')).split('\n').filter((line) => line.startsWith('{'));
+    const about = lines
+      .map((line) => JSON.parse(line) as Record<string, unknown>)
+      .filter(({ msg }) => msg === 'dead letter' || msg === 'no event, not stored');
+    expect(new Set(about.map(({ msg }) => msg)).size).toBe(2);
+    for (const line of about)
+      expect(line).toMatchObject({
+        topic: BAD.event_type,
+        correlationId: BAD.correlation_id,
+        eventId: BAD.event_id,
+        origin: expect.stringMatching(/^\S+\/\d+\/\d+$/) as string,
+      });
   });
 
   it('J8a lists no parked keys where there are none', async () => {

@@ -15,6 +15,7 @@ import { ReadModelWriter } from '../../connectors/redis/index.ts';
 import type { EventRecord, Headers } from '../../engine/event.ts';
 import type { KafkaClient } from '../../kafka/client.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
+import type { Log } from '../../kafka/log.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
 import { Sink, type SinkTarget } from '../../kafka/sink.ts';
 import { TopicNames } from '../../kafka/topic-names.ts';
@@ -118,7 +119,8 @@ async function published(): Promise<number> {
   return bounds.flat().reduce((sum, { end }) => sum + end, 0);
 }
 
-const eventStore = (): SinkTarget => eventStoreSink({ store, seen: writer, codec, log: quiet });
+const eventStore = (log: Log = quiet): SinkTarget =>
+  eventStoreSink({ store, seen: writer, codec, log });
 
 describe('the event store sink', () => {
   it('B-66 K-09 stores each distinct event once, also over a restart', async () => {
@@ -167,9 +169,10 @@ describe('the event store sink', () => {
     expect(await redis.ttl(key)).toBeGreaterThan(6 * 24 * 3600);
   });
 
-  it('passes over bytes that are no event, and over an event that Postgres cannot hold', async () => {
+  it('B-85 passes over bytes that are no event and what Postgres cannot hold, and names each', async () => {
     const before = await rows();
-    await send('risk', 'garbage', Buffer.from('no event'));
+    const headers = { event_type: 'risk.approved', correlation_id: 'intent-1', event_id: 'e-1' };
+    await send('risk', 'garbage', Buffer.from('no event'), headers);
     const intentId = crypto.randomUUID();
     const unstorable = envelope(
       'risk.rejected',
@@ -178,8 +181,23 @@ describe('the event store sink', () => {
     );
     await publish(unstorable);
     await publish(risk(1));
-    await carrying(eventStore(), async () => (await rows()) > before);
+    const lines: object[] = [];
+    const note = (fields: object): void => void lines.push(fields);
+    const log = { info: note, warn: note, error: note };
+    await carrying(eventStore(log), async () => (await rows()) > before);
     expect(await rows()).toBe(before + 1);
+    const { event_type: topic, correlation_id, event_id } = unstorable.envelope;
+    expect(lines).toEqual(
+      expect.arrayContaining([
+        expect.objectContaining({
+          topic: 'risk.approved',
+          correlationId: 'intent-1',
+          eventId: 'e-1',
+          code: 'UNDECODABLE',
+        }),
+        { topic, correlationId: correlation_id, eventId: event_id },
+      ]),
+    );
   });
 });
 

@@ -153,7 +153,7 @@ it('J4 finds a source that no longer holds what the journal stands at', async ()
   expect(await codes()).toEqual([`DATA_LOSS counter/${partition}`]);
 });
 
-it('B-01 finds an event that is missing in the middle of a correlation', async () => {
+it('finds an event that is missing in the middle of a correlation', async () => {
   const third = countEvent('count.add', 'a', 'three', { amount: 1 });
   const envelope = { ...third.envelope, sequence: 4 };
   await fixture.publish(add('a', 'one', { amount: 1 }), { ...third, envelope });
@@ -175,7 +175,7 @@ it('K-08 finds topics that are missing or set otherwise', async () => {
   expect(await codes()).toEqual(['TOPIC_MISSING dlq.adds', 'TOPIC_DIFFERS adds']);
 });
 
-it('B-85 finds a service that is away or not healthy', async () => {
+it('finds a service that is away or not healthy', async () => {
   const log = createLog({ app: 'gateway', instanceId: '1', level: 'silent' });
   const redis = () => Promise.reject(new Error('away'));
   const options = { app: 'gateway' as const, port: 0, metrics: createMetrics(), log };

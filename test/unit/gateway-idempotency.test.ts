@@ -46,7 +46,7 @@ describe('POST /intents with Idempotency-Key', () => {
   it.each([
     ['amount_in', { amount_in: '1.6' }],
     ['metadata', { metadata: { a: 1 } }],
-  ])('B-38 is refused with another body: %s', async (_, changes) => {
+  ])('is refused with another body: %s', async (_, changes) => {
     const { call, published } = testGateway();
     const first = await call(post(SOUND, KEY));
     const { intent_id: id } = first.json<{ intent_id: string }>();
@@ -116,7 +116,7 @@ describe('POST /intents with Idempotency-Key', () => {
     expect(published).toHaveLength(1);
   });
 
-  it.each([['a key'], [''], ['ü'], ['k'.repeat(256)]])('B-38 is not %j', async (key) => {
+  it.each([['a key'], [''], ['ü'], ['k'.repeat(256)]])('is not %j', async (key) => {
     const { server, published } = testGateway();
     const response = await server.inject(post(SOUND, { 'idempotency-key': key }));
     expect(response.json()).toMatchObject({ status: 400, code: 'BAD_REQUEST' });

@@ -49,7 +49,7 @@ describe('POST /intents', () => {
     expect((await metrics.intentsSubmitted.get()).values[0]?.value).toBe(2);
   });
 
-  it('B-37 B-38 names every failing field and publishes nothing', async () => {
+  it('names every failing field and publishes nothing', async () => {
     const { call, published } = testGateway();
     const response = await call(post({ ...SOUND, amount_in: 1.5, base: undefined }));
     expect(response.statusCode).toBe(422);

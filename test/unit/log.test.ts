@@ -1,5 +1,9 @@
 import { expect, it } from 'vitest';
+import { engineObserver } from '../../apps/engine-observer.ts';
 import { createLog, eventFields, type LogOptions } from '../../apps/log.ts';
+import { createMetrics } from '../../apps/metrics.ts';
+import { buildTopology } from '../../engine/topology.ts';
+import { REMINDERS, remindersDriver, say } from '../support/reminders.ts';
 
 function logTo(level: LogOptions['level']) {
   const lines: Record<string, unknown>[] = [];
@@ -32,6 +36,19 @@ it('B-85 names topic, correlationId and eventId of the event that a line is abou
   for (const line of lines) {
     expect(line).toMatchObject({ topic: 'plan.created', correlationId: 'intent-1', eventId: 'E' });
   }
+});
+
+it('B-85 names the event behind which a key is parked, each time it fails, and of its dead letter', () => {
+  const { log, lines } = logTo('warn');
+  const observer = engineObserver(buildTopology(REMINDERS.definition), createMetrics(), log);
+  const driver = remindersDriver({ observer, onFailure: { policy: 'ladder' } });
+  driver.publish(say('a', 'e1', { fail: true }));
+  for (const seconds of [10, 60, 300]) driver.advance(seconds * 1_000_000);
+  const said = expect.stringMatching(/^reminder failed: told to fail/) as string;
+  expect(lines.map(({ msg }) => msg)).toEqual([said, said, said, 'dead letter']);
+  for (const line of lines)
+    expect(line).toMatchObject({ topic: 'say', correlationId: 'a', eventId: 'e1' });
+  expect(lines[3]).toMatchObject({ deadLetter: 'dlq.say', origin: 'wishes/0/0' });
 });
 
 it('leaves out what is below its level', () => {

@@ -5,7 +5,7 @@ import { record, type Setup, timed } from './rig.ts';
 
 export function adminTopics({ withRig }: Setup): void {
   it(
-    'B-111 creates, describes, lists and changes topics, and says that one is there already',
+    'creates, describes, lists and changes topics, and says that one is there already',
     withRig(async (rig) => {
       const admin = rig.admin();
       const name = await rig.topic(3, { 'cleanup.policy': 'compact' });

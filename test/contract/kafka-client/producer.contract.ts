@@ -46,7 +46,7 @@ export function producerOnTheWire({ withRig, hasNetwork }: Setup): void {
   );
 
   it(
-    'B-20 keeps tombstones, empty values, absent keys and headers in UTF-8',
+    'keeps tombstones, empty values, absent keys and headers in UTF-8',
     withRig(async (rig) => {
       const topic = await rig.topic();
       const headers = { event_type: 'größe ✓', empty: '' };
