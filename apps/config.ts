@@ -78,7 +78,6 @@ export interface Config {
     readonly stateStore: 'lmdb' | 'memory';
     /** Members that follow each task besides its owner. */
     readonly standbys: number;
-    readonly installAllowed: boolean;
   };
   readonly risk: {
     readonly maxNotionalUsd: string;
@@ -306,12 +305,9 @@ function local(reader: ConfigReader): Config['local'] {
       'of no use while task states stand in memory',
       'Set STATE_STORE=lmdb too, or STANDBYS=0',
     );
-  return {
-    dataFolder: reader.raw('MILLRACE_DATA') ?? '.data',
-    stateStore,
-    standbys,
-    installAllowed: !reader.flag('MILLRACE_NO_INSTALL', false),
-  };
+  // Read by the set-up, which runs before; a value that it would not understand is refused here too.
+  reader.flag('MILLRACE_NO_INSTALL', false);
+  return { dataFolder: reader.raw('MILLRACE_DATA') ?? '.data', stateStore, standbys };
 }
 
 function risk(reader: ConfigReader): Config['risk'] {

@@ -36,6 +36,7 @@ export function steps(env) {
       remedy: 'Run npm ci. If Node 24 does not run afterwards, remove node_modules first.',
     },
     {
+      // Without root they cannot be installed: verify then says so and leaves the models out.
       name: 'spin and gcc (for npm run model)',
       isNeeded: () => MODEL_PROGRAMS.some(isMissing),
       install: installModelPrograms,

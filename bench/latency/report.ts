@@ -57,8 +57,6 @@ const SERIES: readonly (readonly [
 export function table(report: LatencyReport): string {
   const { machine, settings, versions, commit, at, costs } = report;
   const machineMs = (machine.cores * settings.count * 1000) / settings.rate;
-  // The kernel counts in ticks of 10 ms and the sum of many processes may come out above the whole.
-  const others = Math.round((100 * Math.max(0, costs[ALL_OTHERS]?.cpuMs ?? 0)) / machineMs);
   return [
     `| ms | ${SHOWN.join(' | ')} |`,
     `|---|${SHOWN.map(() => '---').join('|')}|`,
@@ -66,9 +64,16 @@ export function table(report: LatencyReport): string {
     `| without HTTP ÷ twin | ${ratios(report).join(' | ')} |`,
     '',
     `${settings.rate} intents/s, ${settings.count} of each kind after ${settings.warmUp} to warm up. ${machine.cores} cores of ` +
-      `${machine.cpu}, shared by the load, the apps and the broker; other work of the machine took ${others} % of them. ` +
+      `${machine.cpu}, shared by the load, the apps and the broker; other work of the machine took ${shareOf(costs[ALL_OTHERS], machineMs)}, its ` +
+      `load average was ${machine.loadBefore} before and ${machine.loadAfter} after. ` +
       `Node ${versions['node']}, Kafka ${versions['kafka']}; ${at.slice(0, 10)}, commit ${commit}.`,
   ].join('\n');
+}
+
+/** Where the kernel counts less for the machine than for these processes together, nothing is known of the others. */
+function shareOf(cost: ProcessCost | undefined, machineMs: number): string {
+  if (cost === undefined || cost.cpuMs < 0) return 'an unknown share';
+  return `${Math.round((100 * cost.cpuMs) / machineMs)} % of them`;
 }
 
 /** What is printed at the end of a run. */

@@ -4,8 +4,9 @@ import { describe, expect, it } from 'vitest';
 import { CHAIN, checkChains, type LoggedEvent, VoidRunError } from '../../bench/latency/audit.ts';
 import { type Histograms, hopsOf, total } from '../../bench/latency/hops.ts';
 import { openLoop } from '../../bench/latency/open-loop.ts';
-import { keepsBudget } from '../../bench/latency/report.ts';
+import { keepsBudget, table } from '../../bench/latency/report.ts';
 import { Latencies } from '../../bench/latency/summary.ts';
+import { ALL_OTHERS } from '../../bench/processes.ts';
 import { benchReadmeWith, readmeWith, storedBots, storedReport } from '../../bench/table.ts';
 
 /** The chain of a correlation as it should stand on the log. */
@@ -143,4 +144,13 @@ describe('a run of the latency benchmark is void', () => {
     expect(check([...sound, ...chainOf('c')])).toThrow('c was not sent here');
     expect(() => checkChains(['a', 'b', 'b'], sound)).toThrow(VoidRunError);
   });
+});
+
+it('says of the other work of the machine what is known, and that it is unknown when the sums do not fit', () => {
+  const report = storedReport();
+  const withOthers = (cpuMs: number): string =>
+    table({ ...report, costs: { ...report.costs, [ALL_OTHERS]: { cpuMs, rssMiB: 0 } } });
+  expect(withOthers(2_000)).toContain('other work of the machine took 10 % of them');
+  expect(withOthers(-10)).toContain('other work of the machine took an unknown share');
+  expect(withOthers(0)).toContain(`its load average was ${report.machine.loadBefore} before`);
 });

@@ -97,7 +97,6 @@ describe('configuration', () => {
     expect(config.kafka.topicPrefix).toBe('cypher.dev.');
     expect(config.risk.maxNotionalUsd).toBe('2500.50');
     expect(config.execution.retryDelaysMs).toEqual([10, 20, 30]);
-    expect(config.local.installAllowed).toBe(false);
   });
 
   it('follows the ports of the stack where no address is given', () => {

@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
@@ -78,5 +79,19 @@ describe('the runner of the models', () => {
       const model = readFileSync(join(import.meta.dirname, '..', '..', 'models', file), 'utf8');
       expect(model, file).toMatch(new RegExp(`\\b${off}\\b`));
     }
+  });
+
+  it('says without spin and gcc what to install: fails, or leaves the quick part out', () => {
+    const run = (...args: string[]) =>
+      spawnSync(process.execPath, [join('models', 'run.ts'), ...args], {
+        env: { ...process.env, PATH: '/nowhere' },
+        encoding: 'utf8',
+      });
+    const whole = run();
+    expect([whole.status, whole.stdout]).toEqual([1, '']);
+    expect(whole.stderr).toContain('apt-get install spin gcc');
+    const quick = run('--quick');
+    expect([quick.status, quick.stderr]).toEqual([0, '']);
+    expect(quick.stdout).toMatch(/^left out: spin and gcc not there.*apt-get install spin gcc/);
   });
 });

@@ -90,12 +90,53 @@ describe('the repository', () => {
   });
 });
 
+/** What a user reads and types. */
+const guides = files.filter((file) => /^(README|CONTRIBUTING)\.md$|^docs\/guides\//.test(file));
+
 describe('the documents', () => {
   const decisions = files.filter((file) => /^docs\/adr\/\d{3}-/.test(file));
 
   it('B-104 has the three decisions that are asked for', () => {
     const names = ['001-event-envelope', '002-redis-read-models', '003-orchestrator-retry-policy'];
     expect(decisions).toEqual(expect.arrayContaining(names.map((name) => `docs/adr/${name}.md`)));
+  });
+
+  it('B-103 README says what a newcomer asks for, each in a section with something in it', () => {
+    const [, ...sections] = text('README.md').split(/^## /m);
+    const bodies = new Map(
+      sections.map((section): [string, string] => {
+        const [title = '', ...lines] = section.split('\n');
+        return [title, lines.join('\n')];
+      }),
+    );
+    const asked: Readonly<Record<string, readonly string[]>> = {
+      'Architecture and services': ['gateway', 'trading', 'orchestrator', 'coordinator'],
+      'Start it': ['npm start', 'npm run demo', 'npm test'],
+      'With and without a chain': ['PLATFORM_MOCK_CHAIN=true', '--chain anvil', 'ETH_RPC_URL'],
+      'REST and WebSocket': ['POST /intents', 'GET /intents/{id}', '/stream', '/openapi.json'],
+    };
+    for (const [title, words] of Object.entries(asked))
+      for (const word of words) expect(bodies.get(title), title).toContain(word);
+  });
+
+  it('B-103 names only commands and options that there are', async () => {
+    const code = guides.flatMap((file) =>
+      [...text(file).matchAll(/```sh\n([^]*?)```|`([^`\n]+)`/g)].map(
+        ([, block, inline]) => block ?? inline ?? '',
+      ),
+    );
+    const called = (pattern: RegExp): readonly string[] =>
+      code.flatMap((each) => [...each.matchAll(pattern)].map(([, name = '']) => name));
+    const scripts = called(/\bnpm run ([\w:-]+)/g);
+    expect(scripts.length).toBeGreaterThan(20);
+    expect(scripts.filter((name) => !Object.hasOwn(manifest.scripts, name))).toEqual([]);
+    const commands = called(/(?:^|[\s(])millrace ([a-z]+(?:-[a-z]+)*)/gm);
+    expect(commands.length).toBeGreaterThan(20);
+    expect(commands.filter((name) => !existsSync(join('cli', 'commands', `${name}.ts`)))).toEqual(
+      [],
+    );
+    const files = called(/\bnode (?:--[\w-]+ )*([\w./-]+\.(?:ts|mjs))/g);
+    expect(files.filter((file) => !existsSync(file) && file !== 'hello.ts')).toEqual([]);
   });
 
   it.each(decisions)('%s fits on a page and has its five parts', (file) => {
