@@ -58,6 +58,15 @@ export class Processes {
     if (started !== undefined) await endChild(started.part, started.process);
   }
 
+  /** SIGKILL to one of them and to all that it started; resolves when it has ended. Nothing when there is none of that name. */
+  async kill(name: string): Promise<void> {
+    const started = this.#running.get(name);
+    this.#running.delete(name);
+    if (started === undefined) return;
+    process.kill(-started.process.pid, 'SIGKILL');
+    await started.process.ended;
+  }
+
   async costs(): Promise<Readonly<Record<string, ProcessCost>>> {
     const pids = [...this.#running].map(
       ([
@@ -70,7 +79,8 @@ export class Processes {
     const all = [...pids, [THIS_PROCESS, process.pid] as const];
     const costs = await Promise.all(
       all.map(async ([name, pid]) => {
-        const cost = await (FORKING.has(name) ? familyCostOf(pid) : costOf(pid));
+        // The children of this process are counted by their own names.
+        const cost = await (name === THIS_PROCESS ? costOf(pid) : familyCostOf(pid));
         return [name, cost] as const;
       }),
     );
@@ -108,14 +118,15 @@ export async function costOf(pid: number): Promise<ProcessCost> {
   return { cpuMs: (ticks * 1000) / TICKS, rssMiB: Math.round(kib / 1024) };
 }
 
-/** Work in processes of their own, one for each connection. */
-const FORKING: ReadonlySet<string> = new Set(['postgres']);
+const NOTHING: ProcessCost = { cpuMs: 0, rssMiB: 0 };
 
 /** Of a process with those that it started and that still run; memory that they share counts for each. */
 async function familyCostOf(pid: number): Promise<ProcessCost> {
-  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8');
+  const children = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
   const pids = children.split(' ').filter((each) => each !== '');
-  const costs = await Promise.all([pid, ...pids.map(Number)].map(costOf));
+  // One that has ended meanwhile is counted no more.
+  const descendants = pids.map((each) => familyCostOf(Number(each)).catch(() => NOTHING));
+  const costs = await Promise.all([costOf(pid), ...descendants]);
   return {
     cpuMs: costs.reduce((sum, { cpuMs }) => sum + cpuMs, 0),
     rssMiB: costs.reduce((sum, { rssMiB }) => sum + rssMiB, 0),

@@ -13,6 +13,8 @@ const FLAT_OUT_BATCH = 1_000;
 /** One input that was timed. Units: ms of performance.now(). */
 export interface Timed {
   readonly dueAt: number;
+  /** When the load really let it go: later than due by what the load itself lags. */
+  readonly sentAt: number;
   readonly readAt: number;
 }
 
@@ -29,12 +31,14 @@ export async function sendAtRate(
   const { producer, maker, tail } = to;
   const first = maker.made;
   const due: number[] = [];
+  const sentAt: number[] = [];
   const sends: Promise<void>[] = [];
   let gathered: RecordToSend[] = [];
   const flush = (): void => {
     if (gathered.length === 0) return;
     const records = gathered;
     gathered = [];
+    for (const now = performance.now(); sentAt.length < due.length;) sentAt.push(now);
     sends.push(send(producer, records));
   };
   await openLoop(load, (_index, dueAt) => {
@@ -45,7 +49,11 @@ export async function sendAtRate(
   flush();
   await Promise.all(sends);
   await untilRead(tail, maker.made);
-  return due.map((dueAt, index) => ({ dueAt, readAt: tail.readAt(first + index) ?? Number.NaN }));
+  return due.map((dueAt, index) => ({
+    dueAt,
+    sentAt: sentAt[index] ?? Number.NaN,
+    readAt: tail.readAt(first + index) ?? Number.NaN,
+  }));
 }
 
 /**

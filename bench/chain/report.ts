@@ -1,6 +1,8 @@
 import type { Machine } from '../latency/machine.ts';
 import { type Percentiles, rounded } from '../latency/summary.ts';
+import type { ProcessCost } from '../processes.ts';
 import type { ChainPlan } from './run.ts';
+import type { Shape } from './work.ts';
 
 /** What a system took for its work. `other`: everything on the machine that is not of this run. */
 export interface ChainCost {
@@ -8,6 +10,16 @@ export interface ChainCost {
   readonly brokerCpuMsPerThousand: number;
   readonly otherCpuMs: number;
   readonly rssMiB: number;
+  /** CPU time and memory of every process that did something meanwhile, by name. */
+  readonly processes: Readonly<Record<string, ProcessCost>>;
+}
+
+/** How a system was run. */
+export interface SystemAbout {
+  readonly name: string;
+  readonly what: string;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly settings: Readonly<Record<string, string>>;
 }
 
 /** One system at one rate, in one round. Units: ms from when an input was due to its last output in hand. */
@@ -15,6 +27,10 @@ export interface LatencyPhase extends Percentiles, ChainCost {
   readonly system: string;
   readonly rate: number;
   readonly round: number;
+  /** Shape: [percent, ms]. */
+  readonly curve: readonly (readonly [number, number])[];
+  /** How late the load itself was. */
+  readonly lateMsP99: number;
 }
 
 /** As many inputs as a system takes. */
@@ -33,7 +49,9 @@ export interface ChainReport {
   readonly machine: Machine;
   readonly versions: Readonly<Record<string, string>>;
   readonly plan: ChainPlan;
-  readonly systems: readonly { readonly name: string; readonly what: string }[];
+  readonly systems: readonly SystemAbout[];
+  /** Systems that were asked for and could not run; why is in `leavesOut`. */
+  readonly leftOut: number;
   readonly latency: readonly LatencyPhase[];
   readonly flatOut: readonly FlatOut[];
   readonly leavesOut: readonly string[];
@@ -45,10 +63,11 @@ const NAME = 34;
 const NUMBER = 10;
 
 /** Medians over the rounds, so that one disturbed round does not decide. */
-export interface ChainRow extends ChainCost {
+export interface ChainRow extends Omit<ChainCost, 'processes'> {
   readonly system: string;
   readonly rate: number;
   readonly p50: number;
+  readonly p95: number;
   readonly p99: number;
   readonly max: number;
 }
@@ -62,6 +81,7 @@ export function latencyRows({ latency }: Pick<ChainReport, 'latency'>): readonly
       system: first.system,
       rate: first.rate,
       p50: median(({ p50 }) => p50),
+      p95: median(({ p95 }) => p95),
       p99: median(({ p99 }) => p99),
       max: median(({ max }) => max),
       cpuMsPerThousand: median(({ cpuMsPerThousand }) => cpuMsPerThousand),
@@ -101,14 +121,24 @@ export function chainLines(report: ChainReport): string[] {
   const times = (value: number, of: number | undefined): string =>
     of === undefined || of === 0 ? '' : `${(value / of).toFixed(2)}×`;
   return [
-    `Chain of ${plan.shape.valueBytes}-byte records, ${plan.shape.keys} keys; medians of ${plan.rounds} rounds.`,
+    `${shapeText(plan.shape)}; medians of ${plan.rounds} rounds.`,
     '',
-    line('latency, ms', ['p50', 'p99', 'max', '÷ floor p50', 'CPU/1000', 'broker', 'RSS MiB']),
+    line('latency, ms', [
+      'p50',
+      'p95',
+      'p99',
+      'max',
+      '÷ floor p50',
+      'CPU/1000',
+      'broker',
+      'RSS MiB',
+    ]),
     ...[...rows]
       .sort((left, right) => left.rate - right.rate)
       .map((row) =>
         line(`  ${row.rate}/s ${row.system}`, [
           row.p50.toFixed(2),
+          row.p95.toFixed(2),
           row.p99.toFixed(2),
           row.max.toFixed(2),
           times(row.p50, floorAt(row.rate)?.p50),
@@ -118,10 +148,11 @@ export function chainLines(report: ChainReport): string[] {
         ]),
       ),
     '',
-    line('flat out', ['inputs/s', '', '', '÷ floor', 'CPU/1000', 'broker', 'RSS MiB']),
+    line('flat out', ['inputs/s', 'start ms', '', '', '÷ floor', 'CPU/1000', 'broker', 'RSS MiB']),
     ...flat.map((row) =>
       line(`  ${row.system}`, [
         row.inputsPerSecond,
+        row.startMs,
         '',
         '',
         times(row.inputsPerSecond, floor?.inputsPerSecond),
@@ -134,6 +165,13 @@ export function chainLines(report: ChainReport): string[] {
     'Left out:',
     ...leavesOut.map((each) => `- ${each}`),
   ];
+}
+
+/** The work in words. */
+export function shapeText({ work, valueBytes, keys, hot, partitions }: Shape): string {
+  const what = work === 'chain' ? 'Chain of three steps' : 'Count and emit';
+  const skew = hot ? ', every second of one key' : '';
+  return `${what}, ${valueBytes}-byte records, ${keys} keys${skew}, ${partitions} partitions`;
 }
 
 function line(name: string, cells: readonly (string | number)[]): string {

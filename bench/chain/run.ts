@@ -1,10 +1,9 @@
 import { commit, loadAverage, machineWith, versions } from '../latency/machine.ts';
 import { Latencies, rounded } from '../latency/summary.ts';
 import { ALL_OTHERS } from '../processes.ts';
-import { checkChain } from './check.ts';
 import { sendAtRate, sendFlatOut } from './load.ts';
-import type { ChainReport, FlatOut, LatencyPhase } from './report.ts';
-import { type ChainStand, type Lane, startStand } from './system.ts';
+import type { ChainCost, ChainReport, FlatOut, LatencyPhase, SystemAbout } from './report.ts';
+import { type ChainStand, type Lane, memberName, startStand } from './system.ts';
 import { type ChainSystem, SYSTEMS, whyNot } from './systems.ts';
 import type { Shape } from './work.ts';
 
@@ -64,7 +63,8 @@ export async function runChain(
       machine: machineWith(loadBefore),
       versions: versions(),
       plan,
-      systems: running.map(({ name, what }) => ({ name, what })),
+      systems: running.map(aboutOf),
+      leftOut: leftOut.length,
       latency,
       flatOut,
       leavesOut: [...LEAVES_OUT, ...leftOut],
@@ -74,15 +74,20 @@ export async function runChain(
   }
 }
 
+/** What a result says of a system. */
+export function aboutOf({ name, what, versions: own, settings }: ChainSystem): SystemAbout {
+  return { name, what, versions: own, settings };
+}
+
 function systemsOf(plan: ChainPlan): {
   readonly running: readonly ChainSystem[];
   readonly leftOut: readonly string[];
 } {
   const asked = plan.systems.map((name) => SYSTEMS[name] as ChainSystem);
   return {
-    running: asked.filter((system) => whyNot(system) === null),
+    running: asked.filter((system) => whyNot(system, plan.shape.work) === null),
     leftOut: asked.flatMap((system) => {
-      const reason = whyNot(system);
+      const reason = whyNot(system, plan.shape.work);
       return reason === null ? [] : [`${system.name} did not run: ${reason}`];
     }),
   };
@@ -105,7 +110,8 @@ async function runFlatOut(
     await stand.launch(system, lane);
     await sendFlatOut(lane, { count: plan.flatOut, ahead: AHEAD });
     const after = await stand.costs();
-    const appendedAt = await checkChain(stand.kafka, lane.prefix, lane.maker.made);
+    await stand.end(lane);
+    const { appendedAt } = await stand.check(lane);
     const skipped = Math.ceil(plan.flatOut * FLAT_OUT_WARM_UP);
     const seconds = ((appendedAt.at(-1) ?? 0) - (appendedAt[skipped] ?? 0)) / 1000;
     return {
@@ -113,10 +119,10 @@ async function runFlatOut(
       round,
       inputsPerSecond: Math.round((plan.flatOut - skipped) / Math.max(seconds, 0.001)),
       startMs: Math.round(lane.tail.reachedAt(1) - startedAt),
-      ...costOf(before, after, lane.prefix, plan.flatOut),
+      ...costOf(before, after, memberName(lane), plan.flatOut),
     };
   } finally {
-    await stand.end(lane);
+    await stand.close(lane);
   }
 }
 
@@ -141,7 +147,11 @@ async function runLatencies(
         tell(`${system.name}: ${rate}/s for ${plan.secondsPerPhase} s, round ${round}`);
         phases.push(await runPhase(stand, system, lane, { rate, round, plan }));
       }
-  for (const { lane } of lanes) await checkChain(stand.kafka, lane.prefix, lane.maker.made);
+  for (const { lane } of lanes) {
+    await stand.end(lane);
+    await stand.check(lane);
+    await stand.close(lane);
+  }
   return phases;
 }
 
@@ -156,24 +166,34 @@ async function runPhase(
   const before = await stand.costs();
   const timed = await sendAtRate(lane, { rate, count });
   const after = await stand.costs();
+  const latencies = Latencies.from(timed.map(({ dueAt, readAt }) => readAt - dueAt));
   return {
     system: system.name,
     rate,
     round,
-    ...Latencies.of(timed.map(({ dueAt, readAt }) => readAt - dueAt)),
-    ...costOf(before, after, lane.prefix, count),
+    ...latencies.percentiles,
+    curve: latencies.curve,
+    lateMsP99: Latencies.of(timed.map(({ dueAt, sentAt }) => sentAt - dueAt)).p99,
+    ...costOf(before, after, memberName(lane), count),
   };
 }
 
 type Costs = Awaited<ReturnType<ChainStand['costs']>>;
 
-function costOf(before: Costs, after: Costs, process: string, inputs: number) {
+function costOf(before: Costs, after: Costs, process: string, inputs: number): ChainCost {
   const spent = (name: string): number => (after[name]?.cpuMs ?? 0) - (before[name]?.cpuMs ?? 0);
   const perThousand = (cpuMs: number): number => rounded((cpuMs * 1000) / Math.max(1, inputs));
+  const names = Object.keys(after).filter((name) => spent(name) !== 0);
   return {
     cpuMsPerThousand: perThousand(spent(process)),
     brokerCpuMsPerThousand: perThousand(spent('kafka')),
     otherCpuMs: Math.round(spent(ALL_OTHERS)),
     rssMiB: after[process]?.rssMiB ?? 0,
+    processes: Object.fromEntries(
+      names.map((name) => [
+        name,
+        { cpuMs: Math.round(spent(name)), rssMiB: after[name]?.rssMiB ?? 0 },
+      ]),
+    ),
   };
 }

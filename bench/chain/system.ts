@@ -3,33 +3,67 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AvroCodec, extendSchemas, loadSchemas } from '../../avro/index.ts';
 import { freePorts } from '../../cli/stack/ports.ts';
-import { ADDRESS_VARIABLE, addressOf, serverParts, SERVERS } from '../../cli/stack/servers.ts';
-import type { KafkaClient, PlainProducer } from '../../kafka/client.ts';
+import {
+  ADDRESS_VARIABLE,
+  addressOf,
+  type ServerName,
+  serverParts,
+  SERVERS,
+} from '../../cli/stack/servers.ts';
+import type { FetchedRecord, KafkaClient, PlainProducer } from '../../kafka/client.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
 import { TOPIC_CONFIGS } from '../../kafka/topics.ts';
 import { allOf, Processes, type ProcessCost } from '../processes.ts';
+import { type Checked, checkOutputs, type Expected } from './check.ts';
+import { topicReader } from './committed.ts';
+import * as countWork from './count-topology.ts';
 import type { ChainSystem } from './systems.ts';
 import { ChainTail } from './tail.ts';
-import { schemas } from './topology.ts';
-import { CHAIN_TOPICS, InputMaker, INPUT_TOPIC, PARTITIONS, type Shape } from './work.ts';
+import * as chainWork from './topology.ts';
+import { COUNT_HEADER, InputMaker, INPUT_TOPIC, type Shape, WORKS } from './work.ts';
+
+/** What the chain needs; nobody asks a database. */
+const NEEDED: readonly ServerName[] = ['kafka', 'registry'];
 
 /** Servers of the benchmark's own, and the systems that run on them. */
 export interface ChainStand {
   readonly kafka: KafkaClient;
+  readonly brokers: readonly string[];
   /** Topics, a reader and a way in for a system that does not run yet. */
   lane(prefix: string, shape: Shape): Promise<Lane>;
-  launch(system: ChainSystem, lane: Lane): Promise<void>;
-  end(lane: Lane): Promise<void>;
+  /** Starts a member of a system; it is at work when outputs come. `member`: also names its folder. */
+  launch(system: ChainSystem, lane: Lane, member?: string): Promise<void>;
+  /** Asks a member to end, and waits for it. */
+  end(lane: Lane, member?: string): Promise<void>;
+  /** SIGKILL to a member and all that it started. */
+  kill(lane: Lane, member?: string): Promise<void>;
+  /** Reads all outputs of a lane whose members have ended. Throws: VoidRunError. */
+  check(lane: Lane, duplicates?: Expected['duplicates']): Promise<Checked>;
+  /** Ends what runs on the lane, and its reader. */
+  close(lane: Lane): Promise<void>;
+  /** By name: servers, members as `memberName`, and the rest of the machine. */
   costs(): Promise<Readonly<Record<string, ProcessCost>>>;
+  /** Where a member keeps its state. */
+  folderOf(lane: Lane, member?: string): string;
   stop(): Promise<void>;
 }
 
 /** The topics of one system, and what the benchmark does on them. */
 export interface Lane {
   readonly prefix: string;
+  readonly shape: Shape;
+  /** Physical, in order. */
+  readonly topics: readonly string[];
   readonly producer: PlainProducer;
   readonly maker: InputMaker;
   readonly tail: ChainTail;
+}
+
+export const FIRST_MEMBER = '1';
+
+/** The process of a member, as costs name it. */
+export function memberName({ prefix }: Pick<Lane, 'prefix'>, member = FIRST_MEMBER): string {
+  return `${prefix}${member}`;
 }
 
 /** Throws: PartError; nothing is left then. */
@@ -40,8 +74,9 @@ export async function startStand(tell: (line: string) => void): Promise<ChainSta
     const [kafka = 0, registry = 0, postgres = 0, redis = 0] = await freePorts(SERVERS.length);
     const ports = { kafka, registry, postgres, redis };
     tell('starting servers of the benchmark’s own');
-    await allOf(Object.values(serverParts(ports, folder)).map((part) => processes.begin(part)));
-    const env: Record<string, string> = { PARTITIONS: String(PARTITIONS), MILLRACE_DATA: folder };
+    const parts = serverParts(ports, folder);
+    await allOf(NEEDED.map((name) => processes.begin(parts[name])));
+    const env: Record<string, string> = {};
     for (const name of SERVERS) env[ADDRESS_VARIABLE[name]] = addressOf(name, ports[name]);
     return await standOn(processes, folder, env);
   } catch (error) {
@@ -61,50 +96,88 @@ async function standOn(
   const codec = await AvroCodec.start({
     registryUrl: env[ADDRESS_VARIABLE.registry] ?? '',
     subjects: [{ topic: INPUT_TOPIC, record: 'millrace.bench.v1.Submitted' }],
-    schemas: extendSchemas(loadSchemas(), schemas),
+    schemas: extendSchemas(extendSchemas(loadSchemas(), chainWork.schemas), countWork.schemas),
   });
   const open = new Set<Lane>();
+  const members = new Map<Lane, Set<string>>();
+  const folderOf = ({ prefix }: Lane, member = FIRST_MEMBER): string =>
+    join(folder, 'members', `${prefix}${member}`);
+  const end = async (lane: Lane, member = FIRST_MEMBER): Promise<void> => {
+    members.get(lane)?.delete(member);
+    await processes.end(memberName(lane, member));
+  };
   const close = async (lane: Lane): Promise<void> => {
     open.delete(lane);
+    for (const member of members.get(lane) ?? []) await end(lane, member);
     await lane.tail.close();
     await lane.producer.close();
   };
   return {
     kafka,
+    brokers,
     lane: async (prefix, shape) => {
-      const settings = { partitions: PARTITIONS, replicationFactor: 1 };
-      for (const topic of CHAIN_TOPICS)
+      const topics = WORKS[shape.work].map((topic) => prefix + topic);
+      for (const name of topics)
         await admin.createTopic({
-          name: prefix + topic,
-          ...settings,
+          name,
+          ...{ partitions: shape.partitions, replicationFactor: 1 },
           // Some systems carry the input's time on; the broker's own says when an output was there.
           configs: { ...TOPIC_CONFIGS.event, 'message.timestamp.type': 'LogAppendTime' },
         });
-      const tail = await ChainTail.open(brokers, prefix);
+      const tail = await ChainTail.open(brokers, topics.at(-1) ?? '');
       const maker = new InputMaker(codec, shape, prefix);
-      const lane = { prefix, producer: kafka.producer(), maker, tail };
+      const lane = { prefix, shape, topics, producer: kafka.producer(), maker, tail };
       open.add(lane);
+      members.set(lane, new Set());
       return lane;
     },
-    launch: async (system, { prefix }) =>
-      processes.begin({
-        name: prefix,
-        port: 0,
-        portVariable: '',
-        stopSignal: 'SIGTERM',
-        prepare: async () => system.command({ prefix, folder, env }),
+    launch: async (system, lane, member = FIRST_MEMBER) => {
+      members.get(lane)?.add(member);
+      const own = { PARTITIONS: String(lane.shape.partitions) };
+      const where = {
+        ...{ prefix: lane.prefix, member, work: lane.shape.work },
+        folder: folderOf(lane, member),
+        env: { ...env, ...own },
+      };
+      await processes.begin({
+        name: memberName(lane, member),
+        ...{ port: 0, portVariable: '', stopSignal: 'SIGTERM' },
+        prepare: async () => system.command(where),
         // It is ready when outputs come: the first load waits for them.
         probe: async () => true,
-      }),
-    end: async (lane) => {
-      await processes.end(lane.prefix);
-      await close(lane);
+      });
     },
+    end,
+    kill: async (lane, member = FIRST_MEMBER) => {
+      members.get(lane)?.delete(member);
+      await processes.kill(memberName(lane, member));
+    },
+    check: async ({ topics, maker, shape }, duplicates = 'none') => {
+      const countOf = shape.work === 'count' ? countIn(codec) : undefined;
+      return checkOutputs(
+        { topics: topics.slice(1), made: maker.made, duplicates, ...(countOf && { countOf }) },
+        topicReader(kafka, brokers),
+      );
+    },
+    close,
     costs: () => processes.costs(),
+    folderOf,
     stop: async () => {
       for (const lane of open) await close(lane);
       await admin.close();
       await processes.stop();
     },
+  };
+}
+
+/** Said in a header by those who pass on bytes, in the value by this system. */
+function countIn(codec: AvroCodec): (record: FetchedRecord) => number {
+  return ({ headers, value }) => {
+    const said = headers[COUNT_HEADER];
+    if (said !== undefined) return Number(said);
+    const event = codec.decode(value ?? new Uint8Array()).value as {
+      readonly payload: { readonly count?: number | bigint };
+    };
+    return Number(event.payload.count);
   };
 }

@@ -3,12 +3,20 @@ import { join } from 'node:path';
 import type { Command } from '../../cli/stack/part.ts';
 import { CACHE, findProgram, ROOT } from '../../cli/stack/programs.ts';
 import versions from '../../cli/stack/versions.json' with { type: 'json' };
+import packages from '../../package.json' with { type: 'json' };
+import npmPeers from '../peers/npm/package.json' with { type: 'json' };
+import pythonPeers from '../peers/python/versions.json' with { type: 'json' };
+import type { Work } from './work.ts';
 
 /** Where a system runs: what its process gets. */
 export interface Surroundings {
   readonly prefix: string;
+  /** A name within the group of the system. */
+  readonly member: string;
+  /** Of this member alone; it is made by whoever wants it. */
   readonly folder: string;
-  /** Addresses of the servers, as environment. */
+  readonly work: Work;
+  /** Addresses of the servers, and PARTITIONS, as environment. */
   readonly env: Readonly<Record<string, string>>;
 }
 
@@ -17,33 +25,66 @@ export interface ChainSystem {
   /** Also the stem of its prefix: letters, digits and dashes. */
   readonly name: string;
   readonly what: string;
+  readonly versions: Readonly<Record<string, string>>;
+  /** What of it is set otherwise than it comes, and all that this comparison depends on. */
+  readonly settings: Readonly<Record<string, string>>;
+  /** Kinds of work that it cannot do as others do, with the reason. */
+  readonly cannot?: Readonly<Partial<Record<Work, string>>>;
+  /** What must be there, from `node bench/peers/set-up.mjs <peer>`; null: nothing. */
+  readonly needs: { readonly file: string; readonly peer: string } | null;
   command(where: Surroundings): Command;
 }
 
 export const STREAMS_FOLDER = join(CACHE, `kafka-streams-${versions.kafka}`);
+export const NPM_PEERS_FOLDER = join(CACHE, 'peers-npm');
+const PEERS = join(ROOT, 'bench', 'peers');
 
-const MILLRACE: ChainSystem = {
-  name: 'millrace',
-  what: 'this system, everything on: state, journal, dedupe, headers, metrics',
-  command: ({ prefix, env }) => ({
-    file: process.execPath,
-    args: [
-      join(ROOT, 'cli', 'bin.mjs'),
-      'run',
-      '--topology',
-      join(ROOT, 'bench', 'chain', 'topology.ts'),
-    ],
-    env: { ...env, TOPIC_PREFIX: prefix, LOG_LEVEL: 'warn', SINGLE_NODE: '1' },
-  }),
+type Variant = 'fused' | 'split';
+
+/** Settings of a process as all peers read them. */
+function shared({ prefix, folder, work, member, env }: Surroundings): Record<string, string> {
+  return { ...env, TOPIC_PREFIX: prefix, STATE_FOLDER: folder, WORK: work, MEMBER: member };
+}
+
+const TOPOLOGIES: Readonly<Record<Work, string>> = {
+  chain: join(ROOT, 'bench', 'chain', 'topology.ts'),
+  count: join(ROOT, 'bench', 'chain', 'count-topology.ts'),
 };
+
+function millrace(name: string, what: string, settings: Record<string, string> = {}): ChainSystem {
+  return {
+    name,
+    what: `this system, everything on: state, journal, dedupe, headers, metrics${what}`,
+    versions: { millrace: packages.version, node: process.version },
+    settings: { SESSION_TIMEOUT_MS: '6000', ...settings },
+    needs: null,
+    command: ({ prefix, folder, work, member, env }) => ({
+      file: process.execPath,
+      args: [join(ROOT, 'cli', 'main.ts'), 'run', '--topology', TOPOLOGIES[work]],
+      env: {
+        ...env,
+        ...settings,
+        TOPIC_PREFIX: prefix,
+        INSTANCE_ID: member,
+        MILLRACE_DATA: folder,
+        LOG_LEVEL: 'warn',
+        SINGLE_NODE: '1',
+      },
+    }),
+  };
+}
 
 const TWIN: ChainSystem = {
   name: 'twin',
-  what: 'the raw client: no state, no journal, no dedupe, no decoding',
-  command: ({ prefix, env }) => ({
+  what: 'the raw client: no state, no journal, no dedupe, no decoding; a crash forgets what it had read',
+  versions: { '@platformatic/kafka': packages.dependencies['@platformatic/kafka'] },
+  settings: { acks: 'all' },
+  cannot: { count: 'it keeps no state' },
+  needs: null,
+  command: (where) => ({
     file: process.execPath,
-    args: [join(ROOT, 'bench', 'peers', 'chain-twin.ts')],
-    env: { ...env, TOPIC_PREFIX: prefix },
+    args: [join(PEERS, 'chain-twin.ts')],
+    env: shared(where),
   }),
 };
 
@@ -55,42 +96,131 @@ function streams(
   return {
     name,
     what: `Kafka Streams ${versions.kafka}, ${what}`,
-    command: ({ prefix, folder, env }) => ({
+    versions: { 'kafka-streams': versions.kafka },
+    settings,
+    needs: { file: join(STREAMS_FOLDER, 'classes', 'Chain.class'), peer: 'streams' },
+    command: (where) => ({
       file: findProgram('java') ?? 'java',
       args: ['-cp', `${STREAMS_FOLDER}/*:${STREAMS_FOLDER}/classes`, 'Chain'],
+      env: { ...shared(where), ...settings },
+    }),
+  };
+}
+
+function kafkajs(name: string, variant: Variant): ChainSystem {
+  return {
+    name,
+    what: `a kafkajs pipeline, at least once, counts in memory${perStep(variant)}`,
+    versions: { kafkajs: packages.dependencies.kafkajs },
+    settings: { acks: 'all', VARIANT: variant },
+    needs: null,
+    command: (where) => ({
+      file: process.execPath,
+      args: [join(PEERS, 'kafkajs-chain.ts')],
+      env: { ...shared(where), VARIANT: variant },
+    }),
+  };
+}
+
+function kafkats(name: string, variant: Variant, commitMs: string): ChainSystem {
+  return {
+    name,
+    what: `@kafkats/flow, exactly once, LMDB, commit every ${commitMs} ms${perStep(variant)}`,
+    versions: npmPeers.dependencies,
+    settings: { COMMIT_MS: commitMs, VARIANT: variant },
+    needs: {
+      file: join(NPM_PEERS_FOLDER, 'node_modules', '@kafkats', 'flow', 'package.json'),
+      peer: 'npm',
+    },
+    command: (where) => ({
+      file: process.execPath,
+      args: [join(PEERS, 'kafkats-chain.mjs')],
       env: {
-        ...env,
-        ...settings,
-        TOPIC_PREFIX: prefix,
-        STATE_FOLDER: join(folder, 'streams', name),
+        ...shared(where),
+        PEERS_FOLDER: NPM_PEERS_FOLDER,
+        COMMIT_MS: commitMs,
+        VARIANT: variant,
       },
     }),
   };
 }
 
+function python(
+  name: string,
+  {
+    peer,
+    what,
+    settings,
+  }: { peer: 'quix' | 'faust'; what: string; settings: Record<string, string> },
+): ChainSystem {
+  const folder = join(CACHE, `peers-${peer}`);
+  return {
+    name,
+    what,
+    versions: pythonPeers[peer],
+    settings,
+    needs: { file: join(folder, 'ready'), peer },
+    command: (where) => ({
+      file: join(folder, 'bin', 'python'),
+      args: [join(PEERS, `${peer}_chain.py`)],
+      env: { ...shared(where), ...settings },
+    }),
+  };
+}
+
+function perStep(variant: Variant): string {
+  return variant === 'split' ? ', an application for each step in one process' : '';
+}
+
+const EOS = 'exactly_once_v2';
+const FAST = { GUARANTEE: EOS, COMMIT_MS: '10', LINGER_MS: '0' };
+
 /** All systems by name. */
 export const SYSTEMS: Readonly<Record<string, ChainSystem>> = Object.fromEntries(
   [
-    MILLRACE,
+    millrace('millrace', ''),
+    millrace('millrace-split', perStep('split'), { DEPLOYMENT: 'split' }),
     TWIN,
-    streams('streams-eos', 'exactly_once_v2 as it comes (commit every 100 ms)', {
-      GUARANTEE: 'exactly_once_v2',
+    streams('streams-eos', `${EOS} as it comes (commit every 100 ms)`, {
+      GUARANTEE: EOS,
+      COMMIT_MS: '100',
     }),
-    streams('streams-eos-fast', 'exactly_once_v2, commit every 10 ms, linger 0', {
-      GUARANTEE: 'exactly_once_v2',
-      COMMIT_MS: '10',
-      LINGER_MS: '0',
-    }),
+    streams('streams-eos-fast', `${EOS}, commit every 10 ms, linger 0`, FAST),
     streams('streams-alo', 'at_least_once, commit every 100 ms, linger 0', {
       GUARANTEE: 'at_least_once',
+      COMMIT_MS: '100',
       LINGER_MS: '0',
+    }),
+    streams('streams-split', `${EOS}, commit every 10 ms, linger 0${perStep('split')}`, {
+      ...FAST,
+      VARIANT: 'split',
+    }),
+    kafkajs('kafkajs', 'fused'),
+    kafkajs('kafkajs-split', 'split'),
+    kafkats('kafkats', 'fused', '100'),
+    kafkats('kafkats-split', 'split', '100'),
+    python('quix', {
+      peer: 'quix',
+      what: 'Quix Streams, exactly once, commit every 100 ms (5 s as it comes)',
+      settings: { GUARANTEE: 'exactly-once', COMMIT_MS: '100' },
+    }),
+    python('quix-alo', {
+      peer: 'quix',
+      what: 'Quix Streams, at least once as it comes (commit every 5 s)',
+      settings: { GUARANTEE: 'at-least-once', COMMIT_MS: '5000' },
+    }),
+    python('faust', {
+      peer: 'faust',
+      what: 'Faust (faust-streaming), at least once, a topic between the steps',
+      settings: { GUARANTEE: 'at_least_once' },
     }),
   ].map((system) => [system.name, system]),
 );
 
-/** Why a system cannot be run here, or null. */
-export function whyNot(system: ChainSystem): string | null {
-  if (!system.name.startsWith('streams')) return null;
-  if (existsSync(join(STREAMS_FOLDER, 'classes', 'Chain.class'))) return null;
-  return `${STREAMS_FOLDER} is not there: run node bench/peers/set-up.mjs`;
+/** Why a system cannot do this work here, or null. */
+export function whyNot({ needs, cannot }: ChainSystem, work: Work): string | null {
+  const reason = cannot?.[work];
+  if (reason !== undefined) return reason;
+  if (needs === null || existsSync(needs.file)) return null;
+  return `its packages are not there: run node bench/peers/set-up.mjs ${needs.peer}`;
 }

@@ -1,5 +1,5 @@
 import { Consumer, stringDeserializers } from '@platformatic/kafka';
-import { inputOf, LAST_TOPIC } from './work.ts';
+import { inputOf } from './work.ts';
 
 /** Kafka's isolation level that hides what is not committed: the same for every system, as their users would read. */
 const READ_COMMITTED = 1;
@@ -15,17 +15,18 @@ export class ChainTail {
     this.#close = close;
   }
 
-  static async open(brokers: readonly string[], prefix: string): Promise<ChainTail> {
+  /** `topic`: physical. */
+  static async open(brokers: readonly string[], topic: string): Promise<ChainTail> {
     const { headerKey, headerValue } = stringDeserializers;
     const consumer = new Consumer<Buffer, Buffer, string, string>({
       clientId: 'bench',
-      groupId: `${prefix}bench`,
+      groupId: `${topic}.bench`,
       bootstrapBrokers: [...brokers],
       autocommit: false,
       deserializers: { headerKey, headerValue },
     });
     const stream = await consumer.consume({
-      topics: [prefix + LAST_TOPIC],
+      topics: [topic],
       mode: 'earliest',
       fallbackMode: 'fail',
       isolationLevel: READ_COMMITTED,
@@ -56,12 +57,17 @@ export class ChainTail {
     return this.#arrivals[count - 1] ?? Number.NaN;
   }
 
+  /** When something was last read for the first time; 0: never. */
+  get lastAt(): number {
+    return this.#arrivals.at(-1) ?? 0;
+  }
+
   close(): Promise<void> {
     return this.#close();
   }
 
   #note(input: number): void {
-    if (this.#readAt[input] !== undefined) return;
+    if (!(input >= 0) || this.#readAt[input] !== undefined) return;
     const now = performance.now();
     this.#readAt[input] = now;
     this.#arrivals.push(now);

@@ -3,16 +3,22 @@ import { HEADER } from '../../engine/event.ts';
 import type { RecordToSend } from '../../kafka/client.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 
-/** The chain's topics, in its order; the first is the way in. Each system has them under a prefix of its own. */
-export const CHAIN_TOPICS = [
-  'chain.submitted',
-  'chain.checked',
-  'chain.accepted',
-  'chain.planned',
-] as const;
-export const INPUT_TOPIC = CHAIN_TOPICS[0];
-export const LAST_TOPIC = CHAIN_TOPICS[3];
-export const PARTITIONS = 4;
+/** The topic that every work begins with. Each system has its topics under a prefix of its own. */
+export const INPUT_TOPIC = 'chain.submitted';
+
+/**
+ * What systems are given to do, by its topics in order: `chain` is three steps with a count per key each, `count` is one
+ * step that emits the count.
+ */
+export const WORKS = {
+  chain: [INPUT_TOPIC, 'chain.checked', 'chain.accepted', 'chain.planned'],
+  count: [INPUT_TOPIC, 'chain.counted'],
+} as const satisfies Readonly<Record<string, readonly string[]>>;
+
+export type Work = keyof typeof WORKS;
+
+/** Header in which those who pass on the bytes of their input say the count; this system says it in the value. */
+export const COUNT_HEADER = 'count';
 const TRACE_HEX = 32;
 
 /** What the inputs look like. */
@@ -21,7 +27,9 @@ export interface Shape {
   readonly valueBytes: number;
   readonly keys: number;
   /** Every second input has the same key. */
-  readonly hot?: boolean;
+  readonly hot: boolean;
+  readonly partitions: number;
+  readonly work: Work;
 }
 
 /**
@@ -53,7 +61,7 @@ export class InputMaker {
     const key = Buffer.from(this.#keyOf(index));
     return {
       topic: this.#topic,
-      partition: partitionOf(key, PARTITIONS),
+      partition: partitionOf(key, this.#shape.partitions),
       key,
       value: this.#encode(index, this.#note),
       headers: {
@@ -70,7 +78,7 @@ export class InputMaker {
 
   #keyOf(index: number): string {
     const { hot, keys } = this.#shape;
-    return hot === true && index % 2 === 0 ? 'key-hot' : `key-${index % keys}`;
+    return hot && index % 2 === 0 ? 'key-hot' : `key-${index % keys}`;
   }
 
   #encode(index: number, note: string): Uint8Array {

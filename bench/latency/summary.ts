@@ -12,6 +12,8 @@ export interface Percentiles {
 }
 
 const HIGHEST_MICROS = 600_000_000;
+/** Dense where a tail is looked at. */
+const CURVE_PERCENTS = [1, 10, 25, 50, 75, 90, 95, 98, 99, 99.5, 99.8, 99.9, 100];
 
 /** Latencies from 1 µs to 10 minutes, three digits. */
 export class Latencies {
@@ -21,10 +23,14 @@ export class Latencies {
     numberOfSignificantValueDigits: 3,
   });
 
-  static of(samplesMs: readonly number[]): Percentiles {
+  static from(samplesMs: readonly number[]): Latencies {
     const latencies = new Latencies();
     for (const ms of samplesMs) latencies.record(ms);
-    return latencies.percentiles;
+    return latencies;
+  }
+
+  static of(samplesMs: readonly number[]): Percentiles {
+    return Latencies.from(samplesMs).percentiles;
   }
 
   record(ms: number): void {
@@ -34,9 +40,7 @@ export class Latencies {
 
   get percentiles(): Percentiles {
     const { totalCount: count, maxValue, mean } = this.#histogram;
-    // A percentile is the upper end of a bucket, which may lie above the highest value.
-    const at = (percent: number): number =>
-      rounded(Math.min(maxValue, this.#histogram.getValueAtPercentile(percent)) / 1000);
+    const at = (percent: number): number => this.#at(percent);
     return {
       count,
       mean: rounded(mean / 1000),
@@ -46,6 +50,17 @@ export class Latencies {
       p99: at(99),
       max: rounded(maxValue / 1000),
     };
+  }
+
+  /** Points of the percentile curve, for a picture. Shape: [percent, ms], percent rising. */
+  get curve(): readonly (readonly [number, number])[] {
+    return CURVE_PERCENTS.map((percent) => [percent, this.#at(percent)] as const);
+  }
+
+  /** A percentile is the upper end of a bucket, which may lie above the highest value. */
+  #at(percent: number): number {
+    const { maxValue } = this.#histogram;
+    return rounded(Math.min(maxValue, this.#histogram.getValueAtPercentile(percent)) / 1000);
   }
 }
 

@@ -3,14 +3,15 @@ import { parseArgs } from 'node:util';
 import { chainLines } from '../../bench/chain/report.ts';
 import { type ChainPlan, runChain } from '../../bench/chain/run.ts';
 import { SYSTEMS } from '../../bench/chain/systems.ts';
+import { type Shape, type Work, WORKS } from '../../bench/chain/work.ts';
 import { VoidRunError } from '../../bench/latency/audit.ts';
 import { type ExitCode, type Io, UsageError } from '../command.ts';
 import type { Benchmark } from './benchmark.ts';
 import { positive } from './number-option.ts';
 
-const SHAPE = { valueBytes: 250, keys: 1_000 };
+const SHAPE: Shape = { valueBytes: 250, keys: 1_000, hot: false, partitions: 4, work: 'chain' };
 const OPTIONS =
-  '[--systems a,b] [--rates 8,100] [--seconds N] [--rounds N] [--warm-up N] [--flat-out N] [--bytes N] [--keys N] [--hot] [--json <file>]';
+  '[--systems a,b] [--rates 8,100] [--seconds N] [--rounds N] [--warm-up N] [--flat-out N] [--bytes N] [--keys N] [--hot] [--partitions N] [--work chain|count] [--json <file>]';
 
 const ENGINE: ChainPlan = {
   systems: ['millrace', 'twin'],
@@ -62,7 +63,9 @@ async function measure(usual: ChainPlan, args: readonly string[], io: Io): Promi
       'flat-out': { type: 'string', default: String(usual.flatOut) },
       bytes: { type: 'string', default: String(usual.shape.valueBytes) },
       keys: { type: 'string', default: String(usual.shape.keys) },
-      hot: { type: 'boolean', default: false },
+      hot: { type: 'boolean', default: usual.shape.hot },
+      partitions: { type: 'string', default: String(usual.shape.partitions) },
+      work: { type: 'string', default: usual.shape.work },
       json: { type: 'string' },
     },
   });
@@ -77,6 +80,8 @@ async function measure(usual: ChainPlan, args: readonly string[], io: Io): Promi
       valueBytes: positive('bytes', values.bytes),
       keys: positive('keys', values.keys),
       hot: values.hot,
+      partitions: positive('partitions', values.partitions),
+      work: workOf(values.work),
     },
   };
   try {
@@ -97,6 +102,14 @@ function list(text: string): readonly string[] {
     .split(',')
     .map((each) => each.trim())
     .filter((each) => each !== '');
+}
+
+function workOf(name: string): Work {
+  if (Object.hasOwn(WORKS, name)) return name as Work;
+  throw new UsageError(
+    'WRONG_USE',
+    `--work is ${name}; known are ${Object.keys(WORKS).join(', ')}.`,
+  );
 }
 
 function known(names: readonly string[]): readonly string[] {
