@@ -5,7 +5,7 @@ import { sendAtRate, sendFlatOut } from './load.ts';
 import type { ChainCost, ChainReport, FlatOut, LatencyPhase, SystemAbout } from './report.ts';
 import { type ChainStand, type Lane, memberName, startStand } from './system.ts';
 import { type ChainSystem, SYSTEMS, whyNot } from './systems.ts';
-import type { Shape } from './work.ts';
+import type { Shape, Work } from './work.ts';
 
 export interface ChainPlan {
   /** Names of SYSTEMS. */
@@ -45,7 +45,7 @@ export async function runChain(
 ): Promise<ChainReport> {
   const loadBefore = loadAverage();
   if (loadBefore > BUSY_LOAD) tell(`the machine is not quiet: load average ${loadBefore}`);
-  const { running, leftOut } = systemsOf(plan);
+  const { running, leftOut } = systemsOf(plan.systems, plan.shape.work);
   for (const reason of leftOut) tell(reason);
   const stand = await startStand(tell);
   try {
@@ -79,15 +79,16 @@ export function aboutOf({ name, what, versions: own, settings }: ChainSystem): S
   return { name, what, versions: own, settings };
 }
 
-function systemsOf(plan: ChainPlan): {
-  readonly running: readonly ChainSystem[];
-  readonly leftOut: readonly string[];
-} {
-  const asked = plan.systems.map((name) => SYSTEMS[name] as ChainSystem);
+/** Those of the names that can do the work here, and why the others cannot. */
+export function systemsOf(
+  names: readonly string[],
+  work: Work,
+): { readonly running: readonly ChainSystem[]; readonly leftOut: readonly string[] } {
+  const asked = names.map((name) => SYSTEMS[name] as ChainSystem);
   return {
-    running: asked.filter((system) => whyNot(system, plan.shape.work) === null),
+    running: asked.filter((system) => whyNot(system, work) === null),
     leftOut: asked.flatMap((system) => {
-      const reason = whyNot(system, plan.shape.work);
+      const reason = whyNot(system, work);
       return reason === null ? [] : [`${system.name} did not run: ${reason}`];
     }),
   };

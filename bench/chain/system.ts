@@ -29,6 +29,7 @@ const NEEDED: readonly ServerName[] = ['kafka', 'registry'];
 export interface ChainStand {
   readonly kafka: KafkaClient;
   readonly brokers: readonly string[];
+  readonly codec: AvroCodec;
   /** Topics, a reader and a way in for a system that does not run yet. */
   lane(prefix: string, shape: Shape): Promise<Lane>;
   /** Starts a member of a system; it is at work when outputs come. `member`: also names its folder. */
@@ -95,7 +96,10 @@ async function standOn(
   const admin = kafka.admin();
   const codec = await AvroCodec.start({
     registryUrl: env[ADDRESS_VARIABLE.registry] ?? '',
-    subjects: [{ topic: INPUT_TOPIC, record: 'millrace.bench.v1.Submitted' }],
+    subjects: [
+      { topic: INPUT_TOPIC, record: 'millrace.bench.v1.Submitted' },
+      { topic: WORKS.count[1], record: 'millrace.bench.v1.Counted' },
+    ],
     schemas: extendSchemas(extendSchemas(loadSchemas(), chainWork.schemas), countWork.schemas),
   });
   const open = new Set<Lane>();
@@ -115,6 +119,7 @@ async function standOn(
   return {
     kafka,
     brokers,
+    codec,
     lane: async (prefix, shape) => {
       const topics = WORKS[shape.work].map((topic) => prefix + topic);
       for (const name of topics)
@@ -153,7 +158,7 @@ async function standOn(
       await processes.kill(memberName(lane, member));
     },
     check: async ({ topics, maker, shape }, duplicates = 'none') => {
-      const countOf = shape.work === 'count' ? countIn(codec) : undefined;
+      const countOf = shape.work === 'chain' ? undefined : countIn(codec);
       return checkOutputs(
         { topics: topics.slice(1), made: maker.made, duplicates, ...(countOf && { countOf }) },
         topicReader(kafka, brokers),
@@ -170,12 +175,16 @@ async function standOn(
   };
 }
 
-/** Said in a header by those who pass on bytes, in the value by this system. */
+/** First byte of what is encoded with a schema. */
+const WIRE_FORMAT = 0;
+
+/** Said in a header by those who pass on bytes, as the value by who can set none, in the value by this system. */
 function countIn(codec: AvroCodec): (record: FetchedRecord) => number {
   return ({ headers, value }) => {
     const said = headers[COUNT_HEADER];
     if (said !== undefined) return Number(said);
-    const event = codec.decode(value ?? new Uint8Array()).value as {
+    if (value?.[0] !== WIRE_FORMAT) return Number(Buffer.from(value ?? []).toString());
+    const event = codec.decode(value).value as {
       readonly payload: { readonly count?: number | bigint };
     };
     return Number(event.payload.count);

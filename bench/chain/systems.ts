@@ -32,6 +32,8 @@ export interface ChainSystem {
   readonly cannot?: Readonly<Partial<Record<Work, string>>>;
   /** What must be there, from `node bench/peers/set-up.mjs <peer>`; null: nothing. */
   readonly needs: { readonly file: string; readonly peer: string } | null;
+  /** The consumer group of the step that ends the work. */
+  group(where: Pick<Surroundings, 'prefix' | 'work'>): string;
   command(where: Surroundings): Command;
 }
 
@@ -49,7 +51,11 @@ function shared({ prefix, folder, work, member, env }: Surroundings): Record<str
 const TOPOLOGIES: Readonly<Record<Work, string>> = {
   chain: join(ROOT, 'bench', 'chain', 'topology.ts'),
   count: join(ROOT, 'bench', 'chain', 'count-topology.ts'),
+  keep: join(ROOT, 'bench', 'chain', 'keep-topology.ts'),
 };
+
+/** What others are not asked for: it says something of this system alone. */
+const OWN_WORK = { keep: 'it is asked of this system alone' };
 
 function millrace(name: string, what: string, settings: Record<string, string> = {}): ChainSystem {
   return {
@@ -58,6 +64,7 @@ function millrace(name: string, what: string, settings: Record<string, string> =
     versions: { millrace: packages.version, node: process.version },
     settings: { SESSION_TIMEOUT_MS: '6000', ...settings },
     needs: null,
+    group: ({ prefix, work }) => `${prefix}bench.${work}`,
     command: ({ prefix, folder, work, member, env }) => ({
       file: process.execPath,
       args: [join(ROOT, 'cli', 'main.ts'), 'run', '--topology', TOPOLOGIES[work]],
@@ -79,8 +86,9 @@ const TWIN: ChainSystem = {
   what: 'the raw client: no state, no journal, no dedupe, no decoding; a crash forgets what it had read',
   versions: { '@platformatic/kafka': packages.dependencies['@platformatic/kafka'] },
   settings: { acks: 'all' },
-  cannot: { count: 'it keeps no state' },
+  cannot: { count: 'it keeps no state', ...OWN_WORK },
   needs: null,
+  group: ({ prefix }) => `${prefix}chain-twin`,
   command: (where) => ({
     file: process.execPath,
     args: [join(PEERS, 'chain-twin.ts')],
@@ -98,7 +106,9 @@ function streams(
     what: `Kafka Streams ${versions.kafka}, ${what}`,
     versions: { 'kafka-streams': versions.kafka },
     settings,
+    cannot: OWN_WORK,
     needs: { file: join(STREAMS_FOLDER, 'classes', 'Chain.class'), peer: 'streams' },
+    group: ({ prefix }) => `${prefix}streams`,
     command: (where) => ({
       file: findProgram('java') ?? 'java',
       args: ['-cp', `${STREAMS_FOLDER}/*:${STREAMS_FOLDER}/classes`, 'Chain'],
@@ -113,7 +123,10 @@ function kafkajs(name: string, variant: Variant): ChainSystem {
     what: `a kafkajs pipeline, at least once, counts in memory${perStep(variant)}`,
     versions: { kafkajs: packages.dependencies.kafkajs },
     settings: { acks: 'all', VARIANT: variant },
+    cannot: OWN_WORK,
     needs: null,
+    group: ({ prefix, work }) =>
+      `${prefix}kafkajs.${work === 'count' ? 'counted' : 'checked-accepted-planned'}`,
     command: (where) => ({
       file: process.execPath,
       args: [join(PEERS, 'kafkajs-chain.ts')],
@@ -132,6 +145,8 @@ function kafkats(name: string, variant: Variant, commitMs: string): ChainSystem 
       file: join(NPM_PEERS_FOLDER, 'node_modules', '@kafkats', 'flow', 'package.json'),
       peer: 'npm',
     },
+    cannot: OWN_WORK,
+    group: ({ prefix }) => `${prefix}kafkats`,
     command: (where) => ({
       file: process.execPath,
       args: [join(PEERS, 'kafkats-chain.mjs')],
@@ -159,7 +174,9 @@ function python(
     what,
     versions: pythonPeers[peer],
     settings,
+    cannot: OWN_WORK,
     needs: { file: join(folder, 'ready'), peer },
+    group: ({ prefix }) => `${prefix}${peer}`,
     command: (where) => ({
       file: join(folder, 'bin', 'python'),
       args: [join(PEERS, `${peer}_chain.py`)],

@@ -8,11 +8,12 @@ export const INPUT_TOPIC = 'chain.submitted';
 
 /**
  * What systems are given to do, by its topics in order: `chain` is three steps with a count per key each, `count` is one
- * step that emits the count.
+ * step that emits the count, `keep` the same with the last value of each key in the state.
  */
 export const WORKS = {
   chain: [INPUT_TOPIC, 'chain.checked', 'chain.accepted', 'chain.planned'],
   count: [INPUT_TOPIC, 'chain.counted'],
+  keep: [INPUT_TOPIC, 'chain.counted'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export type Work = keyof typeof WORKS;
@@ -74,6 +75,11 @@ export class InputMaker {
         [HEADER.traceparent]: traceOf(index),
       },
     };
+  }
+
+  /** Where an input went. */
+  partitionOf(index: number): number {
+    return partitionOf(Buffer.from(this.#keyOf(index)), this.#shape.partitions);
   }
 
   #keyOf(index: number): string {

@@ -34,7 +34,7 @@ const apps = runs.map((run, index) => {
   const client = new KafkaClient({ brokers: KAFKA_BROKERS.split(','), clientId: 'chain' });
   const app = flow({
     client,
-    applicationId: `${TOPIC_PREFIX}kafkats${run.length === 1 ? `.${run[0]}` : ''}`,
+    applicationId: `${TOPIC_PREFIX}kafkats${VARIANT === 'split' ? `.${run[0]}` : ''}`,
     processingGuarantee: 'exactly_once',
     commitIntervalMs: Number(COMMIT_MS),
     stateStoreProvider: lmdb({ stateDir: STATE_FOLDER }),

@@ -5,9 +5,9 @@ import { type ChainPlan, runChain } from '../../bench/chain/run.ts';
 import { SYSTEMS } from '../../bench/chain/systems.ts';
 import { type Shape, type Work, WORKS } from '../../bench/chain/work.ts';
 import { VoidRunError } from '../../bench/latency/audit.ts';
-import { type ExitCode, type Io, UsageError } from '../command.ts';
+import type { ExitCode, Io } from '../command.ts';
 import type { Benchmark } from './benchmark.ts';
-import { positive } from './number-option.ts';
+import { choices, numbers, positive } from './number-option.ts';
 
 const SHAPE: Shape = { valueBytes: 250, keys: 1_000, hot: false, partitions: 4, work: 'chain' };
 const OPTIONS =
@@ -70,8 +70,8 @@ async function measure(usual: ChainPlan, args: readonly string[], io: Io): Promi
     },
   });
   const plan: ChainPlan = {
-    systems: known(list(values.systems)),
-    rates: list(values.rates).map((rate) => positive('rates', rate)),
+    systems: choices('systems', values.systems, Object.keys(SYSTEMS)),
+    rates: numbers('rates', values.rates),
     secondsPerPhase: positive('seconds', values.seconds),
     rounds: positive('rounds', values.rounds),
     warmUp: positive('warm-up', values['warm-up']),
@@ -97,26 +97,7 @@ async function measure(usual: ChainPlan, args: readonly string[], io: Io): Promi
   }
 }
 
-function list(text: string): readonly string[] {
-  return text
-    .split(',')
-    .map((each) => each.trim())
-    .filter((each) => each !== '');
-}
-
 function workOf(name: string): Work {
-  if (Object.hasOwn(WORKS, name)) return name as Work;
-  throw new UsageError(
-    'WRONG_USE',
-    `--work is ${name}; known are ${Object.keys(WORKS).join(', ')}.`,
-  );
-}
-
-function known(names: readonly string[]): readonly string[] {
-  const unknown = names.filter((name) => !Object.hasOwn(SYSTEMS, name));
-  if (unknown.length === 0 && names.length > 0) return names;
-  throw new UsageError(
-    'WRONG_USE',
-    `--systems has ${unknown.join(', ') || 'nothing'}; known are ${Object.keys(SYSTEMS).join(', ')}.`,
-  );
+  const [work = ''] = choices('work', name, Object.keys(WORKS));
+  return work as Work;
 }

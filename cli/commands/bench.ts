@@ -3,6 +3,7 @@ import { bots } from '../bench/bots.ts';
 import { botsStore } from '../bench/bots-store.ts';
 import { engine, quick } from '../bench/chain.ts';
 import { latency } from '../bench/latency.ts';
+import { recovery } from '../bench/recovery.ts';
 import { UsageError, type Command } from '../command.ts';
 
 /** Every benchmark by the name that follows `bench`. */
@@ -10,6 +11,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   latency,
   engine,
   quick,
+  recovery,
   bots,
   'bots-store': botsStore,
 };

@@ -1,4 +1,5 @@
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.Properties;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -15,21 +16,39 @@ import org.apache.kafka.streams.state.KeyValueStore;
 import org.apache.kafka.streams.state.Stores;
 
 /**
- * The chain as Kafka Streams would have it: one topology, three processors with a persistent, logged store each.
- * Settings: KAFKA_BROKERS, TOPIC_PREFIX, STATE_FOLDER, GUARANTEE, COMMIT_MS, LINGER_MS, THREADS.
+ * The chain as Kafka Streams would have it: one topology, three processors with a persistent, logged store each; or one that
+ * counts and emits; or an application for each step, all in this process.
+ * Settings: KAFKA_BROKERS, TOPIC_PREFIX, STATE_FOLDER, GUARANTEE, COMMIT_MS, LINGER_MS, THREADS, STANDBYS, MEMBER, WORK (chain,
+ * count), VARIANT (fused, split).
  */
 public final class Chain {
-  private static final String[] STEPS = {"checked", "accepted", "planned"};
+  private static final boolean COUNTS = setting("WORK", "chain").equals("count");
+  private static final List<String> STEPS =
+      COUNTS ? List.of("counted") : List.of("checked", "accepted", "planned");
 
   public static void main(String[] arguments) {
     String prefix = setting("TOPIC_PREFIX", "");
+    if (!setting("VARIANT", "fused").equals("split")) {
+      run(prefix, "streams", "submitted", STEPS);
+      return;
+    }
+    String source = "submitted";
+    for (String step : STEPS) {
+      run(prefix, "streams." + step, source, List.of(step));
+      source = step;
+    }
+  }
+
+  private static void run(String prefix, String name, String source, List<String> steps) {
     Properties properties = new Properties();
-    properties.put("application.id", prefix + "streams");
+    properties.put("application.id", prefix + name);
     properties.put("bootstrap.servers", setting("KAFKA_BROKERS", ""));
     properties.put("processing.guarantee", setting("GUARANTEE", "exactly_once_v2"));
     properties.put("commit.interval.ms", setting("COMMIT_MS", "100"));
     properties.put("num.stream.threads", setting("THREADS", "1"));
+    properties.put("num.standby.replicas", setting("STANDBYS", "0"));
     properties.put("state.dir", setting("STATE_FOLDER", ""));
+    properties.put("main.consumer.group.instance.id", setting("MEMBER", "1"));
     properties.put("replication.factor", "1");
     properties.put("main.consumer.auto.offset.reset", "earliest");
     properties.put("consumer.session.timeout.ms", "6000");
@@ -43,8 +62,8 @@ public final class Chain {
     StreamsBuilder builder = new StreamsBuilder();
     KStream<String, byte[]> flow =
         builder.stream(
-            prefix + "chain.submitted", Consumed.with(Serdes.String(), Serdes.ByteArray()));
-    for (String step : STEPS) {
+            prefix + "chain." + source, Consumed.with(Serdes.String(), Serdes.ByteArray()));
+    for (String step : steps) {
       builder.addStateStore(
           Stores.keyValueStoreBuilder(
               Stores.persistentKeyValueStore(step), Serdes.String(), Serdes.Long()));
@@ -75,7 +94,8 @@ public final class Chain {
     @Override
     public void process(Record<String, byte[]> record) {
       Long count = counts.get(record.key());
-      counts.put(record.key(), count == null ? 1L : count + 1);
+      long times = count == null ? 1L : count + 1;
+      counts.put(record.key(), times);
       Headers in = record.headers();
       String cause = text(in, "event_id");
       Headers out = new RecordHeaders();
@@ -85,6 +105,7 @@ public final class Chain {
       put(out, "causation_id", cause);
       put(out, "sequence", Long.toString(Long.parseLong(text(in, "sequence")) + 1));
       put(out, "traceparent", text(in, "traceparent"));
+      if (COUNTS) put(out, "count", Long.toString(times));
       context.forward(record.withHeaders(out));
     }
   }

@@ -1,0 +1,6 @@
+import { definition, schemas } from './count-topology.ts';
+
+/* Count and emit, with the last value of each key kept in its state: how much a state of some hundred bytes costs. */
+
+export const topology = definition('bench.keep', true);
+export { schemas };

@@ -1,0 +1,99 @@
+import type { SystemAbout } from '../chain/report.ts';
+import { medianOf } from '../chain/report.ts';
+import type { Machine } from '../latency/machine.ts';
+import type { Milestones } from './milestones.ts';
+import type { RestoreFacts } from './restore.ts';
+import type { Kind, RecoveryPlan } from './run.ts';
+
+/** One member lost, and what followed. Units: ms after the kill; null: not seen. */
+export interface Recovery extends Milestones {
+  readonly system: string;
+  readonly kind: Kind;
+  readonly keys: number;
+  readonly round: number;
+  readonly detectedMs: number | null;
+  readonly assignedMs: number | null;
+  /** Outputs that stand twice. */
+  readonly copies: number;
+  /** Of this system only, whose journal tells. */
+  readonly restore: RestoreFacts | null;
+}
+
+/** Shape of the result files of recovery. */
+export interface RecoveryReport {
+  readonly at: string;
+  readonly commit: string;
+  readonly machine: Machine;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly plan: RecoveryPlan;
+  readonly systems: readonly SystemAbout[];
+  readonly leftOut: readonly string[];
+  readonly recoveries: readonly Recovery[];
+}
+
+export type RecoveryRow = Omit<Recovery, 'round' | 'restore'> & {
+  /** Keys a second, from the first fence to the first batch of the last task; null: not told. */
+  readonly restoredPerSecond: number | null;
+  /** The time of a bare reader over that of the restore, for the same bytes. */
+  readonly ofRawRead: number | null;
+};
+
+/** Medians over the rounds; a milestone that a round did not reach makes its median null. */
+export function recoveryRows({
+  recoveries,
+}: Pick<RecoveryReport, 'recoveries'>): readonly RecoveryRow[] {
+  const groups = Map.groupBy(recoveries, (each) => `${each.system}|${each.kind}|${each.keys}`);
+  return [...groups.values()].map((own) => {
+    const [{ system, kind, keys }] = own as [Recovery];
+    const of = (figure: (each: Recovery) => number | null): number | null => {
+      const values = own.map(figure);
+      return values.every((value) => value !== null) ? medianOf(values) : null;
+    };
+    return {
+      ...{ system, kind, keys },
+      detectedMs: of(({ detectedMs }) => detectedMs),
+      assignedMs: of(({ assignedMs }) => assignedMs),
+      firstMs: of(({ firstMs }) => firstMs),
+      allMs: of(({ allMs }) => allMs),
+      caughtUpMs: of(({ caughtUpMs }) => caughtUpMs),
+      copies: medianOf(own.map(({ copies }) => copies)),
+      restoredPerSecond: of(({ restore }) =>
+        restore === null ? null : Math.round((keys * 1_000) / Math.max(1, restore.restoreMs)),
+      ),
+      ofRawRead: of(({ restore }) =>
+        restore === null ? null : restore.rawReadMs / Math.max(1, restore.restoreMs),
+      ),
+    };
+  });
+}
+
+const NAME = 44;
+const NUMBER = 10;
+
+/** What is printed at the end of a run. */
+export function recoveryLines(report: RecoveryReport): string[] {
+  const text = (value: number | null): string => (value === null ? '–' : String(value));
+  const line = (name: string, cells: readonly string[]): string =>
+    [name.padEnd(NAME), ...cells.map((cell) => cell.padStart(NUMBER))].join(' ');
+  return [
+    `Count and emit, ${report.plan.valueBytes}-byte records, 100 inputs/s; ms after a kill -9, medians of ${report.plan.rounds}.`,
+    '',
+    line('', ['detected', 'assigned', 'first', 'all', 'caught up', 'copies', 'keys/s', '× raw']),
+    ...recoveryRows(report).map((row) =>
+      line(`${row.kind}, ${row.keys} keys: ${row.system}`, [
+        text(row.detectedMs),
+        text(row.assignedMs),
+        text(row.firstMs),
+        text(row.allMs),
+        text(row.caughtUpMs),
+        text(row.copies),
+        text(row.restoredPerSecond),
+        row.ofRawRead === null ? '–' : row.ofRawRead.toFixed(2),
+      ]),
+    ),
+    '',
+    'first, all: an output of an input that was due after the kill, in the first and in the last partition to have one.',
+    'keys/s, × raw: from the first fence of the new owner to the last task at work; a bare reader of the same bytes.',
+    ...report.leftOut,
+  ];
+}
