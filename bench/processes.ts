@@ -14,6 +14,8 @@ const LOG_END = 4_000;
 export interface ProcessCost {
   readonly cpuMs: number;
   readonly rssMiB: number;
+  /** Of it what belongs to the process alone: no file behind it, such as that of a local store. */
+  readonly anonMiB: number;
 }
 
 interface Started {
@@ -85,7 +87,7 @@ export class Processes {
       }),
     );
     const own = costs.reduce((sum, [, { cpuMs }]) => sum + cpuMs, 0);
-    const others = { cpuMs: (await machineCpuMs()) - own, rssMiB: 0 };
+    const others = { ...NOTHING, cpuMs: (await machineCpuMs()) - own };
     return Object.fromEntries([...costs, [ALL_OTHERS, others]]);
   }
 
@@ -114,11 +116,12 @@ export async function costOf(pid: number): Promise<ProcessCost> {
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const ticks = Number(fields[11]) + Number(fields[12]);
   const status = await readFile(`/proc/${pid}/status`, 'utf8');
-  const kib = Number(/VmRSS:\s+(\d+)/.exec(status)?.[1] ?? 0);
-  return { cpuMs: (ticks * 1000) / TICKS, rssMiB: Math.round(kib / 1024) };
+  const mib = (field: string): number =>
+    Math.round(Number(new RegExp(`${field}:\\s+(\\d+)`).exec(status)?.[1] ?? 0) / 1024);
+  return { cpuMs: (ticks * 1000) / TICKS, rssMiB: mib('VmRSS'), anonMiB: mib('RssAnon') };
 }
 
-const NOTHING: ProcessCost = { cpuMs: 0, rssMiB: 0 };
+const NOTHING: ProcessCost = { cpuMs: 0, rssMiB: 0, anonMiB: 0 };
 
 /** Of a process with those that it started and that still run; memory that they share counts for each. */
 async function familyCostOf(pid: number): Promise<ProcessCost> {
@@ -130,6 +133,7 @@ async function familyCostOf(pid: number): Promise<ProcessCost> {
   return {
     cpuMs: costs.reduce((sum, { cpuMs }) => sum + cpuMs, 0),
     rssMiB: costs.reduce((sum, { rssMiB }) => sum + rssMiB, 0),
+    anonMiB: costs.reduce((sum, { anonMiB }) => sum + anonMiB, 0),
   };
 }
 

@@ -142,7 +142,7 @@ function since(before: Costs, after: Costs): Costs {
 }
 
 function less(cost: ProcessCost, by: ProcessCost): ProcessCost {
-  return { cpuMs: cost.cpuMs - by.cpuMs, rssMiB: cost.rssMiB };
+  return { ...cost, cpuMs: cost.cpuMs - by.cpuMs };
 }
 
 /** The report in lines. */

@@ -39,7 +39,7 @@ export async function sendAtRate(
     const records = gathered;
     gathered = [];
     for (const now = performance.now(); sentAt.length < due.length;) sentAt.push(now);
-    sends.push(send(producer, records));
+    sends.push(sendRecords(producer, records));
   };
   await openLoop(load, (_index, dueAt) => {
     if (gathered.length === 0) setImmediate(flush);
@@ -70,7 +70,7 @@ export async function sendFlatOut(
   const records = Array.from({ length: load.count }, () => maker.next());
   for (let sent = 0; sent < load.count; sent += FLAT_OUT_BATCH) {
     await untilRead(tail, sent + FLAT_OUT_BATCH - load.ahead);
-    await send(producer, records.slice(sent, sent + FLAT_OUT_BATCH));
+    await sendRecords(producer, records.slice(sent, sent + FLAT_OUT_BATCH));
   }
   await untilRead(tail, load.count);
 }
@@ -91,7 +91,11 @@ export async function untilRead(tail: ChainTail, count: number): Promise<void> {
   }
 }
 
-async function send(producer: PlainProducer, records: readonly RecordToSend[]): Promise<void> {
+/** Throws: VoidRunError when the broker does not take all. */
+export async function sendRecords(
+  producer: PlainProducer,
+  records: readonly RecordToSend[],
+): Promise<void> {
   for (const result of await producer.send(records))
     if (result.result !== 'confirmed')
       throw new VoidRunError(`An input was not taken, ${result.code}: the run is void.`);

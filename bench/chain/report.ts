@@ -2,7 +2,7 @@ import type { Machine } from '../latency/machine.ts';
 import { type Percentiles, rounded } from '../latency/summary.ts';
 import type { ProcessCost } from '../processes.ts';
 import type { ChainPlan } from './run.ts';
-import type { Shape } from './work.ts';
+import type { Shape, Work } from './work.ts';
 
 /** What a system took for its work. `other`: everything on the machine that is not of this run. */
 export interface ChainCost {
@@ -167,9 +167,16 @@ export function chainLines(report: ChainReport): string[] {
   ];
 }
 
+const WORK_TEXT: Readonly<Record<Work, string>> = {
+  chain: 'Chain of three steps',
+  count: 'Count and emit',
+  keep: 'Count, keep and emit',
+  classes: 'Work of four classes',
+};
+
 /** The work in words. */
 export function shapeText({ work, valueBytes, keys, hot, partitions }: Shape): string {
-  const what = work === 'chain' ? 'Chain of three steps' : 'Count and emit';
+  const what = WORK_TEXT[work];
   const skew = hot ? ', every second of one key' : '';
   return `${what}, ${valueBytes}-byte records, ${keys} keys${skew}, ${partitions} partitions`;
 }

@@ -1,6 +1,6 @@
 import { commit, loadAverage, machineWith, versions } from '../latency/machine.ts';
 import { Latencies, rounded } from '../latency/summary.ts';
-import { ALL_OTHERS } from '../processes.ts';
+import { ALL_OTHERS, type ProcessCost } from '../processes.ts';
 import { sendAtRate, sendFlatOut } from './load.ts';
 import type { ChainCost, ChainReport, FlatOut, LatencyPhase, SystemAbout } from './report.ts';
 import { type ChainStand, type Lane, memberName, startStand } from './system.ts';
@@ -193,7 +193,7 @@ function costOf(before: Costs, after: Costs, process: string, inputs: number): C
     processes: Object.fromEntries(
       names.map((name) => [
         name,
-        { cpuMs: Math.round(spent(name)), rssMiB: after[name]?.rssMiB ?? 0 },
+        { ...(after[name] as ProcessCost), cpuMs: Math.round(spent(name)) },
       ]),
     ),
   };

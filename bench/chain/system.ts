@@ -19,11 +19,23 @@ import { topicReader } from './committed.ts';
 import * as countWork from './count-topology.ts';
 import type { ChainSystem } from './systems.ts';
 import { ChainTail } from './tail.ts';
+import * as priorityWork from '../priority/topology.ts';
 import * as chainWork from './topology.ts';
-import { COUNT_HEADER, InputMaker, INPUT_TOPIC, type Shape, WORKS } from './work.ts';
+import {
+  COUNT_HEADER,
+  InputMaker,
+  INPUT_TOPIC,
+  outputsOf,
+  type Shape,
+  type Work,
+  WORKS,
+} from './work.ts';
 
 /** What the chain needs; nobody asks a database. */
 const NEEDED: readonly ServerName[] = ['kafka', 'registry'];
+
+/** Works whose outputs say a count. */
+const COUNTS: ReadonlySet<Work> = new Set(['count', 'keep']);
 
 /** Servers of the benchmark's own, and the systems that run on them. */
 export interface ChainStand {
@@ -99,8 +111,15 @@ async function standOn(
     subjects: [
       { topic: INPUT_TOPIC, record: 'millrace.bench.v1.Submitted' },
       { topic: WORKS.count[1], record: 'millrace.bench.v1.Counted' },
+      ...priorityWork.CLASSES.map((name) => ({
+        topic: `work.${name}`,
+        record: priorityWork.recordOf(name),
+      })),
     ],
-    schemas: extendSchemas(extendSchemas(loadSchemas(), chainWork.schemas), countWork.schemas),
+    schemas: [chainWork, countWork, priorityWork].reduce(
+      (all, { schemas }) => extendSchemas(all, schemas),
+      loadSchemas(),
+    ),
   });
   const open = new Set<Lane>();
   const members = new Map<Lane, Set<string>>();
@@ -157,10 +176,11 @@ async function standOn(
       members.get(lane)?.delete(member);
       await processes.kill(memberName(lane, member));
     },
-    check: async ({ topics, maker, shape }, duplicates = 'none') => {
-      const countOf = shape.work === 'chain' ? undefined : countIn(codec);
+    check: async ({ prefix, maker, shape }, duplicates = 'none') => {
+      const topics = outputsOf(shape.work).map((topic) => prefix + topic);
+      const countOf = COUNTS.has(shape.work) ? countIn(codec) : undefined;
       return checkOutputs(
-        { topics: topics.slice(1), made: maker.made, duplicates, ...(countOf && { countOf }) },
+        { topics, made: maker.made, duplicates, ...(countOf && { countOf }) },
         topicReader(kafka, brokers),
       );
     },

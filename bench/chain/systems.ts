@@ -52,10 +52,14 @@ const TOPOLOGIES: Readonly<Record<Work, string>> = {
   chain: join(ROOT, 'bench', 'chain', 'topology.ts'),
   count: join(ROOT, 'bench', 'chain', 'count-topology.ts'),
   keep: join(ROOT, 'bench', 'chain', 'keep-topology.ts'),
+  classes: join(ROOT, 'bench', 'priority', 'topology.ts'),
 };
 
 /** What others are not asked for: it says something of this system alone. */
-const OWN_WORK = { keep: 'it is asked of this system alone' };
+const OWN_WORK = {
+  keep: 'it is asked of this system alone',
+  classes: 'it has no classes of sources',
+};
 
 function millrace(name: string, what: string, settings: Record<string, string> = {}): ChainSystem {
   return {
@@ -64,7 +68,7 @@ function millrace(name: string, what: string, settings: Record<string, string> =
     versions: { millrace: packages.version, node: process.version },
     settings: { SESSION_TIMEOUT_MS: '6000', ...settings },
     needs: null,
-    group: ({ prefix, work }) => `${prefix}bench.${work}`,
+    group: ({ prefix, work }) => `${prefix}bench.${work === 'classes' ? 'priority' : work}`,
     command: ({ prefix, folder, work, member, env }) => ({
       file: process.execPath,
       args: [join(ROOT, 'cli', 'main.ts'), 'run', '--topology', TOPOLOGIES[work]],

@@ -8,15 +8,31 @@ export const INPUT_TOPIC = 'chain.submitted';
 
 /**
  * What systems are given to do, by its topics in order: `chain` is three steps with a count per key each, `count` is one
- * step that emits the count, `keep` the same with the last value of each key in the state.
+ * step that emits the count, `keep` the same with the last value of each key in the state;
+ * `classes` is work of four classes that one actor does. The last topic is what is waited for.
  */
 export const WORKS = {
   chain: [INPUT_TOPIC, 'chain.checked', 'chain.accepted', 'chain.planned'],
   count: [INPUT_TOPIC, 'chain.counted'],
   keep: [INPUT_TOPIC, 'chain.counted'],
+  classes: ['work.critical', 'work.high', 'work.normal', 'work.low', 'work.done'],
 } as const satisfies Readonly<Record<string, readonly string[]>>;
 
 export type Work = keyof typeof WORKS;
+
+/** What an input is sent as, where it is not the one that works begin with. */
+export interface InputKind {
+  /** Of the event, and of its topic. */
+  readonly type: string;
+  readonly record: string;
+}
+
+/** Topics whose records follow from inputs. */
+export function outputsOf(work: Work): readonly string[] {
+  return work === 'classes' ? ['work.done'] : WORKS[work].slice(1);
+}
+
+const SUBMITTED: InputKind = { type: INPUT_TOPIC, record: 'millrace.bench.v1.Submitted' };
 
 /** Header in which those who pass on the bytes of their input say the count; this system says it in the value. */
 export const COUNT_HEADER = 'count';
@@ -40,15 +56,15 @@ export interface Shape {
 export class InputMaker {
   readonly #codec: AvroCodec;
   readonly #shape: Shape;
-  readonly #topic: string;
+  readonly #prefix: string;
   readonly #note: string;
   #next = 0;
 
   constructor(codec: AvroCodec, shape: Shape, prefix: string) {
     this.#codec = codec;
     this.#shape = shape;
-    this.#topic = prefix + INPUT_TOPIC;
-    const empty = this.#encode(0, '').byteLength;
+    this.#prefix = prefix;
+    const empty = this.#encode(0, '', SUBMITTED).byteLength;
     this.#note = 'x'.repeat(Math.max(0, shape.valueBytes - empty));
   }
 
@@ -57,17 +73,17 @@ export class InputMaker {
     return this.#next;
   }
 
-  next(): RecordToSend {
+  next(kind: InputKind = SUBMITTED): RecordToSend {
     const index = this.#next++;
-    const key = Buffer.from(this.#keyOf(index));
+    const key = Buffer.from(this.#keyOf(index, kind));
     return {
-      topic: this.#topic,
+      topic: this.#prefix + kind.type,
       partition: partitionOf(key, this.#shape.partitions),
       key,
-      value: this.#encode(index, this.#note),
+      value: this.#encode(index, this.#note, kind),
       headers: {
         [HEADER.eventId]: uuidOf(index),
-        [HEADER.eventType]: 'chain.submitted',
+        [HEADER.eventType]: kind.type,
         [HEADER.family]: 'SYSTEM',
         [HEADER.correlationId]: key.toString(),
         [HEADER.sequence]: '1',
@@ -79,22 +95,25 @@ export class InputMaker {
 
   /** Where an input went. */
   partitionOf(index: number): number {
-    return partitionOf(Buffer.from(this.#keyOf(index)), this.#shape.partitions);
+    return partitionOf(Buffer.from(this.#keyOf(index, SUBMITTED)), this.#shape.partitions);
   }
 
-  #keyOf(index: number): string {
+  #keyOf(index: number, { type }: InputKind): string {
     const { hot, keys } = this.#shape;
-    return hot && index % 2 === 0 ? 'key-hot' : `key-${index % keys}`;
+    const key = hot && index % 2 === 0 ? 'key-hot' : `key-${index % keys}`;
+    // Order is per key over all that an actor takes: what comes in several classes has keys of its own in each.
+    return type === INPUT_TOPIC ? key : `${type}-${key}`;
   }
 
-  #encode(index: number, note: string): Uint8Array {
+  #encode(index: number, note: string, kind: InputKind): Uint8Array {
+    const { type, record } = kind;
     const envelope = {
       event_id: uuidOf(index),
       family: 'SYSTEM',
-      event_type: 'chain.submitted',
+      event_type: type,
       event_version: 1,
       occurred_at: 0,
-      correlation_id: this.#keyOf(index),
+      correlation_id: this.#keyOf(index, kind),
       causation_id: null,
       sequence: 1,
       producer: 'bench',
@@ -102,7 +121,7 @@ export class InputMaker {
       trace_id: traceOf(index).slice(3, 3 + TRACE_HEX),
     };
     const event = { envelope, payload: { note }, payload_extra: {}, raw: null };
-    return this.#codec.encode(INPUT_TOPIC, 'millrace.bench.v1.Submitted', event);
+    return this.#codec.encode(type, record, event);
   }
 }
 

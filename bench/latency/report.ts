@@ -21,6 +21,8 @@ export interface LatencyReport {
   readonly postToAnswer: Percentiles;
   readonly intakeToPlan: Percentiles;
   readonly twin: Percentiles;
+  /** plan.created → a read model that names the plan; only where the coordinator took part. */
+  readonly project?: Percentiles;
   readonly rounds: readonly Round[];
   /** Of the HTTP phase, as are the next two. */
   readonly hops: Hops;

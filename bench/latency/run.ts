@@ -7,6 +7,7 @@ import { type Histograms, hopsOf, readHistograms } from './hops.ts';
 import { directIntake, httpIntake, type Intake } from './intake.ts';
 import { commit, loadAverage, machineWith, versions } from './machine.ts';
 import { type Load, type Phase, type PhaseOptions, runPhase } from './phase.ts';
+import { runProjection } from './projection.ts';
 import { untilPlanned } from './ready.ts';
 import type { LatencyReport, Round } from './report.ts';
 import { Latencies, rounded } from './summary.ts';
@@ -44,10 +45,15 @@ const LEAVES_OUT = [
  *
  * Throws: VoidRunError when what was timed does not stand on the log once and in order; PartError.
  */
-export async function runLatency(load: Load, tell: (line: string) => void): Promise<LatencyReport> {
+export async function runLatency(
+  load: Load,
+  tell: (line: string) => void,
+  /** With the coordinator, and so with the way from plan.created to a read model; it takes its share of the machine. */
+  { withReadModels = false }: { readonly withReadModels?: boolean } = {},
+): Promise<LatencyReport> {
   const loadBefore = loadAverage();
   if (loadBefore > BUSY_LOAD) tell(`the machine is not quiet: load average ${loadBefore}`);
-  const system = await startBenchSystem(tell);
+  const system = await startBenchSystem(tell, withReadModels ? ['coordinator'] : []);
   const open: { close(): Promise<void> }[] = [];
   try {
     const tracks = await makeTracks(system, open);
@@ -55,7 +61,12 @@ export async function runLatency(load: Load, tell: (line: string) => void): Prom
       const { intake, tail } = tracks[name];
       await untilPlanned(name, intake, tail, system.config.kafka.partitions);
     }
-    return await measure(tracks, { load, loadBefore, tell });
+    const report = await measure(tracks, { load, loadBefore, tell });
+    if (!withReadModels) return report;
+    tell('plan.created → GET');
+    const { intake, tail } = tracks.http;
+    const url = `http://127.0.0.1:${system.ports.gateway}`;
+    return { ...report, project: await runProjection(url, intake, tail) };
   } finally {
     for (const each of open.reverse()) await each.close();
     await system.stop();
@@ -155,9 +166,9 @@ function roundOf(what: Round['what'], phase: Phase<Reading>): Round {
 
 /** What each process took between the two readings of a phase. */
 function costsOf({ before, after }: Phase<Reading>): Costs {
-  const entries = Object.entries(after.costs).map(([name, { cpuMs, rssMiB }]) => [
+  const entries = Object.entries(after.costs).map(([name, cost]) => [
     name,
-    { cpuMs: rounded(cpuMs - (before.costs[name]?.cpuMs ?? 0)), rssMiB },
+    { ...cost, cpuMs: rounded(cost.cpuMs - (before.costs[name]?.cpuMs ?? 0)) },
   ]);
   return Object.fromEntries(entries) as Costs;
 }

@@ -24,7 +24,10 @@ export interface BenchSystem {
 }
 
 /** Throws: PartError, and what `applyAll` throws; nothing is left then. */
-export async function startBenchSystem(tell: (line: string) => void): Promise<BenchSystem> {
+export async function startBenchSystem(
+  tell: (line: string) => void,
+  moreApps: readonly AppName[] = [],
+): Promise<BenchSystem> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-'));
   const processes = new Processes(folder);
   const begin = (part: Part): Promise<void> => processes.begin(part);
@@ -46,7 +49,9 @@ export async function startBenchSystem(tell: (line: string) => void): Promise<Be
     const config = loadConfig({ ...process.env, ...env });
     await applyAll(config);
     await allOf(
-      MEASURED_APPS.map((app) => begin(nodePart(app, ports[app], ['apps/main.ts', app], env))),
+      [...MEASURED_APPS, ...moreApps].map((app) =>
+        begin(nodePart(app, ports[app], ['apps/main.ts', app], env)),
+      ),
     );
     return {
       config,

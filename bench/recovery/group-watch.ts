@@ -77,7 +77,7 @@ export class GroupWatch {
     if (found === undefined) return;
     const look = {
       at: performance.now(),
-      isStable: found.state === 'STABLE',
+      isStable: found.state.toUpperCase() === 'STABLE',
       members: new Set(found.members.keys()),
     };
     const last = this.#looks.at(-1);

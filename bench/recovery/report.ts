@@ -1,5 +1,6 @@
 import type { SystemAbout } from '../chain/report.ts';
 import { medianOf } from '../chain/report.ts';
+import type { Figures } from '../goals.ts';
 import type { Machine } from '../latency/machine.ts';
 import type { Milestones } from './milestones.ts';
 import type { RestoreFacts } from './restore.ts';
@@ -65,6 +66,18 @@ export function recoveryRows({
       ),
     };
   });
+}
+
+/** What goals are held against. */
+export function recoveryFigures(report: Pick<RecoveryReport, 'recoveries'>): Figures {
+  const figures: Record<string, number | null> = {};
+  for (const { system, kind, keys, firstMs, allMs, ofRawRead } of recoveryRows(report)) {
+    const name = `${system}.${kind}.${keys}`;
+    figures[`${name}.first`] = firstMs;
+    figures[`${name}.all`] = allMs;
+    figures[`${name}.ofRaw`] = ofRawRead;
+  }
+  return figures;
 }
 
 const NAME = 44;

@@ -27,13 +27,13 @@ export interface RecoveryPlan {
   readonly rounds: number;
   readonly valueBytes: number;
   readonly partitions: number;
+  /** Load before the kill, and after it: past a session time-out, a rebalance and a restore. */
+  readonly beforeS: number;
+  readonly afterS: number;
 }
 
 const RATE = 100;
 const AHEAD = 10_000;
-/** Load before the kill and after it: past a session time-out, a rebalance and a restore. */
-const BEFORE_S = 5;
-const AFTER_S = 25;
 const SECOND_MEMBER = '2';
 /** Systems whose members can follow another's state, with the setting. */
 const FOLLOWS: Readonly<Record<string, Readonly<Record<string, string>>>> = {
@@ -108,9 +108,9 @@ async function recover(stand: ChainStand, system: ChainSystem, about: Case): Pro
     const isShared = kind === 'takeover' || kind === 'standby';
     if (isShared) await joined(stand, started, lane, watch);
     const first = lane.maker.made;
-    const load = sendAtRate(lane, { rate: RATE, count: RATE * (BEFORE_S + AFTER_S) });
+    const load = sendAtRate(lane, { rate: RATE, count: RATE * (plan.beforeS + plan.afterS) });
     load.catch(() => undefined);
-    await pause(BEFORE_S * 1_000);
+    await pause(plan.beforeS * 1_000);
     const [killedAt, killedWall] = [performance.now(), Date.now()];
     await stand.kill(lane);
     if (kind === 'cold') await rm(stand.folderOf(lane), { recursive: true, force: true });
@@ -167,7 +167,7 @@ function withSettings(
   };
 }
 
-/** Throws: never; for the command's usage. */
+/** All that keep what they have read. */
 export const CAN_RECOVER: readonly string[] = Object.keys(SYSTEMS).filter(
   (name) => name !== 'twin',
 );

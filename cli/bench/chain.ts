@@ -1,17 +1,21 @@
-import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
+import { chainFigures } from '../../bench/chain/figures.ts';
 import { chainLines } from '../../bench/chain/report.ts';
 import { type ChainPlan, runChain } from '../../bench/chain/run.ts';
 import { SYSTEMS } from '../../bench/chain/systems.ts';
 import { type Shape, type Work, WORKS } from '../../bench/chain/work.ts';
-import { VoidRunError } from '../../bench/latency/audit.ts';
+import { goalsOf } from '../../bench/goals.ts';
+import { type RecoveryReport, recoveryLines } from '../../bench/recovery/report.ts';
+import { CAN_RECOVER, runRecovery } from '../../bench/recovery/run.ts';
 import type { ExitCode, Io } from '../command.ts';
 import type { Benchmark } from './benchmark.ts';
+import { judged } from './judged.ts';
 import { choices, numbers, positive } from './number-option.ts';
+import { RECOVERY } from './recovery.ts';
 
 const SHAPE: Shape = { valueBytes: 250, keys: 1_000, hot: false, partitions: 4, work: 'chain' };
 const OPTIONS =
-  '[--systems a,b] [--rates 8,100] [--seconds N] [--rounds N] [--warm-up N] [--flat-out N] [--bytes N] [--keys N] [--hot] [--partitions N] [--work chain|count] [--json <file>]';
+  '[--systems a,b] [--rates 8,100] [--seconds N] [--rounds N] [--warm-up N] [--flat-out N] [--bytes N] [--keys N] [--hot] [--partitions N] [--work chain|count] [--recovery-keys N] [--json <file>] [--no-goals]';
 
 const ENGINE: ChainPlan = {
   systems: ['millrace', 'twin'],
@@ -37,8 +41,8 @@ Usage: millrace bench engine ${OPTIONS}
 
 Three actors with state per key, one record in and three out, on a broker of the benchmark's own: intake to last event at
 8, 100 and 1,000 a second, and flat out, each in interleaved rounds beside a raw client that does the same
-hops. Every output is checked before a figure counts; exit code 3: the run is void.`,
-  run: (args, io) => measure(ENGINE, args, io),
+hops. Every output is checked before a figure counts; exit code 1: a goal of bench/goals.json is missed, 3: the run is void.`,
+  run: (args, io) => measure('engine', ENGINE, args, io),
 };
 
 export const quick: Benchmark = {
@@ -46,12 +50,18 @@ export const quick: Benchmark = {
   usage: `
 Usage: millrace bench quick ${OPTIONS}
 
-As bench engine, with Kafka Streams (node bench/peers/set-up.mjs fetches it), three rounds of 30 s a rate.
+As bench engine, with Kafka Streams (node bench/peers/set-up.mjs fetches it), three rounds of 30 s a rate, and recovery with
+100,000 keys: a member killed and started again, and one whose tasks another takes.
 Systems: ${Object.keys(SYSTEMS).join(', ')}.`,
-  run: (args, io) => measure(QUICK, args, io),
+  run: (args, io) => measure('quick', QUICK, args, io),
 };
 
-async function measure(usual: ChainPlan, args: readonly string[], io: Io): Promise<ExitCode> {
+async function measure(
+  name: 'engine' | 'quick',
+  usual: ChainPlan,
+  args: readonly string[],
+  io: Io,
+): Promise<ExitCode> {
   const { values } = parseArgs({
     args: [...args],
     options: {
@@ -67,6 +77,8 @@ async function measure(usual: ChainPlan, args: readonly string[], io: Io): Promi
       partitions: { type: 'string', default: String(usual.shape.partitions) },
       work: { type: 'string', default: usual.shape.work },
       json: { type: 'string' },
+      'recovery-keys': { type: 'string', default: name === 'quick' ? '100000' : '0' },
+      'no-goals': { type: 'boolean', default: false },
     },
   });
   const plan: ChainPlan = {
@@ -84,17 +96,23 @@ async function measure(usual: ChainPlan, args: readonly string[], io: Io): Promi
       work: workOf(values.work),
     },
   };
-  try {
+  const goals = values['no-goals'] ? [] : goalsOf(name);
+  return judged(io, { goals, file: values.json }, async () => {
     const report = await runChain(plan, io.err);
-    for (const line of chainLines(report)) io.out(line);
-    if (values.json !== undefined)
-      await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
-    return 0;
-  } catch (error) {
-    if (!(error instanceof VoidRunError)) throw error;
-    io.err(error.message);
-    return 3;
-  }
+    const restored = values['recovery-keys'] === '0' ? null : await recoveries(values, io);
+    const lines = [...chainLines(report), ...(restored ? ['', ...recoveryLines(restored)] : [])];
+    return { lines, report: { ...report, recovery: restored }, figures: chainFigures(report) };
+  });
+}
+
+/** The systems that keep a state, each killed and started again with what it has on its disk. */
+function recoveries(
+  values: { readonly systems: string; readonly 'recovery-keys': string },
+  io: Io,
+): Promise<RecoveryReport> {
+  const systems = values.systems.split(',').filter((name) => CAN_RECOVER.includes(name));
+  const keys = [positive('recovery-keys', values['recovery-keys'])];
+  return runRecovery({ ...RECOVERY, systems, keys, kinds: ['restart', 'takeover'] }, io.err);
 }
 
 function workOf(name: string): Work {

@@ -1,8 +1,12 @@
 import type { Benchmark } from '../bench/benchmark.ts';
 import { bots } from '../bench/bots.ts';
 import { botsStore } from '../bench/bots-store.ts';
+import { budgets } from '../bench/budgets.ts';
 import { engine, quick } from '../bench/chain.ts';
+import { full } from '../bench/full.ts';
+import { gate } from '../bench/gate.ts';
 import { latency } from '../bench/latency.ts';
+import { memory } from '../bench/memory.ts';
 import { recovery } from '../bench/recovery.ts';
 import { UsageError, type Command } from '../command.ts';
 
@@ -12,6 +16,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   engine,
   quick,
   recovery,
+  memory,
+  budgets,
+  gate,
+  full,
   bots,
   'bots-store': botsStore,
 };

@@ -4,7 +4,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
+import type { BudgetsReport } from '../../bench/budgets.ts';
 import type { ChainReport } from '../../bench/chain/report.ts';
+import type { MemoryReport } from '../../bench/memory/run.ts';
+import type { RecoveryReport } from '../../bench/recovery/report.ts';
 import { ROOT } from '../../cli/stack/programs.ts';
 
 const RUN_MS = 240_000;
@@ -19,18 +22,65 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+async function bench(...args: readonly string[]): Promise<void> {
+  await promisify(execFile)(process.execPath, [join(ROOT, 'cli', 'main.ts'), 'bench', ...args], {
+    env: { ...process.env, TMPDIR: folder },
+    timeout: RUN_MS,
+  });
+}
+
+const read = async (name: string): Promise<unknown> =>
+  JSON.parse(await readFile(join(folder, name), 'utf8'));
+
+it(
+  'K-12 measures budgets, a recovery and memory, each in small, and leaves nothing of it',
+  async () => {
+    const to = (name: string) => ['--no-goals', '--json', join(folder, name)];
+    const few = ['--rate', '20', '--count', '20', '--warm-up', '20'];
+    await Promise.all([
+      bench('budgets', ...few, '--backlog', '2000', '--seconds', '1', ...to('budgets.json')),
+      bench(
+        'recovery',
+        '--systems',
+        'millrace',
+        '--kinds',
+        'restart',
+        '--keys',
+        '50',
+        '--seconds',
+        '8',
+        ...to('recovery.json'),
+      ),
+      bench('memory', '--keys', '200', '--rate', '20', '--seconds', '6', ...to('memory.json')),
+    ]);
+    const budgets = (await read('budgets.json')) as BudgetsReport;
+    expect(budgets.latency.project?.count).toBeGreaterThan(0);
+    expect(budgets.priority.classes.critical.count).toBe(10);
+    expect(budgets.priority.classes.low.count).toBe(2_000);
+    const { recoveries } = (await read('recovery.json')) as RecoveryReport;
+    expect(recoveries).toMatchObject([{ system: 'millrace', kind: 'restart', keys: 50 }]);
+    expect(recoveries[0]?.allMs).toBeGreaterThan(0);
+    expect(recoveries[0]?.restore?.records).toBeGreaterThan(0);
+    const { samples } = (await read('memory.json')) as MemoryReport;
+    expect(samples.at(-1)?.anonMiB).toBeGreaterThan(10);
+    expect((await readdir(folder)).sort()).toEqual([
+      'budgets.json',
+      'memory.json',
+      'recovery.json',
+    ]);
+  },
+  RUN_MS,
+);
+
 it(
   'K-12 measures the chain at a rate and flat out beside a raw client, checked, and leaves nothing of it',
   async () => {
     const file = join(folder, 'engine.json');
     const load = ['--rates', '50', '--seconds', '1', '--rounds', '1', '--warm-up', '100'];
-    const args = ['bench', 'engine', ...load, '--flat-out', '2000', '--keys', '20', '--json', file];
-    await promisify(execFile)(process.execPath, [join(ROOT, 'cli', 'main.ts'), ...args], {
-      env: { ...process.env, TMPDIR: folder },
-      timeout: RUN_MS,
-    });
+    const work = ['--flat-out', '2000', '--keys', '20', '--systems', 'millrace,twin,kafkajs'];
+    await bench('engine', ...load, ...work, '--json', file, '--no-goals');
     const report = JSON.parse(await readFile(file, 'utf8')) as ChainReport;
-    for (const system of ['millrace', 'twin']) {
+    for (const system of ['millrace', 'twin', 'kafkajs']) {
       const [phase] = report.latency.filter((each) => each.system === system);
       expect(phase?.count).toBe(50);
       expect(phase?.p50).toBeGreaterThan(0);
