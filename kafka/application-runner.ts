@@ -8,8 +8,10 @@ import { checkDeployment } from './deployment-check.ts';
 import { CIRCUIT_DEFAULTS, type CircuitOptions, Circuits } from './circuit.ts';
 import type { EffectPerformer } from './effect-runner.ts';
 import { CLEANING_DEFAULTS, type CleaningSettings } from './journal-cleaner.ts';
+import { JournalVersions } from './journal-versions.ts';
 import { SHELL_LIMITS } from './limits.ts';
 import type { Log } from './log.ts';
+import { ProducerPool } from './producer-pool.ts';
 import { SourceFetcher } from './source-fetcher.ts';
 import { Standbys } from './standbys.ts';
 import {
@@ -20,6 +22,7 @@ import {
   type TaskSurroundings,
 } from './task-runner.ts';
 import type { TopicNames } from './topic-names.ts';
+import { pause } from './wait.ts';
 import { Watchdog } from './watchdog.ts';
 
 export interface ApplicationOptions {
@@ -92,16 +95,20 @@ export class ApplicationRunner {
   readonly #tasks = new Map<number, TaskRunner>();
   readonly #surroundings: TaskSurroundings;
   readonly #standbys: Standbys;
-  readonly #group: GroupMembership;
+  readonly #journals: JournalVersions;
+  #group: GroupMembership;
+  #untold = false;
+  #isTelling = false;
   readonly #commits: NodeJS.Timeout;
   readonly #watchdog: Watchdog;
   readonly #watch: NodeJS.Timeout;
   #generation = -1;
   #stopping = false;
+  readonly #ended = new AbortController();
 
   constructor(options: ApplicationOptions) {
     this.#options = options;
-    const { client, log, topology, names, stallMs = SHELL_LIMITS.stallMs } = options;
+    const { client, log, topology, stallMs = SHELL_LIMITS.stallMs } = options;
     const admin = client.admin();
     const reader = client.reader();
     this.#surroundings = {
@@ -116,27 +123,22 @@ export class ApplicationRunner {
         ...(options.circuit ?? CIRCUIT_DEFAULTS),
         onState: (target, state) => options.observer.circuit?.(target, state),
       }),
-      journalProducer: client.producer(),
-      publishProducer: client.producer(),
+      journalProducers: new ProducerPool(() => client.producer()),
+      publishProducers: new ProducerPool(() => client.producer()),
       reader,
       admin,
       checkDeployment: once(() => checkDeployment({ ...options, admin, reader })),
       fetcher: new SourceFetcher(client.reader(), log),
       heartbeatAgeMs: () => this.#group.heartbeatAgeMs,
+      onJournalRead: (partition, versions) => {
+        if (this.#journals.note(partition, versions)) void this.#tellAnew();
+      },
     };
+    this.#journals = new JournalVersions(
+      new Map(topology.actors.map(({ name, state }) => [name, state.version])),
+    );
     this.#standbys = new Standbys({ ...options, admin }, () => client.reader());
-    this.#group = client.joinGroup({
-      groupId: names.physical(topology.application),
-      topic: names.physical(topology.journal),
-      instanceId: options.instanceId,
-      sessionTimeoutMs: options.sessionTimeoutMs,
-      heartbeatIntervalMs: Math.max(100, Math.floor(options.sessionTimeoutMs / 3)),
-      describe: () => this.#describe(),
-      onAssigned: (assignment) => this.#assign(assignment),
-      // Tasks stay until the next assignment says whose they are: whoever else takes one fences it (J2).
-      onRevoked: () => Promise.resolve(),
-      onFenced: (error) => options.onFenced(error),
-    });
+    this.#group = this.#join();
     this.#commits = setInterval(
       () => void this.#commit(),
       options.commitEveryMs ?? COMMIT_EVERY_MS,
@@ -187,6 +189,7 @@ export class ApplicationRunner {
    */
   async stop(how: 'leave' | 'stay'): Promise<void> {
     this.#stopping = true;
+    this.#ended.abort();
     clearInterval(this.#commits);
     clearInterval(this.#watch);
     await this.#options.onOwned?.([]);
@@ -194,14 +197,46 @@ export class ApplicationRunner {
     await this.#standbys.stop();
     await this.#commit();
     await this.#group.close(how);
-    const { fetcher, journalProducer, publishProducer, reader, admin } = this.#surroundings;
+    const { fetcher, journalProducers, publishProducers, reader, admin } = this.#surroundings;
     await fetcher.stop();
     await Promise.all([
-      journalProducer.close(),
-      publishProducer.close(),
+      journalProducers.close(),
+      publishProducers.close(),
       reader.close(),
       admin.close(),
     ]);
+  }
+
+  #join(): GroupMembership {
+    const { client, names, topology, instanceId, sessionTimeoutMs, onFenced } = this.#options;
+    return client.joinGroup({
+      groupId: names.physical(topology.application),
+      topic: names.physical(topology.journal),
+      instanceId,
+      sessionTimeoutMs,
+      heartbeatIntervalMs: Math.max(100, Math.floor(sessionTimeoutMs / 3)),
+      describe: () => this.#describe(),
+      onAssigned: (assignment) => this.#assign(assignment),
+      // Tasks stay until the next assignment says whose they are: whoever else takes one fences it (J2).
+      onRevoked: () => Promise.resolve(),
+      onFenced: (error) => onFenced(error),
+    });
+  }
+
+  /** Leaves and joins once more, as what a member says is heard when it joins: a task that this code is too old for goes elsewhere. */
+  async #tellAnew(): Promise<void> {
+    this.#untold = true;
+    if (this.#isTelling) return;
+    this.#isTelling = true;
+    while (this.#untold && !this.#stopping) {
+      // Its other tasks may find the same.
+      await pause(SHELL_LIMITS.tellAnewMs, this.#ended.signal);
+      this.#untold = false;
+      // A static member that comes back to its place is not asked anew: the broker only looks at the protocol's name.
+      await this.#group.close('leave');
+      if (!this.#stopping) this.#group = this.#join();
+    }
+    this.#isTelling = false;
   }
 
   /** For whoever hands out the tasks (J5b). */
@@ -210,6 +245,7 @@ export class ApplicationRunner {
     const versions = topology.actors.map(({ name, state }) => [name, state.version] as const);
     return {
       versions: Object.fromEntries(versions),
+      journals: this.#journals.told,
       owned: [...this.#tasks.keys()],
       generation: this.#generation,
       warm: warmth?.() ?? {},

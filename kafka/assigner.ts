@@ -1,7 +1,11 @@
+import type { VersionsByTask } from './journal-versions.ts';
+
 /** What a member tells the others when it joins, for whoever hands out the tasks (J5b). */
 export interface MemberDescription {
   /** State-schema version of each actor in its code. */
   readonly versions: Readonly<Record<string, number>>;
+  /** State-schema versions above 1 in the journals that it has read: also of tasks that it has no more, or cannot read. */
+  readonly journals: VersionsByTask;
   /** Tasks it owns, and the generation it got them in. */
   readonly owned: readonly number[];
   readonly generation: number;
@@ -20,6 +24,7 @@ export interface GroupMember {
 
 export const NOTHING_TOLD: MemberDescription = {
   versions: {},
+  journals: {},
   owned: [],
   generation: -1,
   warm: {},
@@ -42,8 +47,9 @@ export function decodeDescription(bytes: Uint8Array | null | undefined): MemberD
 }
 
 /**
- * Hands out the tasks: to members at least as new as the task's owner, whose code has written its journal; balanced
- * as far as that allows; a task stays where it is, else it goes where the local store is warmest.
+ * Hands out the tasks: to members at least as new as the task's owner and as what anybody has found in its journal;
+ * balanced as far as that allows; a task stays where it is, else it goes where the local store is warmest. One that all
+ * members are too old for goes to somebody all the same, and stops there by name.
  *
  * Returns the partitions of each member, by its id; every partition once. The same for the same members, in any
  * order. Source: J5b, F12.
@@ -55,6 +61,8 @@ export function assignTasks(
   const sorted = members.toSorted((left, right) => (left.id < right.id ? -1 : 1));
   const all = Array.from({ length: partitions }, (_, partition) => partition);
   const owners = new Map(all.map((partition) => [partition, ownerOf(sorted, partition)]));
+  const needed = (partition: number): Versions =>
+    neededFor(sorted, partition, owners.get(partition) ?? null);
   const assigned = new Map<string, number[]>(sorted.map(({ id }) => [id, []]));
   const least = Math.floor(partitions / members.length);
   let spare = partitions % members.length;
@@ -68,6 +76,7 @@ export function assignTasks(
   const moving = all.filter((partition) => {
     const owner = owners.get(partition);
     if (!owner || !hasRoom(owner)) return true;
+    if (!isAsNewAs(owner, needed(partition))) return true;
     give(owner, partition);
     return false;
   });
@@ -75,7 +84,8 @@ export function assignTasks(
   const most = (partition: number): number =>
     Math.max(...sorted.map((member) => warmth(member, partition)));
   for (const partition of moving.toSorted((left, right) => most(right) - most(left))) {
-    const able = sorted.filter((member) => isAsNewAs(member, owners.get(partition) ?? null));
+    const newEnough = sorted.filter((member) => isAsNewAs(member, needed(partition)));
+    const able = newEnough.length > 0 ? newEnough : sorted;
     const roomy = able.filter(hasRoom);
     // Whoever is too old must not have it, so the balance gives way.
     const [best] = (roomy.length > 0 ? roomy : able).toSorted(
@@ -108,7 +118,9 @@ export function assignStandbys(
   const most = Math.ceil((wanted * tasks.length) / Math.max(1, able.length));
   const left = new Map(tasks.map(({ partition }) => [partition, wanted]));
   const mayFollow = (member: GroupMember, { owner, partition }: (typeof tasks)[number]): boolean =>
-    member !== owner && isAsNewAs(member, owner) && !of(member).includes(partition);
+    member !== owner &&
+    isAsNewAs(member, neededFor(sorted, partition, owner)) &&
+    !of(member).includes(partition);
   const give = (member: GroupMember, partition: number): void => {
     of(member).push(partition);
     left.set(partition, (left.get(partition) ?? 0) - 1);
@@ -169,10 +181,27 @@ function ownerOf(members: readonly GroupMember[], partition: number): GroupMembe
     );
 }
 
-function isAsNewAs({ description }: GroupMember, owner: GroupMember | null): boolean {
-  const needed = Object.entries(owner?.description.versions ?? {});
+type Versions = ReadonlyMap<string, number>;
+
+/** What whoever gets a task has to be able to read: the owner's code writes its journal, and others have read it. */
+function neededFor(
+  members: readonly GroupMember[],
+  partition: number,
+  owner: GroupMember | null,
+): Versions {
+  const found = members.map(({ description }) => description.journals[partition] ?? {});
+  const needed = new Map<string, number>();
+  for (const versions of [owner?.description.versions ?? {}, ...found])
+    for (const [actor, version] of Object.entries(versions))
+      needed.set(actor, Math.max(version, needed.get(actor) ?? 0));
+  return needed;
+}
+
+function isAsNewAs({ description }: GroupMember, needed: Versions): boolean {
   // An actor that the member does not have any more needs no version of it.
-  return needed.every(([actor, version]) => (description.versions[actor] ?? version) >= version);
+  return [...needed].every(
+    ([actor, version]) => (description.versions[actor] ?? version) >= version,
+  );
 }
 
 function warmth({ description }: GroupMember, partition: number): number {

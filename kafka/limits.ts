@@ -21,6 +21,8 @@ export const SHELL_LIMITS = {
    * (max.message.bytes) is one of the record batch, and what it refuses stops the task.
    */
   requestBytes: 1000 * 1000,
+  /** Tasks that append over one connection: a request that times out ends the terms of them all (F25). */
+  tasksPerProducer: 16,
   /** Effects that may be open in a task before it takes no more records: each is held in memory until its result. */
   openEffects: 5_000,
   /** Milliseconds of one attempt of an effect that names no `timeoutMs`. */
@@ -54,6 +56,8 @@ export const SHELL_LIMITS = {
    * batch more where that is larger.
    */
   sinkBytes: 8 * 1024 * 1024,
+  /** Milliseconds that a member waits for more of what it has to tell before it joins its group once more for it (J5b). */
+  tellAnewMs: 500,
   /** How often a restore begins anew because what it reads was deleted meanwhile, or its store was another's. */
   restoreAttempts: 5,
   /** How often the end of a journal is looked up when it is lower than what the local store has read, */

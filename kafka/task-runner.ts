@@ -13,11 +13,12 @@ import type { SourceRecord, TaskObserver } from '../engine/task.ts';
 import type { OpenEffect } from '../engine/task-state.ts';
 import type { StateStore } from '../engine/state-store.ts';
 import type { Topology } from '../engine/topology.ts';
-import { type KafkaAdmin, KafkaError, type PartitionReader, type PlainProducer } from './client.ts';
+import { type KafkaAdmin, KafkaError, type PartitionReader } from './client.ts';
 import type { Circuits, CircuitState } from './circuit.ts';
 import type { EffectPerformer } from './effect-runner.ts';
 import { SHELL_LIMITS } from './limits.ts';
 import type { Log } from './log.ts';
+import type { ProducerPool } from './producer-pool.ts';
 import type { SourceFetcher } from './source-fetcher.ts';
 import type { CleaningSettings } from './journal-cleaner.ts';
 import { Term } from './term.ts';
@@ -74,8 +75,8 @@ export interface TaskSurroundings {
   readonly clock: () => Micros;
   readonly host: string;
   readonly codeVersion?: string;
-  readonly journalProducer: PlainProducer;
-  readonly publishProducer: PlainProducer;
+  readonly journalProducers: ProducerPool;
+  readonly publishProducers: ProducerPool;
   readonly reader: PartitionReader;
   readonly admin: KafkaAdmin;
   readonly fetcher: SourceFetcher;
@@ -101,6 +102,8 @@ export interface TaskSurroundings {
   readonly unknownErrors?: number;
   /** After a pause of that length the group may have given the tasks to others (J5c). */
   readonly sessionTimeoutMs: number;
+  /** A task's journal was read, and holds states in these versions (J5b). */
+  readonly onJournalRead: (partition: number, versions: ReadonlyMap<string, number>) => void;
   /** Age of the last successful heartbeat, in ms: what a fenced owner waits for (J5a). */
   readonly heartbeatAgeMs: () => number;
 }

@@ -82,7 +82,7 @@ export class Term {
       onLost: (error) => this.#end(error),
     });
     this.#journal = new JournalLog({
-      producer: surroundings.journalProducer,
+      producer: surroundings.journalProducers.of(partition),
       reader: surroundings.reader,
       codec,
       logicalTopic: topology.journal,
@@ -92,7 +92,7 @@ export class Term {
       onVoid: (count) => observer.voidBatches(count),
     });
     this.#publisher = new Publisher({
-      producer: surroundings.publishProducer,
+      producer: surroundings.publishProducers.of(partition),
       names,
       signal,
       onWatermark: (watermark) => {
@@ -241,6 +241,7 @@ export class Term {
     });
     this.#own = await restoreTask(restore, fence, this.#fence);
     const { journal } = this.#own;
+    this.#in.onJournalRead(this.#partition, journal.state.versions);
     checkJournal(journal, this.#in.topology, this.#fence, this.#mode);
     if (journal.voidBatches > 0) observer.voidBatches(journal.voidBatches);
     const republish = await emitsToRepublish(restore, journal);
@@ -349,9 +350,8 @@ export class Term {
       task.takeEffectResult(effect, result);
     }
     await this.#takeRecords(task);
-    const isRefreshDue = this.#isRefreshDue();
-    const worth = this.#isUnsure ? 'nothing' : isRefreshDue ? 'watermarks' : 'inputs';
-    const batch = task.seal(this.#fenceOffset, worth);
+    const worth = this.#isRefreshDue() ? 'watermarks' : 'inputs';
+    const batch = task.seal(this.#fenceOffset, this.#isUnsure ? 'nothing' : worth);
     if (batch !== null && !this.#ended.signal.aborted) await this.#append(task, batch);
     if (!this.#ended.signal.aborted && !this.#draining) await this.#cleaner?.step();
   }

@@ -2,7 +2,8 @@
  * One key of a compacted read-model partition, written by one owner after the other: J9b of docs/protocol.md.
  *
  * A version is the journal's n. A deposed owner does not know it and goes on publishing what it had confirmed, one request at a
- * time; requests land when they like. The newest record wins, whatever its version. An idle owner looks at it.
+ * time; requests land when they like. The newest record wins, whatever its version. An idle owner looks at the log, and knows what is out
+ * of place only by what still stands there: compaction takes away what something later stands over (adr/012).
  */
 #ifndef OWNERS
 #define OWNERS 3
@@ -25,6 +26,7 @@
 byte owner; /* the one that the journal knows */
 byte truth; /* newest version in the journal */
 byte top; /* version of the newest record in the topic */
+byte best; /* newest version of which a record still stands in the topic */
 byte known[OWNERS]; /* newest version that each has confirmed */
 bool due[OWNERS]; /* it has still to be published */
 byte sent[OWNERS]; /* on its way; version + 1 */
@@ -34,7 +36,7 @@ byte heals;
 #ifdef OFF_J9B_LOWER /* heals what differs, not what is lower */
 #define NEEDS_HEALING(o) top != known[o]
 #else
-#define NEEDS_HEALING(o) top < known[o]
+#define NEEDS_HEALING(o) (top < best && best <= known[o])
 #endif
 #define IDLE(o) (!gone[o] && !due[o] && sent[o] == 0)
 
@@ -53,7 +55,7 @@ byte heals;
 #define VERSION_OF(v) (v)
 #endif
 #define LAND(o) \
-  top = VERSION_OF(sent[o] - 1); \
+  top = VERSION_OF(sent[o] - 1); if :: top > best -> best = top :: else fi; \
   printf("EVENT   version %d of %c stands on top\n", sent[o] - 1, 65 + o); sent[o] = 0
 
 #ifdef OFF_J9B_LOOK /* nobody looks again */
@@ -70,12 +72,20 @@ byte heals;
        MUST(owner > o, "EVENT VIOLATION: the true owner believes that it is fenced\n") }
 #endif
 
+#ifdef OFF_J9B_LAG /* what is superseded may go before the owner has looked */
+#define HAS_LOOKED true
+#else
+#define HAS_LOOKED (IDLE(owner) && !(LOOKS && NEEDS_HEALING(owner)))
+#endif
+
 active proctype partition() {
 end_of_all:
   do
   OWNER(0)
   OWNER(1)
   OWNER(2)
+  :: d_step { best != top && HAS_LOOKED -> best = top;
+       printf("EVENT   what stood under version %d is compacted away\n", top) }
   :: d_step { owner + 1 < OWNERS -> owner++; known[owner] = truth; due[owner] = truth > 0 && top != VERSION_OF(truth);
        printf("EVENT %c takes over at version %d\n", 65 + owner, truth) }
   :: d_step { sent[0] == 0 && sent[1] == 0 && sent[2] == 0 && IDLE(owner) && truth > 0 &&

@@ -40,6 +40,27 @@ describe('the assigner', () => {
     expect(of([newer, updated], 4)).toEqual({ a: [0, 1], b: [2, 3] });
   });
 
+  it('J5b gives a task to nobody older than its journal, as whoever has read it says, though its owner is gone', () => {
+    const older = { versions: { risk: 1 } };
+    const newer = { versions: { risk: 2 } };
+    const has = { journals: { 0: { risk: 2 } } };
+    // One that has had it, and one that found that it cannot read it: though it owns it, and has the room.
+    expect(of([member('a', older), member('b', { ...newer, ...has, owned: [1] })], 2)).toEqual({
+      a: [],
+      b: [1, 0],
+    });
+    expect(of([member('a', { ...older, ...has, owned: [0] }), member('b', newer)], 2)).toEqual({
+      a: [1],
+      b: [0],
+    });
+    // Nobody can: somebody says so.
+    expect(of([member('a', { ...older, ...has })], 1)).toEqual({ a: [0] });
+    const follows = [member('a', { ...older, standbys: 1 }), member('b', { ...newer, ...has })];
+    expect(Object.fromEntries(assignStandbys(follows, new Map([['b', [0]]])))).toMatchObject({
+      a: [],
+    });
+  });
+
   it('F10 believes the newer of two that say they own a task', () => {
     const zombie = member('a', { owned: [0, 1], generation: 3 });
     const owner = member('b', { owned: [0, 1], generation: 4 });
