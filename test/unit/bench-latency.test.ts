@@ -149,7 +149,10 @@ describe('a run of the latency benchmark is void', () => {
 it('says of the other work of the machine what is known, and that it is unknown when the sums do not fit', () => {
   const report = storedReport();
   const withOthers = (cpuMs: number): string =>
-    table({ ...report, costs: { ...report.costs, [ALL_OTHERS]: { cpuMs, rssMiB: 0 } } });
+    table({
+      ...report,
+      costs: { ...report.costs, [ALL_OTHERS]: { cpuMs, rssMiB: 0, anonMiB: 0 } },
+    });
   expect(withOthers(2_000)).toContain('other work of the machine took 10 % of them');
   expect(withOthers(-10)).toContain('other work of the machine took an unknown share');
   expect(withOthers(0)).toContain(`its load average was ${report.machine.loadBefore} before`);
