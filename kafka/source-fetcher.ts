@@ -13,6 +13,8 @@ export interface SourceSubscriber {
   deliver(topic: string, topicId: string, records: readonly FetchedRecord[]): void;
   /** While true nothing more of the topic is fetched for it. */
   isFull(topic: string): boolean;
+  /** It must not wait until an answer full of others is taken. Absent: no topic is. */
+  isUrgent?(topic: string): boolean;
   /** The partition no longer holds the offset. Return where to go on, or null to stop reading it. */
   outOfRange(topic: string, offset: number, logStart: number): number | null;
   /** Where the next fetch starts, and where the log ends now. Called after `deliver`. */
@@ -23,26 +25,32 @@ interface Source {
   readonly topic: string;
   readonly partition: number;
   readonly subscriber: SourceSubscriber;
+  readonly isUrgent: boolean;
   offset: number;
 }
 
+interface Poll {
+  readonly changed: Wake;
+  life: Promise<void>;
+}
+
 /**
- * Reads the sources of all tasks of an application in one long poll after another, on one connection.
- * Backpressure is per task: a full one is left out of the next request.
+ * Reads the sources of all tasks of an application in one long poll after another, on one connection; those that are urgent, if there
+ * are any, in polls of their own, on a second one: an answer full of a backlog is megabytes, and what comes meanwhile would
+ * wait for the next. Backpressure is per task: a full one is left out of the next request.
  */
 export class SourceFetcher {
   readonly #reader: PartitionReader;
   readonly #log: Log;
   readonly #sources = new Map<string, Source>();
   readonly #stop = new AbortController();
-  readonly #changed = new Wake();
-  readonly #life: Promise<void>;
+  /** By whether they are of urgent sources. */
+  readonly #polls = new Map<boolean, Poll>();
   #lastSuccessAt = performance.now();
 
   constructor(reader: PartitionReader, log: Log) {
     this.#reader = reader;
     this.#log = log;
-    this.#life = this.#run();
   }
 
   /** Milliseconds since the broker last answered, while there is something to read. */
@@ -51,8 +59,9 @@ export class SourceFetcher {
   }
 
   open(topic: string, partition: number, offset: number, subscriber: SourceSubscriber): void {
-    this.#sources.set(`${topic}/${partition}`, { topic, partition, offset, subscriber });
-    this.#changed.signal();
+    const isUrgent = subscriber.isUrgent?.(topic) ?? false;
+    this.#sources.set(`${topic}/${partition}`, { topic, partition, offset, subscriber, isUrgent });
+    this.#pollOf(isUrgent).changed.signal();
   }
 
   /** Only the subscriber that opened it last closes it: a term left behind may end late. */
@@ -63,24 +72,33 @@ export class SourceFetcher {
 
   /** A subscriber has room again. */
   resume(): void {
-    this.#changed.signal();
+    for (const { changed } of this.#polls.values()) changed.signal();
   }
 
   async stop(): Promise<void> {
     this.#stop.abort();
-    this.#changed.signal();
-    await this.#life;
+    this.resume();
+    await Promise.all([...this.#polls.values()].map(({ life }) => life));
     await this.#reader.close();
   }
 
-  async #run(): Promise<void> {
+  #pollOf(isUrgent: boolean): Poll {
+    const known = this.#polls.get(isUrgent);
+    if (known !== undefined) return known;
+    const changed = new Wake();
+    const poll = { changed, life: this.#run(isUrgent, changed) };
+    this.#polls.set(isUrgent, poll);
+    return poll;
+  }
+
+  async #run(isUrgent: boolean, changed: Wake): Promise<void> {
     const backoff = new Backoff(50, 1_000);
     while (!this.#stop.signal.aborted) {
       const wanted = [...this.#sources.values()].filter(
-        (source) => !source.subscriber.isFull(source.topic),
+        (source) => source.isUrgent === isUrgent && !source.subscriber.isFull(source.topic),
       );
       if (wanted.length === 0) {
-        await this.#changed.wait();
+        await changed.wait();
         continue;
       }
       try {

@@ -23,6 +23,9 @@ export interface SourceIntakeOptions {
   readonly onLost: (error: Error) => void;
 }
 
+/** Classes that are fetched apart from the rest. */
+const URGENT: ReadonlySet<SourceClass> = new Set(['critical', 'high']);
+
 /**
  * What a term reads: its sources from their positions on, in the order of their logs and classes, bounded.
  *
@@ -179,6 +182,11 @@ export class SourceIntake implements SourceSubscriber {
 
   isFull(topic: string): boolean {
     return this.#queue.isFull(this.#in.names.logical(topic));
+  }
+
+  isUrgent(topic: string): boolean {
+    const { topology, names } = this.#in;
+    return URGENT.has(classOf(topology, names.logical(topic)));
   }
 
   reached(topic: string, offset: number, end: number): void {

@@ -101,6 +101,17 @@ describe('the fetcher of sources', () => {
     await stop();
   });
 
+  it('E-11 asks for what is urgent while an answer full of the rest is on its way', async () => {
+    const { reader, fetcher, stop } = start();
+    const urgent = Object.assign(new Subscriber(), { isUrgent: () => true });
+    fetcher.open('t', 0, 0, new Subscriber());
+    fetcher.open('u', 0, 0, urgent);
+    await eventually('both are asked for', () => reader.asked.length === 2);
+    expect(reader.asked.map((asked) => asked.map(({ topic }) => topic))).toEqual([['t'], ['u']]);
+    void reader.answer([]);
+    await stop();
+  });
+
   it('gives nothing of an answer that was asked for before the source was opened anew', async () => {
     const { reader, fetcher, stop } = start();
     const [before, after] = [new Subscriber(), new Subscriber()];
