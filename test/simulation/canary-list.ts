@@ -224,7 +224,7 @@ export const CANARIES: readonly Canary[] = [
     rule: 'J9b',
     what: 'nobody looks at read models again',
     file: TERM,
-    find: 'this.#healer?.look();',
+    find: 'this.#healer?.lookIfDue();',
     replace: '',
   },
   {
