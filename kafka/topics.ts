@@ -1,5 +1,6 @@
 import { type KafkaAdmin, KafkaError, type TopicDescription } from './client.ts';
 import type { TopicNames } from './topic-names.ts';
+import { Backoff, pause } from './wait.ts';
 
 /** What a topic is for; its settings follow from that. */
 export type TopicKind = 'event' | 'journal' | 'read-model' | 'reference' | 'dead-letter';
@@ -50,6 +51,8 @@ export class TopicsDifferError extends Error {
   }
 }
 
+/** How long a broker may take to tell of a topic that the controller has. */
+const LISTED_WITHIN_MS = 30_000;
 const FOR_EVER = { 'retention.ms': '-1', 'retention.bytes': '-1' };
 
 /** Settings by kind; what is not listed is left to the broker. Source: J9, J10; K-08; B-111. */
@@ -96,7 +99,7 @@ export async function planTopics(
 }
 
 /**
- * Creates what is missing; with three replicas or more, two must have a record (J10). Changes nothing that exists; two processes may do so at once.
+ * Creates what is missing, and waits until brokers tell of it; with three replicas or more, two must have a record (J10). Changes nothing that exists; two processes may do so at once.
  *
  * Throws: TopicsDifferError (stop) before anything is created; KafkaError.
  */
@@ -125,7 +128,30 @@ export async function applyTopics(
       }
     }),
   );
+  await untilListed(
+    admin,
+    plan.create.map(({ name }) => names.physical(name)),
+  );
   return plan;
+}
+
+/** The controller has a topic before every broker knows of it, and who starts then must not find none. */
+async function untilListed(admin: KafkaAdmin, topics: readonly string[]): Promise<void> {
+  const backoff = new Backoff(10, 500);
+  const tooLate = AbortSignal.timeout(LISTED_WITHIN_MS);
+  for (;;) {
+    const listed = new Set(topics.length === 0 ? [] : await admin.listTopics());
+    const missing = topics.filter((topic) => !listed.has(topic));
+    if (missing.length === 0) return;
+    if (tooLate.aborted) throw notListed(missing);
+    await pause(backoff.next(), tooLate);
+  }
+}
+
+function notListed(missing: readonly string[]): KafkaError {
+  const which = `${missing.length} topics were created and are not listed ${LISTED_WITHIN_MS / 1000} s later`;
+  const message = `${which}, first ${missing[0]}. See whether the brokers hear of the controller.`;
+  return new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', true, message);
 }
 
 function differencesOf(

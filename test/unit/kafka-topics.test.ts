@@ -81,11 +81,17 @@ describe('topics', () => {
     expect(plan.differs).toEqual([]);
   });
 
-  it('lets two processes apply at once', async () => {
+  it('lets two processes apply at once, and waits until the broker tells of what both created', async () => {
     const admin = new MemoryKafka().admin();
-    const blind = { ...admin, listTopics: () => Promise.resolve([]) };
+    let looks = 0;
+    // The first look is before the other process, the next two before the broker has heard of it.
+    const late = {
+      ...admin,
+      listTopics: async () => ((looks += 1) > 3 ? admin.listTopics() : []),
+    };
     await applyTopics(admin, DESIRED, settings);
-    await expect(applyTopics(blind, DESIRED, settings)).resolves.toMatchObject({ create: DESIRED });
+    expect(await applyTopics(late, DESIRED, settings)).toMatchObject({ create: DESIRED });
+    expect(looks).toBe(4);
   });
 
   it('J9 K-08 keeps journals for ever and compacts read models only', () => {
