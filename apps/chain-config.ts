@@ -1,3 +1,4 @@
+import { BUMP_AFTER_S } from '../processors/trading/index.ts';
 import type { ConfigReader } from './config-reader.ts';
 import type { Secret } from './secret.ts';
 
@@ -17,6 +18,10 @@ export interface ChainConfig {
   readonly signerAddress: string | null;
   /** Who is paid out; null: the account itself. */
   readonly recipient: string | null;
+  /** What the venue may take: a swap's amount, by an approval right before it, or once all there will ever be. */
+  readonly approval: 'exact' | 'unlimited';
+  /** How long a transaction waits before one that offers more takes its place. */
+  readonly bumpAfterS: number;
   /** Blocks after which a receipt counts. */
   readonly confirmations: number;
 }
@@ -47,6 +52,8 @@ export function chainConfig(reader: ConfigReader): ChainConfig {
     }),
     signerAddress: address(reader, 'SIGNER_ADDRESS', 'where the key is known'),
     recipient: address(reader, 'SWAP_RECIPIENT', 'for the account itself'),
+    approval: reader.choice('SWAP_APPROVAL', 'exact', ['exact', 'unlimited']),
+    bumpAfterS: reader.integer('SWAP_BUMP_AFTER_S', BUMP_AFTER_S, { min: 1, max: BUMP_AFTER_S }),
     confirmations: reader.integer('CONFIRMATIONS', 1, { min: 1, max: 1_000 }),
   };
 }

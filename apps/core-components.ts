@@ -174,7 +174,7 @@ export class CoreComponents {
   /** Throws: ConfigError (stop) without a key, ChainContractsError (stop) for a chain that is not known. */
   #venueOnChain(): VenueAdapter {
     const { chain } = this.#config;
-    const { rpcUrl, chainId, signerKey, recipient, confirmations } = chain;
+    const { rpcUrl, chainId, signerKey, recipient, approval, confirmations } = chain;
     if (signerKey === null || rpcUrl === null) throw new ConfigError([NO_KEY]);
     return new UniswapVenue({
       assets: this.#assets,
@@ -182,6 +182,7 @@ export class CoreComponents {
       rpcUrl,
       chainId,
       privateKey: signerKey.reveal(),
+      approval,
       confirmations,
       ...(recipient === null ? {} : { recipient }),
     });

@@ -77,9 +77,10 @@ export function allTopologies(config: Config, { decides = false } = {}): readonl
   ];
 }
 
-function withAccount({ execution }: Config, account: string | null): OrchestratorOptions {
+function withAccount({ execution, chain }: Config, account: string | null): OrchestratorOptions {
   const { maxAttempts, retryDelaysMs } = execution;
-  return { maxAttempts, retryDelaysMs, accounts: account === null ? {} : { [UNISWAP]: account } };
+  const accounts: Readonly<Record<string, string>> = account === null ? {} : { [UNISWAP]: account };
+  return { maxAttempts, retryDelaysMs, accounts, bumpAfterS: chain.bumpAfterS };
 }
 
 /** Null: no account's, or not known. */

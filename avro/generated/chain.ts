@@ -6,7 +6,7 @@ export interface NonceGivenPayload {
   readonly planId: string;
   /** From 0. */
   readonly stepIndex: number;
-  /** null: ask again after retryMs. */
+  /** The first of the places wanted; null: ask again after retryMs. */
   readonly nonce: null | number;
   /** Milliseconds; 0 with a nonce. */
   readonly retryMs: number;
@@ -31,7 +31,7 @@ export interface NonceSettledPayload {
   readonly isUsed: boolean;
 }
 
-/** chain.nonce_settled: a step needs its place no more. */
+/** chain.nonce_settled: a step needs one of its places no more. */
 export interface NonceSettled {
   readonly envelope: EventEnvelope;
   readonly payload: NonceSettledPayload;
@@ -45,9 +45,11 @@ export interface NonceWantedPayload {
   readonly planId: string;
   /** From 0. */
   readonly stepIndex: number;
+  /** Places wanted, one after the other: for what the swap needs first, and last for itself. */
+  readonly count?: number;
 }
 
-/** chain.nonce_wanted: a step asks its account for a place among the transactions. */
+/** chain.nonce_wanted: a step asks its account for places among the transactions. */
 export interface NonceWanted {
   readonly envelope: EventEnvelope;
   readonly payload: NonceWantedPayload;
@@ -66,7 +68,7 @@ export interface ChainPayloads {
 
 /** Fields of each payload, in order. */
 export const CHAIN_PAYLOAD_FIELDS = {
-  'chain.nonce_wanted': ['planId', 'stepIndex'],
+  'chain.nonce_wanted': ['planId', 'stepIndex', 'count'],
   'chain.nonce_given': ['planId', 'stepIndex', 'nonce', 'retryMs'],
   'chain.nonce_settled': ['planId', 'stepIndex', 'nonce', 'isUsed'],
 } as const satisfies Record<keyof ChainPayloads, readonly string[]>;

@@ -92,6 +92,11 @@ export class ChainReader {
     return amountOut;
   }
 
+  /** Units: wei. */
+  funds(owner: Address, signal?: AbortSignal): Promise<bigint> {
+    return this.#options.rpc.quantity('eth_getBalance', [owner, 'latest'], signal);
+  }
+
   balance(token: Address, owner: Address, signal?: AbortSignal): Promise<bigint> {
     return this.#call(
       token,

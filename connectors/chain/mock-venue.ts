@@ -16,6 +16,7 @@ import {
   type Quote,
   type QuoteRequest,
   type SwapOrder,
+  type SwapPreparation,
   type TxReceipt,
   type TxTerms,
   type VenueAdapter,
@@ -114,6 +115,16 @@ export class MockVenue implements VenueAdapter {
   async priceQuote(request: QuoteRequest, signal?: AbortSignal): Promise<Quote> {
     await this.#take(signal);
     return { amountOut: this.#amountOut(request) };
+  }
+
+  /** Whatever it sells it has; it may have to approve it. */
+  async preparations(
+    { base, amountIn }: Pick<QuoteRequest, 'base' | 'amountIn'>,
+    signal?: AbortSignal,
+  ): Promise<readonly SwapPreparation[]> {
+    await this.#take(signal);
+    if (!this.#allowances.has(base) || this.#allowances.get(base) === UNLIMITED) return [];
+    return [{ kind: 'approve', asset: base, amount: amountIn }];
   }
 
   async buildSwapTx(order: SwapOrder, signal?: AbortSignal): Promise<BuiltTx> {

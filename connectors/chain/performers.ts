@@ -2,7 +2,10 @@ import type {
   AccountFillArgs,
   AccountReadArgs,
   BuiltTx,
+  PreparationBuildArgs,
   SwapBuildArgs,
+  SwapPreparation,
+  SwapPrepareArgs,
   SwapSubmitArgs,
   SwapWaitArgs,
   TxReceipt,
@@ -11,6 +14,11 @@ import { VenueError, type VenueAdapter } from './venue.ts';
 
 /** Performs the orchestrator's effects. Throws: VenueError. */
 export interface SwapPerformers {
+  readonly 'swap.prepare': (
+    args: unknown,
+    signal: AbortSignal,
+  ) => Promise<readonly SwapPreparation[]>;
+  readonly 'preparation.build': (args: unknown, signal: AbortSignal) => Promise<BuiltTx>;
   readonly 'swap.build': (args: unknown, signal: AbortSignal) => Promise<BuiltTx>;
   readonly 'swap.submit': (args: unknown, signal: AbortSignal) => Promise<string>;
   readonly 'swap.wait': (args: unknown, signal: AbortSignal) => Promise<TxReceipt>;
@@ -39,6 +47,17 @@ export function swapPerformers(venues: ReadonlyMap<string, VenueAdapter>): SwapP
       const { account, nonce } = args as AccountFillArgs;
       const venue = venueOfAccount(venues, account);
       return venue.submitTx(await venue.buildFill({ nonce }, signal), signal);
+    },
+    'swap.prepare': async (args, signal) => {
+      const { venue, base, amountIn } = args as SwapPrepareArgs;
+      return venueOf(venues, venue).preparations({ base, amountIn }, signal);
+    },
+    'preparation.build': async (args, signal) => {
+      const { venue: name, preparation, ...terms } = args as PreparationBuildArgs;
+      const { kind, ...what } = preparation;
+      const venue = venueOf(venues, name);
+      const order = { ...what, ...terms };
+      return kind === 'wrap' ? venue.buildWrap(order, signal) : venue.buildApproval(order, signal);
     },
     'swap.build': async (args, signal) => {
       const step = args as SwapBuildArgs;

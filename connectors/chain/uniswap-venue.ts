@@ -1,6 +1,5 @@
-import { UNISWAP, accountOf } from './venue-account.ts';
 import type { Address, Hex } from 'viem';
-import { decodeEventLog, encodeFunctionData, isAddressEqual, keccak256, numberToHex } from 'viem';
+import { encodeFunctionData, isAddressEqual, keccak256, numberToHex } from 'viem';
 import { privateKeyToAccount } from 'viem/accounts';
 import type { PoolSnapshotPayload } from '../../avro/index.ts';
 import {
@@ -10,15 +9,17 @@ import {
   type Pool,
   toUnits,
 } from '../../processors/trading/index.ts';
-import { POOL_ABI, ROUTER_ABI, TOKEN_ABI } from './abi.ts';
+import { ROUTER_ABI, TOKEN_ABI } from './abi.ts';
 import { ChainReader } from './chain-reader.ts';
 import type { ChainContracts } from './chain-contracts.ts';
 import { NonceBook } from './nonce-book.ts';
-import { type MinedReceipt, watchReceipt } from './receipt-watch.ts';
+import { ETHER, preparationsOf } from './preparations.ts';
+import { watchReceipt } from './receipt-watch.ts';
 import { refusedCall, remedyOf } from './refusals.ts';
 import { ChainRpc, RpcRefusal } from './rpc.ts';
 import { parseSigned, type SignedTx } from './signed-tx.ts';
 import { refuseLate, Submission } from './submission.ts';
+import { swapReceipt } from './swap-receipt.ts';
 import {
   type BuiltTx,
   type NonceState,
@@ -26,12 +27,13 @@ import {
   type Quote,
   type QuoteRequest,
   type SwapOrder,
-  type TxReceipt,
+  type SwapPreparation,
   type TxTerms,
   type VenueAdapter,
   VenueError,
   type WaitOptions,
 } from './venue.ts';
+import { accountOf, UNISWAP } from './venue-account.ts';
 
 export interface UniswapVenueOptions {
   readonly assets: Assets;
@@ -44,6 +46,8 @@ export interface UniswapVenueOptions {
   readonly recipient?: string;
   /** Blocks after which a receipt counts. Default 1. */
   readonly confirmations?: number;
+  /** What the router may take for a swap: its amount, by an approval right before it, or once all there will ever be. Default exact. */
+  readonly approval?: 'exact' | 'unlimited';
   readonly rpcTimeoutMs?: number;
   readonly nowMs?: () => number;
 }
@@ -102,6 +106,20 @@ export class UniswapVenue implements VenueAdapter {
     const swap = { tokenIn, tokenOut, fee: pool.fee, amountIn };
     const amountOut = await this.#reader.quote(swap, signal);
     return { amountOut: this.#text(request.quote, amountOut) };
+  }
+
+  async preparations(
+    { base, amountIn }: Pick<QuoteRequest, 'base' | 'amountIn'>,
+    signal?: AbortSignal,
+  ): Promise<readonly SwapPreparation[]> {
+    await this.#checkChain(signal);
+    const account = { reader: this.#reader, owner: this.address };
+    const { wrapped } = this.#options.contracts;
+    return preparationsOf(
+      { ...account, token: this.#token(base), isWrapped: base === wrapped, signal },
+      { asset: base, amount: amountIn, units: this.#units(base, amountIn) },
+      { approval: this.#options.approval ?? 'exact', text: (units) => this.#text(base, units) },
+    );
   }
 
   async buildSwapTx(order: SwapOrder, signal?: AbortSignal): Promise<BuiltTx> {
@@ -195,7 +213,13 @@ export class UniswapVenue implements VenueAdapter {
       const mined = await watchReceipt(watch, of, signal);
       if (tx?.nonce !== undefined) this.#nonces.settle(tx.nonce);
       await this.#reader.findPools();
-      return this.#receipt(txHash, mined);
+      return swapReceipt(txHash, mined, {
+        wrapped: this.#options.contracts.wrapped,
+        isWrapped: (address) =>
+          isAddressEqual(address, this.#token(this.#options.contracts.wrapped)),
+        sidesOf: (address) => this.#reader.sidesOf(address),
+        text: (symbol, units) => this.#text(symbol, units),
+      });
     } catch (error) {
       this.#settleWhenFinal(tx?.nonce, error);
       throw error;
@@ -217,8 +241,7 @@ export class UniswapVenue implements VenueAdapter {
 
   async funds(signal?: AbortSignal): Promise<string> {
     await this.#checkChain(signal);
-    const wei = await this.#rpc.quantity('eth_getBalance', [this.address, 'latest'], signal);
-    return fromUnits(wei, 18);
+    return fromUnits(await this.#reader.funds(this.address, signal), ETHER);
   }
 
   async balance(asset: string, signal?: AbortSignal): Promise<string> {
@@ -308,36 +331,6 @@ export class UniswapVenue implements VenueAdapter {
     const allowance = await this.#reader.allowance(this.#token(asset), this.address, signal);
     const message = `the router may take ${this.#text(asset, allowance)} ${asset} of ${this.address}, too little for ${what}; approve more`;
     return new VenueError('ALLOWANCE_TOO_LOW', message);
-  }
-
-  #receipt(txHash: string, { status, logs }: MinedReceipt): TxReceipt {
-    if (status === 'reverted') return { status: 0, txHash, amountOut: null };
-    for (const { address, topics, data } of logs) {
-      const amountOut = this.#paidOut(address as Address, topics, data as Hex);
-      if (amountOut !== null) return { status: 1, txHash, amountOut };
-    }
-    return { status: 1, txHash, amountOut: '0' };
-  }
-
-  /** What a log says was paid out or wrapped; null when it says nothing of it. */
-  #paidOut(address: Address, topics: readonly string[], data: Hex): string | null {
-    const { wrapped } = this.#options.contracts;
-    const log = { topics: topics as [Hex, ...Hex[]], data, strict: true } as const;
-    try {
-      if (isAddressEqual(address, this.#token(wrapped))) {
-        const event = decodeEventLog({ abi: TOKEN_ABI, ...log });
-        return event.eventName === 'Deposit' ? this.#text(wrapped, event.args.value) : null;
-      }
-      const { args } = decodeEventLog({ abi: POOL_ABI, ...log });
-      const sides = this.#reader.sidesOf(address);
-      if (sides === null) return null;
-      const [symbol, amount] =
-        args.amount0 < 0n ? [sides[0], -args.amount0] : [sides[1], -args.amount1];
-      return this.#text(symbol, amount);
-    } catch {
-      // An event that is none of those two.
-      return null;
-    }
   }
 
   /** Throws: VenueError TX_REVERTED: what is asked for can be done on no pool here. */

@@ -1,8 +1,8 @@
 import type { PoolSnapshotPayload } from '../../avro/index.ts';
 import type { FailureKind } from '../../engine/effect-failure.ts';
-import type { BuiltTx, Fees, TxReceipt } from '../../processors/trading/index.ts';
+import type { BuiltTx, Fees, SwapPreparation, TxReceipt } from '../../processors/trading/index.ts';
 
-export type { BuiltTx, Fees, TxReceipt };
+export type { BuiltTx, Fees, SwapPreparation, TxReceipt };
 
 /** An exact input: sell `amountIn` of `base` for `quote`. Units: decimal text. */
 export interface QuoteRequest {
@@ -66,6 +66,16 @@ export interface VenueAdapter {
   /** `chainId:address` of who signs; null: its transactions have no order that anybody else could spoil. */
   readonly account: string | null;
   priceQuote(request: QuoteRequest, signal?: AbortSignal): Promise<Quote>;
+  /**
+   * What the account has to do before it can sell so much of an asset, in order; nothing is changed here. Each is built as it
+   * says, right before the swap.
+   *
+   * Throws: VenueError INSUFFICIENT_FUNDS when nothing it could do would be enough.
+   */
+  preparations(
+    sale: Pick<QuoteRequest, 'base' | 'amountIn'>,
+    signal?: AbortSignal,
+  ): Promise<readonly SwapPreparation[]>;
   /** Signs; nobody outside sees it. */
   buildSwapTx(order: SwapOrder, signal?: AbortSignal): Promise<BuiltTx>;
   /**

@@ -17,12 +17,15 @@ export type {
 } from './intent-validator.ts';
 export { orchestratorActor } from './orchestrator/actor.ts';
 export type { OrchestratorOptions } from './orchestrator/actor.ts';
-export { plannedAtS } from './orchestrator/ledger.ts';
+export { BUMP_AFTER_S, plannedAtS } from './orchestrator/ledger.ts';
 export type { Ledger } from './orchestrator/ledger.ts';
 export type {
   BuiltTx,
   Fees,
+  SwapPreparation,
+  PreparationBuildArgs,
   SwapBuildArgs,
+  SwapPrepareArgs,
   SwapSubmitArgs,
   SwapWaitArgs,
   TxReceipt,

@@ -99,6 +99,7 @@ describe('on a chain of this machine', () => {
   describe('a node that is not well', () => {
     const calls: readonly (readonly [string, (of: VenueAdapter) => Promise<unknown>])[] = [
       ['priceQuote', (of) => of.priceQuote(SELL)],
+      ['preparations', (of) => of.preparations({ base: 'WETH', amountIn: '1' })],
       ['buildSwapTx', (of) => of.buildSwapTx(order())],
       ['waitReceipt', (of) => of.waitReceipt(`0x${'1'.repeat(64)}`, 60)],
       ['nonceState', (of) => of.nonceState()],

@@ -144,6 +144,9 @@ export function venueContract(name: string, create: () => Promise<VenueUnderTest
         const before = await venue.allowance(order.base);
         await through(venue, await venue.buildApproval({ asset: order.base, amount: '0' }));
         expect(await venue.allowance(order.base)).toBe('0');
+        const { base, amountIn } = order;
+        const approval = { kind: 'approve', asset: base, amount: amountIn };
+        expect(await venue.preparations({ base, amountIn })).toEqual([approval]);
         const refused = { name: 'VenueError', code: 'ALLOWANCE_TOO_LOW', kind: 'final' };
         await expect(venue.buildSwapTx(orderOf(test))).rejects.toMatchObject(refused);
         const receipt = await through(
@@ -151,6 +154,7 @@ export function venueContract(name: string, create: () => Promise<VenueUnderTest
           await venue.buildApproval({ asset: order.base, amount: 'unlimited' }),
         );
         expect(receipt).toMatchObject({ status: 1, amountOut: '0' });
+        expect(await venue.preparations({ base, amountIn })).toEqual([]);
         expect(units(await venue.allowance(order.base))).toBeGreaterThanOrEqual(units(before));
         expect(await through(venue, await venue.buildSwapTx(orderOf(test)))).toMatchObject({
           status: 1,

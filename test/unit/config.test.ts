@@ -90,6 +90,8 @@ describe('configuration', () => {
       signerKey: null,
       signerAddress: null,
       recipient: null,
+      approval: 'exact',
+      bumpAfterS: 30,
       confirmations: 1,
     });
     expect(config.planning.rustEngineEnabled).toBe(true);

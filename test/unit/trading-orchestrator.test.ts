@@ -271,6 +271,22 @@ describe('orchestrator', () => {
     }
   });
 
+  it('B-61 takes up what an older version has journaled', () => {
+    const actor = orchestratorActor({ ...OPTIONS, accounts: { uniswap_v3: '1:0xabc' } });
+    const base = { planId: 'p', intentId: 'i', steps: [STEP], deadlineS: 2_000_000_000 };
+    const at = { stepIndex: 0, attempt: 1, wait: 1, phase: 'waiting', earlier: [], filled: [] };
+    const stored = { ...base, ...at, account: '1:0xabc', nonce: 7, tx: TX };
+    expect(actor.state.upcast?.(1, null)).toBeNull();
+    const state = actor.state.upcast?.(1, JSON.parse(JSON.stringify(stored))) ?? null;
+    const result = { ok: true, id: 'step-0/attempt-1/wait-1', name: 'swap.wait' } as const;
+    const then = given(actor, { state }).when({ ...result, value: RECEIPT });
+    expect(then.emit.map((emit) => ('type' in emit ? emit.type : null))).toEqual([
+      'exec.step_filled',
+      'exec.completed',
+      'chain.nonce_settled',
+    ]);
+  });
+
   it('B-60 fails a plan without steps', () => {
     const { types } = run(GOOD, { ...PLAN, steps: [] });
     expect(types).toEqual(['exec.started', 'exec.failed']);

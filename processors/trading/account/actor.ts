@@ -16,11 +16,21 @@ import {
   type ReplyAddress,
   setTimer,
 } from '../../../engine/actor.ts';
-import { give, grantOf, holeAt, NO_NONCES, type Nonces, settle, type Step } from './nonces.ts';
+import {
+  type Asker,
+  give,
+  grantOf,
+  holeAt,
+  NO_NONCES,
+  type Nonces,
+  settle,
+  type Step,
+} from './nonces.ts';
 
 /*
  * Invariants kept here:
- * - a place is given to one step, and a step that asks again gets the one it has;
+ * - a place is given to one step, and a step that asks again gets those it has;
+- the places of one step follow one another, so nobody else's transaction comes between;
  * - places are given in their order, and at most OPEN_NONCES are under way;
  * - a place that nobody will use is filled while something hangs on it. Whoever held it can then use it no more:
  *   the chain takes one transaction a place, so a step that comes after all fails, and swaps nothing.
@@ -57,8 +67,8 @@ export function accountActor(): Actor<Nonces> {
     handles: {
       'chain.nonce_wanted': (nonces, message: Message<NonceWantedPayload>, context) =>
         wanted(nonces, message, context),
-      'chain.nonce_settled': (nonces, { payload }: Message<NonceSettledPayload>) => {
-        const after = settle(nonces, payload, payload.isUsed);
+      'chain.nonce_settled': (nonces, { payload }: Message<NonceSettledPayload>, { time }) => {
+        const after = settle(nonces, payload, { isUsed: payload.isUsed, at: time });
         return { state: after, timers: after.open.length === 0 ? [cancelTimer(LOOK)] : [] };
       },
     },
@@ -72,8 +82,11 @@ export function accountActor(): Actor<Nonces> {
       },
       'account.look': (nonces, result, { time }) => {
         if (nonces.open.length === 0) return {};
-        const hole = result.ok ? holeAt(nonces, result.value as number, time) : null;
-        return hole === null ? {} : fill(nonces, hole);
+        const empty = result.ok ? holeAt(nonces, result.value as number, time) : null;
+        // A node that has just lost a transaction is about to be shown it again.
+        if (empty !== null && empty === nonces.empty)
+          return fill({ ...nonces, empty: null }, empty);
+        return empty === (nonces.empty ?? null) ? {} : { state: { ...nonces, empty } };
       },
       // Filled, or used by somebody after all, or to be looked at again.
       'account.fill': () => ({}),
@@ -102,13 +115,13 @@ function wanted(
   if (known !== null) return { emit: [given(replyTo, step, known.nonce)] };
   if (nonces.next !== null) return granted(nonces, { ...step, replyTo }, context);
   if (nonces.asker !== null) return { emit: [given(replyTo, step, null)] };
-  const { planId, stepIndex } = step;
+  const { planId, stepIndex, count = 1 } = step;
   const account = message.key;
   const effect = effectOf(nonces, 'account.read', { account });
   return {
     state: {
       ...{ ...nonces, account, asked: nonces.asked + 1 },
-      asker: { planId, stepIndex, replyTo },
+      asker: { planId, stepIndex, count, replyTo },
     },
     effects: [{ ...effect, ladderMs: READ_LADDER_MS }],
   };
@@ -131,15 +144,15 @@ function fill(nonces: Nonces, nonce: number): Decision<Nonces> {
 
 function granted(
   nonces: Nonces,
-  { replyTo, ...step }: Step & { readonly replyTo: ReplyAddress },
+  { replyTo, count = 1, ...step }: Asker,
   { time }: Context,
 ): Decision<Nonces> {
-  const done = give(nonces, step, time);
+  const done = give(nonces, step, { at: time, count });
   if (done === null) return { state: nonces, emit: [given(replyTo, step, null)] };
   const isFirst = nonces.open.length === 0;
   return {
     state: done.nonces,
-    emit: [given(replyTo, step, done.grant.nonce)],
+    emit: [given(replyTo, step, done.nonce)],
     timers: isFirst ? [setTimer(LOOK, time + LOOK_EVERY_S * 1_000_000)] : [],
   };
 }

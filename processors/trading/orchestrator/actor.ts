@@ -5,6 +5,8 @@ import type {
   ExecStepFilledPayload,
   ExecStepSubmittedPayload,
   NonceGivenPayload,
+  NonceSettledPayload,
+  NonceWantedPayload,
   PlanCreatedPayload,
 } from '../../../avro/index.ts';
 import {
@@ -20,22 +22,28 @@ import {
 } from '../../../engine/actor.ts';
 import type { Micros } from '../../../engine/event.ts';
 import {
+  afterPreparation,
   atStep,
+  BUMP_AFTER_S,
   canBump,
   type Fill,
   type Ledger,
   nextEffects,
   openEffectId,
   openLedger,
+  preparationOf,
   RECEIPT_TIMEOUT_S,
+  upcastLedger,
   type VenueAccounts,
 } from './ledger.ts';
-import type { BuiltTx, TxReceipt } from './swap-effects.ts';
+import type { BuiltTx, SwapPreparation, TxReceipt } from './swap-effects.ts';
 
 /*
  * Invariants kept here:
- * - all transactions of a step have one nonce, and retries submit the very bytes: a second swap is impossible, even
+ * - all swaps signed for a step have one nonce, and retries submit the very bytes: a second swap is impossible, even
  *   if a failed submission did reach the chain after all (X-16, B-61);
+ * - what a swap needs first (ether wrapped, an allowance) is a transaction like it, at the places right before its own:
+ *   nobody else's swap can use up the allowance in between;
  * - exec.step_submitted is journaled before its receipt is waited for (B-57);
  * - a ledger ends once: with exec.completed or with exec.failed (B-75).
  */
@@ -47,6 +55,8 @@ export interface OrchestratorOptions {
   readonly retryDelaysMs: readonly number[];
   /** Whose transactions a venue's are: their places are asked for (rk.chain.account). Default: none's. */
   readonly accounts?: VenueAccounts;
+  /** How long a transaction waits before one that offers more takes its place. Default BUMP_AFTER_S; at most that. */
+  readonly bumpAfterS?: number;
 }
 
 type State = Ledger | null;
@@ -69,12 +79,21 @@ const FINAL_CODES: ReadonlySet<string> = new Set([
  * Source: B-56 … B-61, B-75.
  */
 export function orchestratorActor(options: OrchestratorOptions): Actor<State> {
-  const { accounts = {} } = options;
+  const { accounts = {}, bumpAfterS = BUMP_AFTER_S } = options;
   const retry = (ledger: Ledger, failure: Failure, time: Micros) =>
     retried(ledger, failure, time, options);
+  const built = (ledger: State, result: EffectResult, time: Micros): Decision<State> => {
+    if (!isAwaited(ledger, result)) return {};
+    if (!result.ok) return unbumped(ledger) ?? retry(ledger, result, time);
+    return proceed({ ...ledger, tx: result.value as BuiltTx, phase: 'submitting' });
+  };
   return actor<State>({
     name: 'orchestrator',
-    state: { version: 1, initial: () => null },
+    state: {
+      version: 2,
+      initial: () => null,
+      upcast: (_version, stored) => upcastLedger(stored as Parameters<typeof upcastLedger>[0]),
+    },
     emits: [
       'exec.started',
       'exec.step_submitted',
@@ -86,7 +105,7 @@ export function orchestratorActor(options: OrchestratorOptions): Actor<State> {
     ],
     handles: {
       'plan.created': (ledger, { payload, occurredAt }: Message<PlanCreatedPayload>) =>
-        ledger === null ? started(openLedger(payload, occurredAt, accounts)) : {},
+        ledger === null ? started(openLedger(payload, occurredAt, { accounts, bumpAfterS })) : {},
       'chain.nonce_given': (ledger, { payload }: Message<NonceGivenPayload>, { time }) =>
         ledger === null ? {} : reserved(ledger, payload, time),
     },
@@ -94,11 +113,14 @@ export function orchestratorActor(options: OrchestratorOptions): Actor<State> {
       [ASK_AGAIN]: (ledger) => (ledger?.phase === 'reserving' ? { emit: [wanted(ledger)] } : {}),
     },
     effects: {
-      'swap.build': (ledger, result, { time }) => {
+      'swap.prepare': (ledger, result, { time }) => {
         if (!isAwaited(ledger, result)) return {};
-        if (!result.ok) return unbumped(ledger) ?? retry(ledger, result, time);
-        return proceed({ ...ledger, tx: result.value as BuiltTx, phase: 'submitting' });
+        if (!result.ok) return retry(ledger, result, time);
+        const preparations = result.value as readonly SwapPreparation[];
+        return proceed({ ...ledger, preparations, attempt: 1, phase: 'reserving' });
       },
+      'preparation.build': (ledger, result, { time }) => built(ledger, result, time),
+      'swap.build': (ledger, result, { time }) => built(ledger, result, time),
       'swap.submit': (ledger, result, { time }) => {
         if (!isAwaited(ledger, result)) return {};
         if (result.ok) return submitted(ledger);
@@ -138,8 +160,9 @@ function proceed(ledger: Ledger, notBefore?: Micros): Decision<State> {
   return { state: ledger, effects: nextEffects(ledger, notBefore), emit };
 }
 
-function wanted({ planId, stepIndex, account }: Ledger): EventEmit {
-  return tell('chain.nonce_wanted', account ?? '', { planId, stepIndex });
+function wanted({ planId, stepIndex, account, preparations }: Ledger): EventEmit {
+  const payload: NonceWantedPayload = { planId, stepIndex, count: preparations.length + 1 };
+  return tell('chain.nonce_wanted', account ?? '', payload);
 }
 
 /** The account has answered: with a place, or with when to ask again. */
@@ -156,16 +179,29 @@ function reserved(
   return { timers: [setTimer(ASK_AGAIN, time + retryMs * 1_000)] };
 }
 
-/** The step needs its place no more. Of what was never handed in, nobody will find anything there. */
+/** The transaction needs its place no more. Of what was never handed in, nobody will find anything there. */
 function givenBack(
   { planId, stepIndex, account, nonce }: Ledger,
   isUsed: boolean,
+  ahead = 0,
 ): readonly EventEmit[] {
   if (account === null || nonce === null) return [];
-  return [tell('chain.nonce_settled', account, { planId, stepIndex, nonce, isUsed })];
+  const payload: NonceSettledPayload = { planId, stepIndex, nonce: nonce + ahead, isUsed };
+  return [tell('chain.nonce_settled', account, payload)];
+}
+
+/** All places of a step that comes to nothing, the last first: what nothing hangs on is simply there again. */
+function allGivenBack(ledger: Ledger, isUsed: boolean): readonly EventEmit[] {
+  const later = ledger.preparations.map((_, index) => index + 1).reverse();
+  return [
+    ...later.flatMap((ahead) => givenBack(ledger, false, ahead)),
+    ...givenBack(ledger, isUsed),
+  ];
 }
 
 function submitted(ledger: Ledger): Decision<State> {
+  const waiting = proceed({ ...ledger, phase: 'waiting', wait: 1 });
+  if (preparationOf(ledger) !== null) return waiting;
   const { planId, intentId, stepIndex, attempt } = ledger;
   const txHash = txHashOf(ledger);
   const payload: ExecStepSubmittedPayload = {
@@ -176,13 +212,12 @@ function submitted(ledger: Ledger): Decision<State> {
     attempt,
     replaces: ledger.earlier.at(-1)?.txHash ?? null,
   };
-  const waiting = proceed({ ...ledger, phase: 'waiting', wait: 1 });
   return { ...waiting, emit: [event('exec.step_submitted', payload)] };
 }
 
 /** It is mined, so neither is it replaced nor does the step fail: only the chain can take it back. */
 function unconfirmed(ledger: Ledger): Decision<State> {
-  return proceed({ ...ledger, unconfirmed: (ledger.unconfirmed ?? 0) + 1 });
+  return proceed({ ...ledger, unconfirmed: ledger.unconfirmed + 1 });
 }
 
 /** Nobody has mined it for a while: another of the same place, which offers more, is to take its turn. */
@@ -207,8 +242,16 @@ function unbumped(ledger: Ledger): Decision<State> | null {
 
 function settled(ledger: Ledger, receipt: TxReceipt, accounts: VenueAccounts): Decision<State> {
   const { txHash } = receipt;
-  if (receipt.status === 0)
-    return failed(ledger, 'TX_REVERTED', `Transaction ${txHash} was reverted by the chain.`);
+  const preparation = preparationOf(ledger);
+  if (receipt.status === 0) {
+    const what = preparation === null ? '' : `, to ${preparation.kind} ${preparation.asset},`;
+    const reason = `Transaction ${txHash}${what} was reverted by the chain.`;
+    return failed(ledger, 'TX_REVERTED', reason);
+  }
+  if (preparation !== null) {
+    const next = proceed(afterPreparation(ledger));
+    return { ...next, emit: givenBack(ledger, true) };
+  }
   const { planId, intentId, stepIndex, steps } = ledger;
   const fill: Fill = { amountOut: receipt.amountOut, txHash };
   const outcome = { planId, intentId, stepIndex, ...fill };
@@ -255,7 +298,7 @@ function failed(ledger: Ledger, code: string, reason: string): Decision<State> {
   const payload: ExecFailedPayload = { planId, intentId, stepIndex, reason, code };
   // Refused for sure, it is nowhere; what was taken may be mined yet, and what came too late found another there.
   const isUsed = ledger.phase === 'waiting' || code === 'NONCE_TOO_LOW';
-  const emit = [event('exec.failed', payload), ...givenBack(ledger, isUsed)];
+  const emit = [event('exec.failed', payload), ...allGivenBack(ledger, isUsed)];
   return { state: { ...ledger, phase: 'failed' }, emit };
 }
 

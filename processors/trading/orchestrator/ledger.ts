@@ -1,7 +1,16 @@
 import type { PlanCreatedPayload, PlanStep } from '../../../avro/index.ts';
 import type { EffectRequest } from '../../../engine/actor.ts';
 import type { Micros } from '../../../engine/event.ts';
-import type { BuiltTx, Fees, SwapBuildArgs, SwapSubmitArgs, SwapWaitArgs } from './swap-effects.ts';
+import type {
+  BuiltTx,
+  Fees,
+  SwapPreparation,
+  PreparationBuildArgs,
+  SwapBuildArgs,
+  SwapPrepareArgs,
+  SwapSubmitArgs,
+  SwapWaitArgs,
+} from './swap-effects.ts';
 
 export interface Fill {
   readonly amountOut: string;
@@ -15,18 +24,24 @@ export interface Ledger {
   readonly steps: readonly PlanStep[];
   /** Of every step's swap, seconds since 1970: 120 s after the plan. */
   readonly deadlineS: number;
+  /** How long a transaction of its waits before one that offers more takes its place. */
+  readonly bumpAfterS: number;
   readonly stepIndex: number;
-  /** Of building and submitting this step, from 1. */
+  /** What is left to do before this step's swap, in order; each is a transaction with a place of its own. */
+  readonly preparations: readonly SwapPreparation[];
+  /** Of building and submitting the transaction that is under way, from 1. */
   readonly attempt: number;
-  /** Of waiting for this step's receipt, from 1; 0 before. */
+  /** Of waiting for its receipt, from 1; 0 before. */
   readonly wait: number;
-  /** How often it was mined when a wait ended, and not under enough blocks: no attempt. Absent: never. */
-  readonly unconfirmed?: number;
-  readonly phase: 'reserving' | 'building' | 'submitting' | 'waiting' | 'done' | 'failed';
-  /** Whose transaction this step's is, and its place there; null: the venue has no such thing. */
+  /** How often it was mined when a wait ended, and not under enough blocks: no attempt. */
+  readonly unconfirmed: number;
+  readonly phase:
+    'preparing' | 'reserving' | 'building' | 'submitting' | 'waiting' | 'done' | 'failed';
+  /** Whose transactions this step's are; null: the venue has no such thing. */
   readonly account: string | null;
+  /** Place of the one that is under way; the later ones follow it. */
   readonly nonce: number | null;
-  /** Signed last. Others that this step may have had stand at the same nonce, and the chain takes one. */
+  /** Signed last. Others that it may have had stand at the same nonce, and the chain takes one. */
   readonly tx: BuiltTx | null;
   /** Those handed in before it, which it was to replace. */
   readonly earlier: readonly BuiltTx[];
@@ -35,7 +50,7 @@ export interface Ledger {
 
 /** From the submission; never shorter than the swap's own deadline, which is as long after the plan. */
 export const RECEIPT_TIMEOUT_S = 120;
-/** How long a transaction waits before one that offers more takes its place, */
+/** How long a transaction waits, unless it is said otherwise, before one that offers more takes its place, */
 export const BUMP_AFTER_S = 30;
 /** how often, */
 export const MOST_BUMPS = 3;
@@ -49,11 +64,12 @@ export type VenueAccounts = Readonly<Record<string, string>>;
 export function openLedger(
   plan: PlanCreatedPayload,
   plannedAt: Micros,
-  accounts: VenueAccounts,
+  { accounts, bumpAfterS }: { readonly accounts: VenueAccounts; readonly bumpAfterS: number },
 ): Ledger {
   const { planId, intentId, steps } = plan;
   const deadlineS = Math.floor(plannedAt / 1_000_000) + SWAP_DEADLINE_S;
-  return { planId, intentId, steps, deadlineS, ...atStep(0, steps, accounts), filled: [] };
+  const told = { planId, intentId, steps, deadlineS, bumpAfterS };
+  return { ...told, ...atStep(0, steps, accounts), filled: [] };
 }
 
 /** When its plan was made. Units: seconds since 1970. */
@@ -61,29 +77,65 @@ export function plannedAtS({ deadlineS }: Pick<Ledger, 'deadlineS'>): number {
   return deadlineS - SWAP_DEADLINE_S;
 }
 
+/** Turns a ledger of version 1, which had no preparations, into today's. */
+export function upcastLedger(stored: LedgerV1 | null): Ledger | null {
+  return stored === null
+    ? null
+    : {
+        ...{ ...stored, bumpAfterS: BUMP_AFTER_S },
+        ...{ preparations: [], unconfirmed: stored.unconfirmed ?? 0 },
+      };
+}
+
+type LedgerV1 = Omit<Ledger, 'bumpAfterS' | 'preparations' | 'unconfirmed'> & {
+  readonly unconfirmed?: number;
+};
+
 /** What a ledger says when it comes to a step. */
 export function atStep(
   stepIndex: number,
   steps: readonly PlanStep[],
   accounts: VenueAccounts,
-): Omit<Ledger, 'planId' | 'intentId' | 'steps' | 'deadlineS' | 'filled'> {
+): Omit<Ledger, 'planId' | 'intentId' | 'steps' | 'deadlineS' | 'bumpAfterS' | 'filled'> {
   const account = accounts[steps[stepIndex]?.venue ?? ''] ?? null;
-  const phase = account === null ? 'building' : 'reserving';
-  return { stepIndex, attempt: 1, wait: 0, phase, tx: null, earlier: [], account, nonce: null };
+  const phase = account === null ? 'building' : 'preparing';
+  return { stepIndex, preparations: [], ...NEXT_TX, phase, account, nonce: null };
+}
+
+const NEXT_TX = { attempt: 1, wait: 0, unconfirmed: 0, tx: null, earlier: [] } as const;
+
+/** What a ledger says when a preparation is done: the next transaction is to be built, at the next place. */
+export function afterPreparation(ledger: Ledger): Ledger {
+  const { preparations, nonce } = ledger;
+  return {
+    ...{ ...ledger, ...NEXT_TX },
+    phase: 'building',
+    preparations: preparations.slice(1),
+    nonce: nonce === null ? null : nonce + 1,
+  };
+}
+
+/** What is under way: a preparation, or the swap itself (null). */
+export function preparationOf({ preparations }: Ledger): SwapPreparation | null {
+  return preparations[0] ?? null;
 }
 
 /** The id of the effect that a ledger waits for; a result of any other is late and means nothing. */
 export function openEffectId(ledger: Ledger): string | null {
   const { stepIndex, attempt, wait, unconfirmed, phase, earlier } = ledger;
+  const part = preparationOf(ledger)?.kind;
   const bump = earlier.length === 0 ? '' : `/bump-${earlier.length}`;
-  const prefix = `step-${stepIndex}/attempt-${attempt}${bump}`;
+  const step = `step-${stepIndex}${part === undefined ? '' : `/${part}`}`;
+  const prefix = `${step}/attempt-${attempt}${bump}`;
   switch (phase) {
+    case 'preparing':
+      return `${prefix}/prepare`;
     case 'building':
       return `${prefix}/build`;
     case 'submitting':
       return `${prefix}/submit`;
     case 'waiting':
-      return `${prefix}/wait-${wait}${unconfirmed === undefined ? '' : `/again-${unconfirmed}`}`;
+      return `${prefix}/wait-${wait}${unconfirmed === 0 ? '' : `/again-${unconfirmed}`}`;
     case 'reserving':
     case 'done':
     case 'failed':
@@ -96,22 +148,38 @@ export function nextEffects(ledger: Ledger, notBefore?: Micros): readonly Effect
   const id = openEffectId(ledger);
   if (id === null) return [];
   const when = notBefore === undefined ? {} : { notBefore };
-  const { planId, stepIndex, attempt, phase, tx, deadlineS, nonce } = ledger;
-  const { venue, base, quote, amount_in: amountIn, min_out: minOut } = currentStep(ledger);
-  if (phase === 'building' || tx === null) {
-    const swap = { venue, base, quote, amountIn, minOut, deadlineS };
-    const place = nonce === null ? {} : { nonce };
-    const fees = bumpedFees(ledger);
-    const offer = fees === null ? {} : { fees };
-    const args: SwapBuildArgs = { planId, stepIndex, attempt, ...swap, ...place, ...offer };
-    return [{ id, name: 'swap.build', args, ...when }];
-  }
+  return [{ id, ...nextEffect(ledger), ...when }];
+}
+
+function nextEffect(ledger: Ledger): Pick<EffectRequest, 'name' | 'args'> {
+  const { phase, tx, earlier } = ledger;
+  const { venue, base, amount_in: amountIn } = currentStep(ledger);
+  if (phase === 'preparing')
+    return {
+      name: 'swap.prepare',
+      args: { venue, base, amountIn } satisfies SwapPrepareArgs,
+    };
+  if (phase === 'building' || tx === null) return buildEffect(ledger);
   if (phase === 'submitting')
-    return [{ id, name: 'swap.submit', args: { venue, tx } satisfies SwapSubmitArgs, ...when }];
-  const { earlier } = ledger;
+    return { name: 'swap.submit', args: { venue, tx } satisfies SwapSubmitArgs };
   const timeoutS = waitS(ledger);
   const args: SwapWaitArgs = { venue, tx, timeoutS, ...(earlier.length > 0 && { earlier }) };
-  return [{ id, name: 'swap.wait', args, ...when }];
+  return { name: 'swap.wait', args };
+}
+
+function buildEffect(ledger: Ledger): Pick<EffectRequest, 'name' | 'args'> {
+  const { planId, stepIndex, attempt, deadlineS, nonce } = ledger;
+  const { venue, base, quote, amount_in: amountIn, min_out: minOut } = currentStep(ledger);
+  const fees = bumpedFees(ledger);
+  const terms = { ...(nonce !== null && { nonce }), ...(fees !== null && { fees }) };
+  const preparation = preparationOf(ledger);
+  if (preparation !== null) {
+    const args: PreparationBuildArgs = { venue, preparation, ...terms };
+    return { name: 'preparation.build', args };
+  }
+  const swap = { venue, base, quote, amountIn, minOut, deadlineS };
+  const args: SwapBuildArgs = { planId, stepIndex, attempt, ...swap, ...terms };
+  return { name: 'swap.build', args };
 }
 
 /** Whether another transaction may take the place of the one that waits. */
@@ -119,10 +187,10 @@ export function canBump({ tx, nonce, earlier }: Ledger): boolean {
   return nonce !== null && tx?.fees !== undefined && earlier.length < MOST_BUMPS;
 }
 
-/** All waits of a step together take RECEIPT_TIMEOUT_S. */
+/** All waits of one place together take RECEIPT_TIMEOUT_S. */
 function waitS(ledger: Ledger): number {
-  if (canBump(ledger)) return BUMP_AFTER_S;
-  return RECEIPT_TIMEOUT_S - ledger.earlier.length * BUMP_AFTER_S;
+  if (canBump(ledger)) return ledger.bumpAfterS;
+  return RECEIPT_TIMEOUT_S - ledger.earlier.length * ledger.bumpAfterS;
 }
 
 /** What a transaction has to offer that takes the place of the last one; null: there is none, or it names no fees. */

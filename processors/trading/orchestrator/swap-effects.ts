@@ -1,6 +1,6 @@
 /*
  * The effects of a swap, as the orchestrator asks for them and as performers answer (JSON-safe).
- * `swap.build` signs and changes nothing outside; `swap.submit` may be performed again after a crash, so it
+ * `swap.prepare` looks what the account lacks; `preparation.build` and `swap.build` sign and change nothing outside; `swap.submit` may be performed again after a crash, so it
  * submits exactly the bytes that were journaled; `swap.wait` only looks.
  */
 
@@ -18,6 +18,26 @@ export interface BuiltTx {
   /** Its place among the account's transactions, and what it offers; absent where the venue has no such thing. */
   readonly nonce?: number;
   readonly fees?: Fees;
+}
+
+/** What has to be done before a swap: wrap ether, or let the venue's router take the asset. */
+export interface SwapPreparation {
+  readonly kind: 'wrap' | 'approve';
+  readonly asset: string;
+  /** Decimal text, or all there will ever be. */
+  readonly amount: string | 'unlimited';
+}
+
+export interface SwapPrepareArgs {
+  readonly venue: string;
+  readonly base: string;
+  /** Decimal text. */
+  readonly amountIn: string;
+}
+
+/** `preparation.build`; nonce and fees as of a swap. */
+export interface PreparationBuildArgs extends Pick<SwapBuildArgs, 'venue' | 'nonce' | 'fees'> {
+  readonly preparation: SwapPreparation;
 }
 
 export interface SwapBuildArgs {
