@@ -47,6 +47,8 @@ export interface NonceWantedPayload {
   readonly stepIndex: number;
   /** Places wanted, one after the other: for what the swap needs first, and last for itself. */
   readonly count?: number;
+  /** How many transactions of the account the node knew just before; null: not looked. */
+  readonly pending?: null | number;
 }
 
 /** chain.nonce_wanted: a step asks its account for places among the transactions. */
@@ -68,7 +70,7 @@ export interface ChainPayloads {
 
 /** Fields of each payload, in order. */
 export const CHAIN_PAYLOAD_FIELDS = {
-  'chain.nonce_wanted': ['planId', 'stepIndex', 'count'],
+  'chain.nonce_wanted': ['planId', 'stepIndex', 'count', 'pending'],
   'chain.nonce_given': ['planId', 'stepIndex', 'nonce', 'retryMs'],
   'chain.nonce_settled': ['planId', 'stepIndex', 'nonce', 'isUsed'],
 } as const satisfies Record<keyof ChainPayloads, readonly string[]>;

@@ -4,8 +4,8 @@ import type {
   BuiltTx,
   PreparationBuildArgs,
   SwapBuildArgs,
-  SwapPreparation,
   SwapPrepareArgs,
+  SwapReadiness,
   SwapSubmitArgs,
   SwapWaitArgs,
   TxReceipt,
@@ -14,10 +14,7 @@ import { VenueError, type VenueAdapter } from './venue.ts';
 
 /** Performs the orchestrator's effects. Throws: VenueError. */
 export interface SwapPerformers {
-  readonly 'swap.prepare': (
-    args: unknown,
-    signal: AbortSignal,
-  ) => Promise<readonly SwapPreparation[]>;
+  readonly 'swap.prepare': (args: unknown, signal: AbortSignal) => Promise<SwapReadiness>;
   readonly 'preparation.build': (args: unknown, signal: AbortSignal) => Promise<BuiltTx>;
   readonly 'swap.build': (args: unknown, signal: AbortSignal) => Promise<BuiltTx>;
   readonly 'swap.submit': (args: unknown, signal: AbortSignal) => Promise<string>;
@@ -50,7 +47,12 @@ export function swapPerformers(venues: ReadonlyMap<string, VenueAdapter>): SwapP
     },
     'swap.prepare': async (args, signal) => {
       const { venue, base, amountIn } = args as SwapPrepareArgs;
-      return venueOf(venues, venue).preparations({ base, amountIn }, signal);
+      const target = venueOf(venues, venue);
+      const [preparations, { pending }] = await Promise.all([
+        target.preparations({ base, amountIn }, signal),
+        target.nonceState(signal),
+      ]);
+      return { preparations, pending };
     },
     'preparation.build': async (args, signal) => {
       const { venue: name, preparation, ...terms } = args as PreparationBuildArgs;

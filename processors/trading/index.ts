@@ -26,6 +26,7 @@ export type {
   PreparationBuildArgs,
   SwapBuildArgs,
   SwapPrepareArgs,
+  SwapReadiness,
   SwapSubmitArgs,
   SwapWaitArgs,
   TxReceipt,

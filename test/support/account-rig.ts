@@ -38,6 +38,8 @@ export class AccountRig {
   readonly chain = new Chain();
   /** What has to be done before any swap. */
   lacks: readonly SwapPreparation[] = [];
+  /** Whether a step looks at the chain itself before it asks for places. */
+  looks = false;
   readonly driver = new TopologyDriver({
     topology: orchestratorTopology({
       ...{ maxAttempts: 3, retryDelaysMs: [1_000] },
@@ -73,7 +75,10 @@ export class AccountRig {
       chain.known.set(nonce, 'nothing');
       return { value: null };
     }
-    if (name === 'swap.prepare') return { value: this.lacks };
+    if (name === 'swap.prepare') {
+      const pending = this.looks ? chain.pending : null;
+      return { value: { preparations: this.lacks, pending } };
+    }
     if (name === 'preparation.build') {
       const { nonce = -1, preparation } = args as PreparationBuildArgs;
       return { value: { txHash: `0x${preparation.kind}-${nonce}`, raw: `${nonce}`, nonce } };

@@ -127,6 +127,40 @@ describe('the account of a venue', () => {
     expect(rig.execOf('b').at(-1)?.event_type).toBe('exec.completed');
   });
 
+  it('B-61 takes over where a step has looked itself, unless it looked too early or the chain began anew', () => {
+    const readsOf = (id: string): number => {
+      rig.plan(id);
+      const { length } = rig.open('account.read');
+      rig.perform();
+      rig.chain.mine();
+      rig.perform();
+      return length;
+    };
+    rig.looks = true;
+    expect(readsOf('a')).toBe(0);
+    expect(readsOf('b')).toBe(0);
+    rig.publishPlan('late');
+    const [early] = rig.open('swap.prepare');
+    const pending = rig.chain.pending;
+    rig.publishPlan('c');
+    rig.settle(rig.open('swap.prepare')[1], { preparations: [], pending });
+    rig.perform('swap.build', 'swap.submit');
+    rig.chain.mine();
+    rig.perform('swap.wait');
+    rig.settle(early, { preparations: [], pending });
+    expect(rig.open('account.read')).toHaveLength(1);
+    rig.perform();
+    rig.chain.mine();
+    rig.perform();
+    expect([...rig.chain.known.keys()]).toEqual([5, 6, 7, 8]);
+    rig.chain.known.clear();
+    rig.chain.mined = 2;
+    expect(readsOf('d')).toBe(1);
+    expect([...rig.chain.known]).toEqual([[2, '0xplan-d']]);
+    for (const id of ['a', 'b', 'late', 'c', 'd'])
+      expect(rig.execOf(id).at(-1)?.event_type).toBe('exec.completed');
+  });
+
   it('B-61 does not fill the place of what the node has lost and is shown again', () => {
     for (const id of ['a', 'b']) rig.plan(id);
     rig.perform('account.read');

@@ -98,7 +98,8 @@ describe('a swap that needs something first', () => {
 });
 
 it.each([
-  { needs: 'nothing', first: [] },
+  { needs: 'nothing', first: [], looks: false },
+  { needs: 'nothing, and looks itself', first: [], looks: true },
   {
     needs: 'ether wrapped, and an allowance',
     first: [
@@ -108,8 +109,9 @@ it.each([
   },
 ] as const)(
   'B-61 comes to the same end over a restart before and after every effect: needs $needs',
-  ({ first }) => {
+  ({ first, looks }) => {
     rig.lacks = first;
+    rig.looks = looks === true;
     const ids = ['a', 'b', 'c'];
     for (const id of ids) rig.publishPlan(id);
     const isOver = (): boolean =>

@@ -23,6 +23,7 @@ import {
   holeAt,
   NO_NONCES,
   type Nonces,
+  seenNext,
   settle,
   type Step,
 } from './nonces.ts';
@@ -50,6 +51,8 @@ export interface AccountFillArgs extends AccountReadArgs {
 const LOOK_EVERY_S = 5;
 /** After which one asks again who got no place. */
 const ASK_AGAIN_MS = 100;
+/** How old a step's own look at the chain may be. Units: microseconds. */
+const FRESH_MICROS = 2_000_000;
 /** A node that is away is asked again after this many milliseconds, and then by whoever still wants a place. */
 const READ_LADDER_MS = [250, 1_000, 5_000];
 const LOOK = 'look';
@@ -78,7 +81,7 @@ export function accountActor(): Actor<Nonces> {
         if (asker === null) return {};
         const idle = { ...nonces, asker: null };
         if (!result.ok) return { state: idle, emit: [given(asker.replyTo, asker, null)] };
-        return granted({ ...idle, next: result.value as number }, asker, context);
+        return granted({ ...idle, next: result.value as number, floor: 0 }, asker, context);
       },
       'account.look': (nonces, result, { time }) => {
         if (nonces.open.length === 0) return {};
@@ -115,6 +118,10 @@ function wanted(
   if (known !== null) return { emit: [given(replyTo, step, known.nonce)] };
   if (nonces.next !== null) return granted(nonces, { ...step, replyTo }, context);
   if (nonces.asker !== null) return { emit: [given(replyTo, step, null)] };
+  const isFresh = context.time - message.occurredAt < FRESH_MICROS;
+  const next = isFresh ? seenNext(nonces, step.pending ?? null) : null;
+  if (next !== null)
+    return granted({ ...nonces, account: message.key, next }, { ...step, replyTo }, context);
   const { planId, stepIndex, count = 1 } = step;
   const account = message.key;
   const effect = effectOf(nonces, 'account.read', { account });

@@ -36,6 +36,8 @@ export interface Nonces {
   readonly asker: Asker | null;
   /** The place that was empty when the chain was last looked at, with others behind it; null or absent: none. */
   readonly empty?: number | null;
+  /** One more than the highest that was used since the chain was asked last; absent: none was. */
+  readonly floor?: number;
   /** Questions to the chain so far, and places filled: each effect has an id of its own. */
   readonly asked: number;
 }
@@ -45,6 +47,14 @@ export const NO_NONCES: Nonces = { account: '', next: null, open: [], asker: nul
 /** The first of the places that a step has already; null: it has none. */
 export function grantOf({ open }: Nonces, step: Step): Grant | null {
   return open.find((each) => isOf(each, step)) ?? null;
+}
+
+/**
+ * What is known of the next place from a look that a step took itself, while nothing is under way. A number below what
+ * was used since is an old one, or the chain has begun anew: then null, and the chain is asked.
+ */
+export function seenNext({ open, floor = 0 }: Nonces, pending: number | null): number | null {
+  return open.length === 0 && pending !== null && pending >= floor ? pending : null;
 }
 
 /** Gives a step the next places, one after the other; null: too many are under way, or the chain has to be asked. */
@@ -72,11 +82,12 @@ export function settle(
   const { nonce } = step;
   if (!nonces.open.some((each) => isOf(each, step) && each.nonce === nonce)) return nonces;
   const left = nonces.open.filter((each) => each.nonce !== nonce);
-  if (left.length === 0) return { ...nonces, open: left, next: null, empty: null };
+  const floor = isUsed ? Math.max(nonces.floor ?? 0, nonce + 1) : (nonces.floor ?? 0);
+  if (left.length === 0) return { ...nonces, open: left, next: null, empty: null, floor };
   // The next of the same step could not be handed in before.
   const open = left.map((each) => (isOf(each, step) ? { ...each, at } : each));
   const isLast = !isUsed && nonce + 1 === nonces.next;
-  return { ...nonces, open, next: isLast ? nonce : nonces.next };
+  return { ...nonces, open, next: isLast ? nonce : nonces.next, floor };
 }
 
 /**

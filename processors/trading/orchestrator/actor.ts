@@ -36,7 +36,7 @@ import {
   upcastLedger,
   type VenueAccounts,
 } from './ledger.ts';
-import type { BuiltTx, SwapPreparation, TxReceipt } from './swap-effects.ts';
+import type { BuiltTx, SwapReadiness, TxReceipt } from './swap-effects.ts';
 
 /*
  * Invariants kept here:
@@ -116,8 +116,9 @@ export function orchestratorActor(options: OrchestratorOptions): Actor<State> {
       'swap.prepare': (ledger, result, { time }) => {
         if (!isAwaited(ledger, result)) return {};
         if (!result.ok) return retry(ledger, result, time);
-        const preparations = result.value as readonly SwapPreparation[];
-        return proceed({ ...ledger, preparations, attempt: 1, phase: 'reserving' });
+        const { preparations, pending } = result.value as SwapReadiness;
+        const ready: Ledger = { ...ledger, preparations, attempt: 1, phase: 'reserving' };
+        return { state: ready, emit: [wanted(ready, pending)] };
       },
       'preparation.build': (ledger, result, { time }) => built(ledger, result, time),
       'swap.build': (ledger, result, { time }) => built(ledger, result, time),
@@ -156,12 +157,16 @@ function started(ledger: Ledger): Decision<State> {
 }
 
 function proceed(ledger: Ledger, notBefore?: Micros): Decision<State> {
-  const emit = ledger.phase === 'reserving' ? [wanted(ledger)] : [];
-  return { state: ledger, effects: nextEffects(ledger, notBefore), emit };
+  return { state: ledger, effects: nextEffects(ledger, notBefore), emit: [] };
 }
 
-function wanted({ planId, stepIndex, account, preparations }: Ledger): EventEmit {
-  const payload: NonceWantedPayload = { planId, stepIndex, count: preparations.length + 1 };
+/** `pending`: how many transactions of the account were known a moment ago; null: nobody has looked. */
+function wanted(
+  { planId, stepIndex, account, preparations }: Ledger,
+  pending: number | null = null,
+): EventEmit {
+  const count = preparations.length + 1;
+  const payload: NonceWantedPayload = { planId, stepIndex, count, pending };
   return tell('chain.nonce_wanted', account ?? '', payload);
 }
 

@@ -28,6 +28,13 @@ export interface SwapPreparation {
   readonly amount: string | 'unlimited';
 }
 
+/** What `swap.prepare` finds. */
+export interface SwapReadiness {
+  readonly preparations: readonly SwapPreparation[];
+  /** How many transactions of the account the node knows. */
+  readonly pending: number | null;
+}
+
 export interface SwapPrepareArgs {
   readonly venue: string;
   readonly base: string;
