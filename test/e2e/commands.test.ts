@@ -1,4 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { planAll } from '../../apps/apply.ts';
+import { loadConfig } from '../../apps/config.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
 import type { TopicPlan } from '../../kafka/topics.ts';
 import { LIFE, SystemClient } from './system-client.ts';
@@ -85,4 +87,37 @@ describe('millrace topology', () => {
     expect(away.code).toBe(2);
     expect(away.err).toContain('No broker answers at 127.0.0.1:9');
   });
+});
+
+describe('topics that are missing', () => {
+  it('are made once by several processes that start together', async () => {
+    const env = { TOPIC_PREFIX: `${system.names.prefix}together.` };
+    const apply = { file: 'cli/main.ts', env };
+    const outcomes = await Promise.all(
+      Array.from({ length: 3 }, () => system.run(apply, 'topology', 'apply')),
+    );
+    expect(outcomes.map(({ code, err }) => [code, err])).toEqual(Array(3).fill([0, '']));
+    const config = loadConfig({ ...system.env, ...env });
+    expect(await planAll(config)).toMatchObject({ create: [], differs: [] });
+  });
+
+  it('are made by an app that is started by itself; what differs is refused', async () => {
+    const own = { TOPIC_PREFIX: `${system.names.prefix}alone.`, TRADING_PORT: '0' };
+    const trading = {
+      file: 'apps/main.ts',
+      env: { ...own, SINGLE_NODE: 'false', REPLICATION_FACTOR: '1' },
+    };
+    // It ends by itself: one broker is not to be trusted by default, which it looks at after its topics.
+    const first = await system.run(trading, 'trading');
+    expect([first.code, first.err]).toEqual([2, expect.stringContaining('SINGLE_NODE=1')]);
+    const config = loadConfig({ ...system.env, ...own });
+    expect(await planAll(config)).toMatchObject({ create: [], differs: [] });
+    const partitions = String(system.config.kafka.partitions + 1);
+    const other = await system.run(
+      { file: 'apps/main.ts', env: { ...own, PARTITIONS: partitions } },
+      'trading',
+    );
+    expect(other.code).toBe(2);
+    expect(other.err).toContain(`intents: partitions is ${system.config.kafka.partitions}, wanted`);
+  }, 120_000);
 });
