@@ -17,29 +17,27 @@ interface Payload {
   readonly note: string;
 }
 
-export const definition = (application: string, keeps: boolean) => ({
-  application,
-  actors: [
-    actor<{ count: number; last?: string }>({
-      name: 'counter',
-      state: { version: 1, initial: () => ({ count: 0 }) },
-      emits: ['chain.counted'],
-      handles: {
-        'chain.submitted': (state, message) => {
-          const count = state.count + 1;
-          const { note } = message.payload as Payload;
-          return {
-            state: keeps ? { count, last: note } : { count },
-            emit: [event('chain.counted', { note, count })],
-          };
-        },
+/** `keeps`: the last value stays in the state of its key. */
+export const counter = (keeps: boolean) =>
+  actor<{ count: number; last?: string }>({
+    name: 'counter',
+    state: { version: 1, initial: () => ({ count: 0 }) },
+    emits: ['chain.counted'],
+    handles: {
+      'chain.submitted': (state, message) => {
+        const count = state.count + 1;
+        const { note } = message.payload as Payload;
+        return {
+          state: keeps ? { count, last: note } : { count },
+          emit: [event('chain.counted', { note, count })],
+        };
       },
-    }),
-  ],
-  events: ['Submitted', 'Counted'].map(define),
-});
+    },
+  });
 
-export const topology = definition('bench.count', false);
+export const events = ['Submitted', 'Counted'].map(define);
+
+export const topology = { application: 'bench.count', actors: [counter(false)], events };
 
 const note = { name: 'note', type: 'string' };
 

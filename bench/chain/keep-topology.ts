@@ -1,6 +1,6 @@
-import { definition, schemas } from './count-topology.ts';
+import { counter, events, schemas } from './count-topology.ts';
 
 /* Count and emit, with the last value of each key kept in its state: how much a state of some hundred bytes costs. */
 
-export const topology = definition('bench.keep', true);
+export const topology = { application: 'bench.keep', actors: [counter(true)], events };
 export { schemas };
