@@ -69,6 +69,9 @@ export function takeBotRecord(record: EventRecord): BotIntake {
   const backfilled = envelope.correlation_id === '';
   const event_id = envelope.event_id.toLowerCase();
   const correlation_id = backfilled ? event_id : envelope.correlation_id.toLowerCase();
+  // As SDKs write it: a copy would be a good part of the work.
+  if (event_id === envelope.event_id && correlation_id === envelope.correlation_id)
+    return { ok: true, taken: { record: record as BotRecord, backfilled } };
   const named = { ...envelope, event_id, correlation_id } as BotRecord['envelope'];
   return { ok: true, taken: { record: { ...(record as BotRecord), envelope: named }, backfilled } };
 }

@@ -28,6 +28,7 @@ const compiled = (rules: readonly BotFieldRule[]): readonly CompiledRule[] =>
   rules.map((rule) => ({ rule, check: checkOf(rule) }));
 
 const ENVELOPE = compiled(BOT_RULES.envelope);
+const ENVELOPE_BY_NAME = new Map(ENVELOPE.map((field) => [field.rule.name, field]));
 const PAYLOADS: ReadonlyMap<string, readonly CompiledRule[]> = new Map(
   Object.entries(BOT_RULES.events).map(([type, { payload }]) => [type, compiled(payload)]),
 );
@@ -85,7 +86,7 @@ export function validateUnknownKey(name: string, value: unknown): BotRejection |
 
 /** Whether a value of a field passes; for envelopes that came as Avro. */
 export function validateBotField(name: string, value: unknown): BotRejection | null {
-  const found = ENVELOPE.find(({ rule }) => rule.name === name);
+  const found = ENVELOPE_BY_NAME.get(name);
   if (found === undefined) return null;
   const code = codeOf(value, found.rule.required, found.check);
   return code === null ? null : rejection(name, code, value, found.rule);
