@@ -16,7 +16,7 @@ import type { Log } from '../kafka/log.ts';
 import type { SinkMove, SinkTarget } from '../kafka/sink.ts';
 import type { TopicNames } from '../kafka/topic-names.ts';
 import { breathe } from '../kafka/wait.ts';
-import type { DesiredTopic } from '../kafka/topics.ts';
+import { type DesiredTopic, STAMPED_BY_BROKER } from '../kafka/topics.ts';
 import { placeOf } from './log.ts';
 import {
   BOT_APPLICATION,
@@ -38,10 +38,10 @@ export const BOT_DEAD_LETTERS: readonly string[] = [
 
 /** Topics of no application: what the sink reads, and where it puts what it cannot take. */
 export const BOT_SINK_TOPICS: readonly DesiredTopic[] = [
-  { name: BOT_TOPIC.avro, kind: 'event' },
-  { name: BOT_TOPIC.json, kind: 'event' },
+  { name: BOT_TOPIC.avro, kind: 'event', created: STAMPED_BY_BROKER },
+  { name: BOT_TOPIC.json, kind: 'event', created: STAMPED_BY_BROKER },
   { name: BOT_TOPIC.redrive, kind: 'event' },
-  { name: BOT_TOPIC.sent, kind: 'read-model' },
+  { name: BOT_TOPIC.sent, kind: 'read-model', created: STAMPED_BY_BROKER },
   ...BOT_DEAD_LETTERS.map((name) => ({ name, kind: 'dead-letter' }) as const),
 ];
 

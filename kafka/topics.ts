@@ -9,7 +9,15 @@ export interface DesiredTopic {
   /** Logical, without TOPIC_PREFIX. */
   readonly name: string;
   readonly kind: TopicKind;
+  /** Further settings, given when it is created; a topic that is there keeps what it has. */
+  readonly created?: Readonly<Record<string, string>>;
 }
+
+/**
+ * Of topics that others write: a broker refuses records whose time is more than an hour ahead of its own, unless it stamps them
+ * itself. A producer's clock is no reason to refuse what it says.
+ */
+export const STAMPED_BY_BROKER = { 'message.timestamp.type': 'LogAppendTime' };
 
 export interface TopicSettings {
   /** Fixed for the life of an application: a key's partition follows from it. */
@@ -114,8 +122,8 @@ export async function applyTopics(
   const replicated: Record<string, string> =
     replicationFactor >= 3 ? { 'min.insync.replicas': '2' } : {};
   await Promise.all(
-    plan.create.map(async ({ name, kind }) => {
-      const configs = { ...TOPIC_CONFIGS[kind], ...replicated };
+    plan.create.map(async ({ name, kind, created }) => {
+      const configs = { ...TOPIC_CONFIGS[kind], ...created, ...replicated };
       try {
         await admin.createTopic({
           name: names.physical(name),

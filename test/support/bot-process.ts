@@ -16,6 +16,8 @@ export interface BotPlan {
   readonly prefix: string;
   readonly spool: string;
   readonly pauseMs: number;
+  /** By how much its clock is wrong. Default: 0. */
+  readonly clockHours?: number;
 }
 
 const DEADLINE_MS = 120_000;

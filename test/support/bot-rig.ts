@@ -1,4 +1,4 @@
-import { botSink, BOT_DEAD_LETTERS, BOT_TOPICS } from '../../apps/bot-sink.ts';
+import { botSink, BOT_SINK_TOPICS } from '../../apps/bot-sink.ts';
 import { AvroCodec, BOT_EVENTS, BOT_RECORDS, eventHeaders } from '../../avro/index.ts';
 import { BotStore, EventStore, migrate } from '../../connectors/postgres/index.ts';
 import type { Headers } from '../../engine/event.ts';
@@ -15,10 +15,11 @@ import { eventually } from './eventually.ts';
 const quiet = { info: () => {}, warn: () => {}, error: () => {} };
 const PARTITIONS = [0, 1] as const;
 
-function clientOf(clientId: string): KafkaClient {
-  const brokers = (process.env['KAFKA_BROKERS'] ?? '').split(',');
-  return platformaticClient({ brokers, clientId });
+function clientOf(clientId: string, brokers: string): KafkaClient {
+  return platformaticClient({ brokers: brokers.split(','), clientId });
 }
+
+const BROKERS = process.env['KAFKA_BROKERS'] ?? '';
 
 /** Topics, a database and a sink of bots of a test's own. */
 export class BotRig {
@@ -40,33 +41,35 @@ export class BotRig {
     this.producer = parts.kafka.producer();
   }
 
-  static async open(name: string): Promise<BotRig> {
+  /** `brokers`: others than those of all tests. */
+  static async open(name: string, brokers = BROKERS): Promise<BotRig> {
     const prefix = `${name}-${process.pid}-${Date.now() % 100_000}.`;
     const names = new TopicNames(prefix);
-    const admin = clientOf(name).admin();
-    for (const topic of [...BOT_TOPICS, ...BOT_DEAD_LETTERS])
+    const admin = clientOf(name, brokers).admin();
+    for (const { name: topic, created: configs = {} } of BOT_SINK_TOPICS)
       await admin.createTopic({
         name: names.physical(topic),
         partitions: PARTITIONS.length,
         replicationFactor: 1,
-        configs: {},
+        configs,
       });
     await admin.close();
     const database = await createDatabase(name.replaceAll('-', '_'));
     await migrate(database.url);
-    return BotRig.#of(prefix, database);
+    return BotRig.#of(prefix, database, brokers);
   }
 
   /** On the topics and the database of another process's rig, which stay its own. */
   static join(prefix: string, databaseUrl: string): Promise<BotRig> {
     const none = () => Promise.reject(new Error("the database is another rig's"));
-    return BotRig.#of(prefix, { url: databaseUrl, query: none, drop: async () => {} });
+    const database = { url: databaseUrl, query: none, drop: async () => {} };
+    return BotRig.#of(prefix, database, BROKERS);
   }
 
-  static async #of(topicPrefix: string, database: OwnDatabase): Promise<BotRig> {
+  static async #of(topicPrefix: string, database: OwnDatabase, brokers: string): Promise<BotRig> {
     const registryUrl = process.env['SCHEMA_REGISTRY_URL'] ?? '';
     const codec = await AvroCodec.start({ registryUrl, topicPrefix, subjects: BOT_RECORDS });
-    const kafka = clientOf('bots');
+    const kafka = clientOf('bots', brokers);
     const names = new TopicNames(topicPrefix);
     return new BotRig({ names, kafka, codec, database, events: new EventStore(database.url) });
   }

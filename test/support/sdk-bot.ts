@@ -12,7 +12,11 @@ const options = JSON.parse(process.argv[2] ?? '{}') as {
   readonly prefix: string;
   readonly spool: string;
   readonly pauseMs: number;
+  readonly clockHours?: number;
 };
+const { clockHours = 0 } = options;
+const now = Date.now.bind(Date);
+Date.now = () => now() + clockHours * 3_600_000;
 let isEnough = false;
 process.stdin.once('data', () => (isEnough = true));
 const say = (text: string): void => void process.stdout.write(`${text}\n`);

@@ -7,6 +7,7 @@ import {
   applyTopics,
   type DesiredTopic,
   planTopics,
+  STAMPED_BY_BROKER,
   TOPIC_CONFIGS,
   TopicsDifferError,
 } from '../../kafka/topics.ts';
@@ -71,6 +72,21 @@ describe('topics', () => {
       ],
     });
     expect(await admin.listTopics()).toEqual(['pre.a.journal']);
+  });
+
+  it('S-39 gives further settings to what it creates, and leaves them as they are where a topic is there', async () => {
+    const admin = new MemoryKafka().admin();
+    const orders: DesiredTopic = { name: 'orders', kind: 'event', created: STAMPED_BY_BROKER };
+    await applyTopics(admin, [orders], settings);
+    const [created] = await admin.describeTopics(['pre.orders']);
+    expect(created?.configs).toMatchObject({
+      'message.timestamp.type': 'LogAppendTime',
+      'retention.ms': '-1',
+    });
+    const older = { name: 'pre.old', partitions: 4, replicationFactor: 1 };
+    await admin.createTopic({ ...older, configs: TOPIC_CONFIGS.event });
+    const old = { ...orders, name: 'old' };
+    expect(await planTopics(admin, [old], settings)).toMatchObject({ same: [old], differs: [] });
   });
 
   it('does not mind settings that it does not set', async () => {

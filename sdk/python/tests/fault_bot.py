@@ -8,6 +8,9 @@ import time
 from millrace_bots import BotProducer, Identity
 
 options = json.loads(sys.argv[1])
+wrong_nanos = int(options.get("clockHours", 0) * 3_600_000_000_000)
+right_ns = time.time_ns
+time.time_ns = lambda: right_ns() + wrong_nanos
 saying = threading.Lock()
 
 
