@@ -2,8 +2,10 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { importFile, type ImportOptions } from '../../cli/bots/import-file.ts';
+import { importFile, type ImportOptions, type ImportProgress } from '../../cli/bots/import-file.ts';
+import { IMPORT_TEXT } from '../../cli/commands/bots.ts';
 import { runCommand } from '../../cli/main.ts';
+import { progressViewOf } from '../../cli/progress-view.ts';
 import { BotIntake } from '../../gateway/index.ts';
 import type { RecordToSend } from '../../kafka/client.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
@@ -41,6 +43,19 @@ async function millrace(...args: string[]) {
   const io = { out: (line: string) => lines.push(line), err: () => {}, env };
   const code = await runCommand(args, io);
   return { code, text: lines.join('\n') };
+}
+
+/** A bar that goes on from where the import was, is full at the end, and is taken away. */
+function expectBar(shown: readonly string[], from: number, to: number): void {
+  const bars = shown.slice(0, -1).map((text) => {
+    const [, bar = '', lines] = /^\r([█░]{30}) (\d+) lines sent, 0 rejected/.exec(text) ?? [];
+    return { filled: bar.lastIndexOf('█') + 1, lines: Number(lines) };
+  });
+  expect(bars.length).toBeGreaterThan(1);
+  expect(bars[0]?.lines).toBeGreaterThan(from);
+  expect(bars[0]?.filled).toBe(Math.round(((bars[0]?.lines ?? 0) / to) * 30));
+  expect(bars.at(-1)).toEqual({ filled: 30, lines: to });
+  expect(shown.at(-1)).toBe('\r\u001b[K');
 }
 
 describe('millrace bots import', () => {
@@ -109,7 +124,13 @@ describe('millrace bots import', () => {
       onProgress: () => {},
     };
     await expect(importFile({ ...options, producer: cutOff })).rejects.toThrow('killed');
-    const report = await importFile({ ...options, producer: rig.producer });
+    const shown: string[] = [];
+    const terminal = { isTTY: true, write: (text: string) => shown.push(text) };
+    const view = progressViewOf(IMPORT_TEXT, terminal as never, () => {});
+    const onProgress = (progress: ImportProgress): void => view.show(progress);
+    const report = await importFile({ ...options, onProgress, producer: rig.producer });
+    view.end();
+    expectBar(shown, report.resumed, 2_500);
     expect(report).toMatchObject({ lines: 2_500, taken: 2_500, rejected: 0 });
     expect(report.resumed).toBeGreaterThan(0);
     expect(report.resumed).toBeLessThan(2_500);

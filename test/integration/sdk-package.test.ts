@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { mkdtemp, readFile, rm, symlink, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
@@ -35,6 +35,22 @@ async function snippet(sdk: string, language: string): Promise<string> {
   return found;
 }
 
+/** Each call is refused by its types: an `@ts-expect-error` over one that is not is an error itself. */
+const WRONG_CALLS = `
+import type { BotProducer, Emitted } from '@millrace/bots';
+export async function calls(bot: BotProducer): Promise<Emitted | null> {
+  await bot.emit('state_snapshot', { state: 'running', own: { a: 1 } });
+  // @ts-expect-error: no such event
+  await bot.emit('order_updated', { client_order_id: 'c-1' });
+  // @ts-expect-error: client_order_id is missing
+  await bot.emit('order_cancelled', { reason: 'stale' });
+  // @ts-expect-error: the payload of another event
+  await bot.emit('risk_decision', { state: 'running' });
+  // @ts-expect-error: no such state
+  return bot.emit.nowait('state_snapshot', { state: 'stopped' });
+}
+`;
+
 /** The three events that the README's bot emits, of the chain that it says. */
 async function expectChain(out: string): Promise<void> {
   const correlation = /emitted (\S+)/.exec(out)?.[1];
@@ -63,7 +79,16 @@ describe('the packages of the SDKs', () => {
       await symlink(join(ROOT, 'node_modules', '@types'), join(folder, 'node_modules', '@types'));
       const strict = ['--strict', '--noEmit', '--module', 'nodenext', '--target', 'es2024'];
       const compiler = join(ROOT, 'node_modules', 'typescript', 'bin', 'tsc');
-      const check = [compiler, ...strict, '--skipLibCheck', '--types', 'node', 'bot.ts'];
+      await writeFile(join(folder, 'wrong.ts'), WRONG_CALLS);
+      const check = [
+        compiler,
+        ...strict,
+        '--skipLibCheck',
+        '--types',
+        'node',
+        'bot.ts',
+        'wrong.ts',
+      ];
       await run(process.execPath, check, { cwd: folder });
       const { stdout } = await run(process.execPath, ['bot.ts'], { cwd: folder, env });
       await expectChain(stdout);
@@ -72,13 +97,28 @@ describe('the packages of the SDKs', () => {
   );
 
   it(
-    'K-11 S-43 the bot of the Python README runs',
+    'K-11 S-43 the wheel installs with what it needs in a virtual environment, and the README’s bot and the example run there',
     async () => {
+      const venv = join(folder, 'venv');
+      const python = join(venv, 'bin', 'python');
+      // With the environment's tools: the build asks the network for nothing.
+      const project = join(ROOT, 'sdk', 'python');
+      const build = ['-m', 'pip', 'wheel', '--no-deps', '--no-build-isolation', '--quiet'];
+      await run(pythonOf(), [...build, '--wheel-dir', folder, project], { cwd: folder });
+      await run(pythonOf(), ['-m', 'venv', venv]);
+      const wheel = (await readdir(folder)).find((name) => name.endsWith('.whl')) ?? '';
+      const pip = ['-m', 'pip', 'install', '--quiet', '--disable-pip-version-check'];
+      await run(python, [...pip, join(folder, wheel)], { cwd: folder });
       await writeFile(join(folder, 'bot.py'), await snippet('python', 'python'));
-      const sources = join(ROOT, 'sdk', 'python', 'src');
-      const options = { cwd: folder, env: { ...env, PYTHONPATH: sources } };
-      const { stdout } = await run(pythonOf(), ['bot.py'], options);
+      const where = 'import millrace_bots; print(millrace_bots.__file__)';
+      const own = { cwd: folder, env: { ...env, PYTHONPATH: '' } };
+      expect((await run(python, ['-c', where], own)).stdout).toContain(venv);
+      const { stdout } = await run(python, ['bot.py'], own);
       await expectChain(stdout);
+      const BOT_SPOOL = join(folder, 'wheel-example');
+      const example = [join(ROOT, 'examples', 'bot.py'), '2'];
+      const ran = await run(python, example, { ...own, env: { ...own.env, BOT_SPOOL } });
+      expect(ran.stdout).toContain('8 events confirmed, 0 unsent');
     },
     LIMIT_MS,
   );
@@ -102,7 +142,10 @@ describe('the packages of the SDKs', () => {
       chain.map(({ headers }) => headers['event_type']).join(),
     );
     const whole = 'risk_decision,order_created,order_filled';
-    expect(types.filter((each) => each === whole)).toHaveLength(4);
-    expect(types.filter((each) => each === 'state_snapshot')).toHaveLength(4);
+    const isPython = file.endsWith('.py');
+    // The example in Python ran with the wheel before, twice.
+    const count = isPython ? 6 : 4;
+    expect(types.filter((each) => each === whole)).toHaveLength(count);
+    expect(types.filter((each) => each === 'state_snapshot')).toHaveLength(count);
   });
 });
