@@ -3,6 +3,7 @@ import { bots } from '../bench/bots.ts';
 import { botsStore } from '../bench/bots-store.ts';
 import { budgets } from '../bench/budgets.ts';
 import { engine, quick } from '../bench/chain.ts';
+import { eventStore } from '../bench/event-store.ts';
 import { full } from '../bench/full.ts';
 import { gate } from '../bench/gate.ts';
 import { latency } from '../bench/latency.ts';
@@ -22,6 +23,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   full,
   bots,
   'bots-store': botsStore,
+  'event-store': eventStore,
 };
 
 export const command: Command = {
