@@ -1,0 +1,30 @@
+import { afterAll, beforeAll, expect, it } from 'vitest';
+import { eventStoreLines, missedGoals, runEventStore } from '../../bench/event-store/run.ts';
+import { createDatabase, type OwnDatabase } from '../integration/own-servers.ts';
+
+let database: OwnDatabase;
+beforeAll(async () => {
+  database = await createDatabase('bench_events');
+});
+afterAll(() => database?.drop());
+
+it('the benchmark of the event store counts every row, reads whole histories, and judges by its goals', async () => {
+  const size = { events: 2_000, rounds: 2, rows: 8_000, histories: 50 };
+  const report = await runEventStore({ ...size, databaseUrl: database.url }, () => {});
+  const [row] = await database.query<{ rows: number; events: number; ids: number }>(
+    `SELECT (SELECT count(*)::int FROM bot_events) AS rows, (SELECT count(*)::int FROM events) AS events,
+       (SELECT count(*)::int FROM event_dedup) AS ids`,
+  );
+  expect(row).toEqual({ rows: 4_000, events: 12_000, ids: 4_000 });
+  expect(report.append.perSecond).toBeGreaterThan(0);
+  expect(report.append.share).toBeGreaterThan(0);
+  expect([report.history.count, report.roundTrip.count]).toEqual([50, 50]);
+  expect(report.history.p99).toBeGreaterThanOrEqual(report.history.p50);
+  expect(eventStoreLines(report).join('\n')).toMatch(/append: \d+ events\/s .*out of 8000/s);
+
+  const { append, history } = report;
+  const met = { append: { ...append, perSecond: 20_000 }, history: { ...history, p99: 10 } };
+  expect(missedGoals({ ...report, ...met })).toEqual([]);
+  const missed = { append: { ...append, perSecond: 19_999 }, history: { ...history, p99: 10.01 } };
+  expect(missedGoals({ ...report, ...missed })).toHaveLength(2);
+});
