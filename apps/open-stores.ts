@@ -2,18 +2,34 @@ import { existsSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import type { StateStore } from '../engine/state-store.ts';
 import type { Topology } from '../engine/topology.ts';
+import type { Config } from './config.ts';
 import type { ApplicationOptions } from '../kafka/application-runner.ts';
 import { LmdbStore } from '../kafka/lmdb-store.ts';
-import type { AppContext } from './app.ts';
+import type { Log } from '../kafka/log.ts';
+import type { TopicNames } from '../kafka/topic-names.ts';
 
 type StoreOptions = Pick<ApplicationOptions, 'openStore' | 'warmth' | 'standbys'>;
+
+/** What the stores need of an app's context. */
+export interface StoreSurroundings {
+  readonly config: {
+    readonly local: Pick<Config['local'], 'dataFolder' | 'stateStore' | 'standbys'>;
+  };
+  readonly log: Pick<Log, 'warn'>;
+  readonly services: { readonly names: TopicNames };
+  readonly metrics: {
+    readonly storesDiscardedTotal: {
+      inc(labels: { readonly application: string; readonly partition: number }): void;
+    };
+  };
+}
 
 /**
  * The local stores of an application's tasks, as STATE_STORE and MILLRACE_DATA have it, and how far each has followed its
  * journal: those that this process has open, and those that it left or found (J5b).
  */
 export function openStores(
-  { config, log, services, metrics }: Pick<AppContext, 'config' | 'log' | 'services' | 'metrics'>,
+  { config, log, services, metrics }: StoreSurroundings,
   { application }: Pick<Topology, 'application'>,
 ): StoreOptions {
   const { stateStore, dataFolder } = config.local;

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { brokers } from '../support/engine-fixture.ts';
 import { FAULT_KINDS } from '../support/fault-kinds.ts';
 import { runFault } from '../support/fault-run.ts';
+import { KillSteps } from '../support/fault-steps.ts';
 import { makeMutant } from '../support/mutant.ts';
 import { CREW_CANARIES } from './canary-list.ts';
 
@@ -24,7 +25,7 @@ it.each(CREW_CANARIES)(
         brokers: brokers(),
         root,
         broker: null,
-        steps: new Map(),
+        steps: new KillSteps(),
         rounds: canary.rounds,
       };
       for (let tries = 0; tries < TRIES && found.size === 0; tries++) {

@@ -2,8 +2,9 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kafkaPart } from '../../cli/stack/kafka.ts';
 import { type OwnServer, ownServer } from '../integration/own-servers.ts';
 import { brokers } from '../support/engine-fixture.ts';
-import { FAULT_KINDS, type FaultKind, requireEveryStep } from '../support/fault-kinds.ts';
+import { FAULT_KINDS, type FaultKind } from '../support/fault-kinds.ts';
 import { rowText, runFault } from '../support/fault-run.ts';
+import { KillSteps } from '../support/fault-steps.ts';
 
 /*
  * Several owners under attack, each kind once. Many rounds of all: npm run test:fault -- --rounds 30. Whatever happens,
@@ -16,7 +17,7 @@ async function expectNoAnomaly(
   kind: FaultKind,
   on: { readonly brokers: readonly string[]; readonly broker: OwnServer | null },
 ): Promise<void> {
-  const row = await runFault(kind, { ...on, rounds: 1, steps: new Map() });
+  const row = await runFault(kind, { ...on, rounds: 1, steps: new KillSteps() });
   console.log(rowText(row));
   expect(row.verdict.reports.flatMap(({ anomalies }) => anomalies)).toEqual([]);
   expect(row.anomalies).toBe(0);
@@ -47,11 +48,9 @@ describe('K-06 no anomaly when the broker goes away', () => {
 });
 
 it('a long run in which too few kills fell into a step is no proof, and names the step', () => {
-  const steps = new Map([
-    ['restore', 10],
-    ['handle', 3],
-    ['append', 2],
-    ['publish', 9],
-  ] as const);
-  expect(() => requireEveryStep(steps)).toThrow('Fewer than 3 kills fell into: append, commit.');
+  const steps = new KillSteps();
+  for (let kill = 0; kill < 3; kill++) steps.add(['restore', 'handle', 'publish']);
+  steps.add(['append', 'publish']);
+  expect(() => steps.requireEvery()).toThrow('Fewer than 3 kills fell into: append, commit.');
+  expect(steps.text).toContain('4 kills, each counted for every step');
 });

@@ -2,6 +2,7 @@ import { expect, it } from 'vitest';
 import { brokers } from '../support/engine-fixture.ts';
 import { FAULT_KINDS } from '../support/fault-kinds.ts';
 import { runFault } from '../support/fault-run.ts';
+import { KillSteps } from '../support/fault-steps.ts';
 
 it.each([
   [
@@ -14,7 +15,7 @@ it.each([
   async (_name, name) => {
     const kind = FAULT_KINDS.find((each) => each.name === name);
     if (kind === undefined) throw new Error(`There is no kind of fault ${name}.`);
-    const on = { brokers: brokers(), broker: null, steps: new Map(), rounds: 1 };
+    const on = { brokers: brokers(), broker: null, steps: new KillSteps(), rounds: 1 };
     const { verdict, anomalies, sent } = await runFault(kind, on);
     expect(verdict.reports.flatMap((report) => report.anomalies).slice(0, 3)).toEqual([]);
     expect(anomalies).toBe(0);

@@ -8,6 +8,8 @@ import { type Step, stepsIn } from './fault-steps.ts';
 
 /** How long a member may take for what it is waited for, on a busy machine. */
 const PATIENCE_MS = 60_000;
+/** Of a member that does not get on. */
+const LAST_COMPLAINTS = 8;
 
 /** A running crew-worker.ts. */
 export class CrewMember {
@@ -15,12 +17,15 @@ export class CrewMember {
   readonly #child: ChildProcess;
   readonly #errors: string[] = [];
   readonly #said = new Set<string>();
+  readonly #complaints: string[] = [];
   /** Of each task that it has been assigned: `application/partition status`. */
   tasks: readonly string[] = [];
   /** Confirmed batches. */
   batches = 0;
   /** `application/partition: why` of local stores that were thrown away. */
   readonly discarded: string[] = [];
+  /** Offsets that a slow restore has asked for, by `journal/partition`. */
+  readonly restores = new Map<string, readonly number[]>();
 
   /** `root`: of the sources that it runs. */
   constructor(settings: CrewWorkerSettings, root: string) {
@@ -61,6 +66,11 @@ export class CrewMember {
     return this.until('runs its tasks', () => this.says('ready'));
   }
 
+  /** Its first batch is confirmed. */
+  journaled(): Promise<void> {
+    return this.until('has journaled a batch', () => this.batches > 0);
+  }
+
   /** One more batch than now is confirmed. */
   works(): Promise<void> {
     const before = this.batches;
@@ -74,7 +84,9 @@ export class CrewMember {
     try {
       await eventually(`member ${member} ${what}`, isOver, PATIENCE_MS);
     } catch (error) {
-      throw new Error(`${(error as Error).message} Its tasks: ${this.tasks.join()}`);
+      const last = this.#complaints.slice(-LAST_COMPLAINTS).join('; ');
+      const { message } = error as Error;
+      throw new Error(`${message} Its tasks: ${this.tasks.join()}. It says: ${last}`);
     }
     if (!condition()) throw new Error(`Member ${member} ended: ${this.#errors.join('')}`);
   }
@@ -95,6 +107,12 @@ export class CrewMember {
     if ('tasks' in line) this.tasks = line.tasks;
     else if ('appended' in line) this.batches += 1;
     else if ('discarded' in line) this.discarded.push(line.discarded);
+    else if ('complaint' in line) this.#complaints.push(line.complaint);
+    else if ('restores' in line) this.#restores(line.restores, line.offset);
     else for (const what of Object.keys(line)) this.#said.add(what);
+  }
+
+  #restores(journal: string, offset: number): void {
+    this.restores.set(journal, [...(this.restores.get(journal) ?? []), offset]);
   }
 }

@@ -1,14 +1,16 @@
-import { rmSync } from 'node:fs';
-import { join } from 'node:path';
+import { openStores } from '../../apps/open-stores.ts';
 import type { Actor } from '../../engine/actor.ts';
 import type { TopologyDefinition } from '../../engine/topology.ts';
-import { LmdbStore } from '../../kafka/lmdb-store.ts';
+import type { KafkaClient } from '../../kafka/client.ts';
+import { TopicNames } from '../../kafka/topic-names.ts';
 import { clientUnderTest } from './client-under-test.ts';
 import { COUNTER_APPLICATION } from './counter.ts';
 import { EngineFixture } from './engine-fixture.ts';
 import type { RunOptions } from './engine-run.ts';
 import { StepFile, steppingClient } from './fault-steps.ts';
+import { slowRestore } from './slow-restore.ts';
 import { TALLY } from './tally.ts';
+import type { TestApplication } from './test-application.ts';
 
 /*
  * One member of the counter and of the tally behind it, as a process of its own, to be killed. CREW_WORKER says what it
@@ -23,12 +25,14 @@ export interface CrewWorkerSettings {
   readonly sessionTimeoutMs: number;
   /** Of the states' schema; from 2 on with an upcast. */
   readonly stateVersion: number;
-  /** Folder of its local stores, kept over its restarts; absent: states stand in memory. */
-  readonly data?: string;
+  /** Folder of its local stores, kept over its restarts. */
+  readonly data: string;
   /** Members that follow each journal. */
   readonly standbys?: number;
   /** When journals are cleaned; absent: as ever. */
   readonly cleaning?: RunOptions['cleaning'];
+  /** It reads the beginning of each journal slowly, and says how far it is. */
+  readonly slowRestore?: boolean;
   /** No file of it may become larger; the process is started with this limit. */
   readonly fileKiB?: number;
 }
@@ -40,6 +44,10 @@ export type CrewWorkerLine =
   | { readonly fenced: string }
   /** `application/partition: why` a local store was thrown away. */
   | { readonly discarded: string }
+  /** Where a slow restore of a journal has come to. */
+  | { readonly restores: string; readonly offset: number }
+  /** A warning or an error of its log. */
+  | { readonly complaint: string }
   | { readonly tasks: readonly string[] };
 
 /** Each step is drawn out, so that a kill can fall into any of them. */
@@ -53,14 +61,14 @@ const settings = JSON.parse(process.env['CREW_WORKER'] ?? '{}') as CrewWorkerSet
 const { brokers, prefix, member, sessionTimeoutMs, stateVersion } = settings;
 const steps = new StepFile(settings.stepFile);
 const runs = [COUNTER_APPLICATION, TALLY].map((application) => {
-  const client = steppingClient(clientUnderTest({ brokers, clientId: member }), steps, STRETCH_MS);
+  const client = steppingClient(ownClient(), steps, STRETCH_MS);
   const { definition } = application;
   return new EngineFixture({ application, client, prefix }).run({
     definition: inSteps(definition),
     instanceId: `${definition.application}.${member}`,
     sessionTimeoutMs,
     commitEveryMs: COMMIT_EVERY_MS,
-    ...storesOf(definition.application),
+    ...storesOf(application),
     ...(settings.cleaning === undefined ? {} : { cleaning: settings.cleaning }),
     onDiscarded: (partition, reason) =>
       say({ discarded: `${definition.application}/${partition}: ${reason}` }),
@@ -90,6 +98,8 @@ setInterval(() => {
   }
   if (tasks.join() !== last) say({ tasks });
   last = tasks.join();
+  for (const { counts } of runs)
+    for (const complaint of counts.complaints.splice(0)) say({ complaint });
 }, STATUS_EVERY_MS);
 
 const end = async (how: 'stay' | 'leave'): Promise<void> => {
@@ -99,17 +109,29 @@ const end = async (how: 'stay' | 'leave'): Promise<void> => {
 process.once('SIGTERM', () => void end('stay'));
 process.once('SIGUSR2', () => void end('leave'));
 
-function storesOf(application: string): Pick<RunOptions, 'openStore' | 'standbys'> {
-  const { data, standbys = 0 } = settings;
-  if (data === undefined) return {};
-  const openStore: RunOptions['openStore'] = (partition, how) => {
-    const folder = join(data, member, application, String(partition));
-    if (how === 'empty') rmSync(folder, { recursive: true, force: true });
-    return LmdbStore.open(folder, (reason) =>
-      say({ discarded: `${application}/${partition}: ${reason}` }),
-    );
+function ownClient(): KafkaClient {
+  const client = clientUnderTest({ brokers, clientId: member });
+  if (settings.slowRestore !== true) return client;
+  return slowRestore(client, ({ topic, partition, offset }) =>
+    say({ restores: `${topic.slice(prefix.length)}/${partition}`, offset }),
+  );
+}
+
+/** As an app has them. */
+function storesOf({ definition }: TestApplication): ReturnType<typeof openStores> {
+  const { application } = definition;
+  const { data: dataFolder, standbys = 0 } = settings;
+  const discarded = (fields: object): void => {
+    const { partition, reason } = fields as { partition: number; reason: string };
+    say({ discarded: `${application}/${partition}: ${reason}` });
   };
-  return { openStore, standbys };
+  const surroundings = {
+    config: { local: { stateStore: 'lmdb', dataFolder, standbys } },
+    log: { warn: discarded },
+    services: { names: new TopicNames(prefix) },
+    metrics: { storesDiscardedTotal: { inc: () => {} } },
+  } as const;
+  return openStores(surroundings, definition);
 }
 
 /** The same actors, each handler noted as a step that takes a while, with states of the version that is asked for. */

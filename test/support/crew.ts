@@ -76,6 +76,7 @@ export class Crew {
       stepFile: join(this.#folder, `${member}-${this.#members.length}`),
       sessionTimeoutMs: 6_000,
       stateVersion: 1,
+      data: this.storesOf(member),
       ...settings,
     };
     const started = new CrewMember(own, this.#root);
@@ -83,14 +84,24 @@ export class Crew {
     return started;
   }
 
-  /** A folder for what members keep; it goes with the crew. */
-  get data(): string {
-    return join(this.#folder, 'data');
+  /** Where a member has its local stores: kept over its restarts, gone with the crew. */
+  storesOf(member: string): string {
+    return join(this.#folder, 'data', member);
+  }
+
+  /** Where it has that of one task. */
+  storeOf(member: string, application: string, partition: number): string {
+    const { names } = this.counter;
+    const place = [names.physical(application), String(partition)];
+    return join(this.storesOf(member), 'state', ...place);
   }
 
   /** Starts members, and waits until all of them work. */
-  async members(...names: readonly string[]): Promise<readonly CrewMember[]> {
-    const started = names.map((name) => this.member(name));
+  async members(
+    names: readonly string[],
+    settings: Partial<CrewWorkerSettings> = {},
+  ): Promise<readonly CrewMember[]> {
+    const started = names.map((name) => this.member(name, settings));
     await Promise.all(started.map((member) => member.ready()));
     await Promise.all(started.map((member) => member.works()));
     return started;

@@ -3,9 +3,9 @@ import { join } from 'node:path';
 import { parseArgs } from 'node:util';
 import { kafkaPart } from '../../cli/stack/kafka.ts';
 import { ownServer, type OwnServer } from '../integration/own-servers.ts';
-import { FAULT_KINDS, type FaultKind, requireEveryStep } from './fault-kinds.ts';
+import { FAULT_KINDS, type FaultKind } from './fault-kinds.ts';
 import { type FaultRow, rowText, runFault } from './fault-run.ts';
-import { type Step, STEPS } from './fault-steps.ts';
+import { KillSteps } from './fault-steps.ts';
 
 /*
  * npm run test:fault -- [--rounds 30] [--kind kill]… [--json file]
@@ -32,7 +32,7 @@ if (!Number.isSafeInteger(rounds) || rounds < 1 || kinds.length < values.kind.le
 /** Enough kills that each step must have had its share. */
 const ENOUGH_ROUNDS = 30;
 const given = process.env['KAFKA_BROKERS'];
-const steps = new Map<Step, number>();
+const steps = new KillSteps();
 const rows: FaultRow[] = [];
 const problems: string[] = [];
 const servers: OwnServer[] = [];
@@ -74,23 +74,20 @@ function roundsOf({ name }: FaultKind): number {
 }
 
 function report(): void {
-  const killed = [...steps.values()].length > 0;
-  if (killed) {
-    const cells = STEPS.map((step) => `${step} ${steps.get(step) ?? 0}`);
-    console.log(`Kills by the steps under way (several at once): ${cells.join(', ')}.`);
-  }
+  const killed = steps.kills > 0;
+  if (killed) console.log(steps.text);
   for (const { verdict, kind } of rows)
     for (const { application, anomalies } of verdict.reports)
       for (const { kind: what, where, what: how } of anomalies.slice(0, 10))
         console.log(`${kind}: ${application}: ${what} ${where}: ${how}`);
   try {
-    if (killed && rounds >= ENOUGH_ROUNDS) requireEveryStep(steps);
+    if (killed && rounds >= ENOUGH_ROUNDS) steps.requireEvery();
   } catch (error) {
     problems.push((error as Error).message);
   }
   const folder = join(import.meta.dirname, '..', '..', 'test-results');
   mkdirSync(folder, { recursive: true });
-  const result = { rounds, rows, steps: Object.fromEntries(steps), problems };
+  const result = { rounds, rows, kills: steps.kills, steps: steps.byStep, problems };
   writeFileSync(values.json ?? join(folder, 'faults.json'), `${JSON.stringify(result, null, 2)}\n`);
   for (const problem of problems) console.log(`PROBLEM ${problem}`);
   process.exitCode = problems.length > 0 ? 1 : 0;

@@ -1,6 +1,6 @@
 import { Crew, type CrewOptions, type Verdict } from './crew.ts';
 import type { BrokerControl, FaultKind } from './fault-kinds.ts';
-import type { Step } from './fault-steps.ts';
+import type { KillSteps } from './fault-steps.ts';
 
 export interface FaultRow {
   readonly kind: string;
@@ -14,7 +14,7 @@ export interface FaultRow {
 
 export interface FaultRunOptions extends CrewOptions {
   readonly rounds: number;
-  readonly steps: Map<Step, number>;
+  readonly steps: KillSteps;
   readonly broker: BrokerControl | null;
 }
 

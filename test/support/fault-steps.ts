@@ -51,6 +51,41 @@ export class StepFile {
   }
 }
 
+/** Steps that fewer than this many kills of a long run fell into have not been tested. */
+const KILLS_PER_STEP = 3;
+
+/** Steps that kills fell into. A member has several tasks, so one kill may fall into several, and counts for each. */
+export class KillSteps {
+  kills = 0;
+  readonly #counts = new Map<Step, number>();
+
+  add(underWay: readonly Step[]): void {
+    this.kills += 1;
+    for (const step of underWay) this.#counts.set(step, this.of(step) + 1);
+  }
+
+  of(step: Step): number {
+    return this.#counts.get(step) ?? 0;
+  }
+
+  get byStep(): Readonly<Record<Step, number>> {
+    return Object.fromEntries(STEPS.map((step) => [step, this.of(step)])) as Record<Step, number>;
+  }
+
+  /** For people. */
+  get text(): string {
+    const cells = STEPS.map((step) => `${step} ${this.of(step)}`).join(', ');
+    return `${this.kills} kills, each counted for every step that one of its member's tasks was in: ${cells}.`;
+  }
+
+  /** Throws: Error that names the steps which too few kills fell into. */
+  requireEvery(): void {
+    const rare = STEPS.filter((step) => this.of(step) < KILLS_PER_STEP);
+    if (rare.length > 0)
+      throw new Error(`Fewer than ${KILLS_PER_STEP} kills fell into: ${rare.join(', ')}.`);
+  }
+}
+
 /** The steps that were under way when the file was last written; none before its process has made it. */
 export function stepsIn(path: string): readonly Step[] {
   try {

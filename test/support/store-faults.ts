@@ -1,28 +1,16 @@
-import {
-  closeSync,
-  cpSync,
-  fstatSync,
-  openSync,
-  readdirSync,
-  readFileSync,
-  rmSync,
-  truncateSync,
-  writeSync,
-} from 'node:fs';
+import { closeSync, cpSync, fstatSync, openSync, rmSync, truncateSync, writeSync } from 'node:fs';
 import { join } from 'node:path';
+import type { Crew } from './crew.ts';
 import type { CrewMember } from './crew-member.ts';
 import { eventually } from './eventually.ts';
 import type { FaultContext } from './fault-kinds.ts';
+import { LONG_SESSION_MS } from './member-faults.ts';
 
 /** Journals are cleaned each few kilobytes, so that an old copy soon stands before their start. */
 const CLEANING = { minBytes: 30_000, historyMs: 0, batchBytes: 4_000 };
 const PAGE_BYTES = 4_096;
-const APPLICATIONS = ['counter', 'tally'];
-const PARTITIONS = [0, 1, 2, 3];
 /** Enough for an empty store of each task, and not for what they come to hold. */
 const FULL_KIB = 48;
-/** More than the member's next fence could make up for. */
-const LOST_BATCHES = 5;
 
 /** What may happen to the folder of a store while its process is down; `copy` holds it as it was some time ago. */
 const DAMAGES: Readonly<Record<string, (folder: string, copy: string) => void>> = {
@@ -53,62 +41,77 @@ const DAMAGES: Readonly<Record<string, (folder: string, copy: string) => void>> 
 const KINDS_OF_DAMAGE = Object.keys(DAMAGES);
 
 /**
- * A member that owns every task is killed, and each of its stores is deleted, damaged or replaced by an old copy: it throws away what
- * it cannot use, and goes on from the journals.
+ * A member is killed, and each of its stores is deleted, damaged or replaced by an old copy: it throws away what it cannot use, and
+ * goes on from the journals. Then the same with the other one.
  */
 export async function storeDamage({ crew, rounds }: FaultContext): Promise<string> {
-  const settings = { data: crew.data, cleaning: CLEANING };
-  const folders = APPLICATIONS.flatMap((application) =>
-    PARTITIONS.map((partition) => join(crew.data, '1', application, String(partition))),
-  );
-  let member = crew.member('1', settings);
-  await member.ready();
+  const settings = { cleaning: CLEANING, sessionTimeoutMs: LONG_SESSION_MS };
+  const members = [...(await crew.members(['1', '2'], settings))];
   const counted = new Map<string, number>();
-  for (let round = 0; round < rounds; round++) {
-    await member.works();
-    await member.end(round % 2 === 0 ? 'SIGTERM' : 'SIGKILL');
-    const copies = folders.map((folder) => `${folder}.copy-${round}`);
-    for (const [place, folder] of folders.entries())
-      cpSync(folder, copies[place] ?? '', { recursive: true });
-    member = crew.member('1', settings);
+  for (let turn = 0; turn < 2 * rounds; turn++) {
+    const before = members[turn % 2];
+    if (before === undefined) break;
+    const stores = storesOf(crew, before);
+    await before.end(turn % 4 < 2 ? 'SIGTERM' : 'SIGKILL');
+    for (const { folder } of stores) cpSync(folder, copyOf(folder), { recursive: true });
+    const member = crew.member(before.settings.member, settings);
     await member.ready();
-    await cleaned(crew.counter.admin, crew.counter.names.physical('counter.journal'));
+    await cleaned(crew);
     await member.end('SIGKILL');
-    const done = folders.map((folder, place) => {
-      const kind = KINDS_OF_DAMAGE[(place + 3 * round) % KINDS_OF_DAMAGE.length] ?? '';
-      DAMAGES[kind]?.(folder, copies[place] ?? '');
+    const done = stores.map((store, place) => {
+      const kind = KINDS_OF_DAMAGE[(place + 4 * turn) % KINDS_OF_DAMAGE.length] ?? '';
+      DAMAGES[kind]?.(store.folder, copyOf(store.folder));
       counted.set(kind, (counted.get(kind) ?? 0) + 1);
-      return [folder, kind] as const;
+      rmSync(copyOf(store.folder), { recursive: true });
+      return { ...store, kind };
     });
-    member = crew.member('1', settings);
-    await member.ready();
-    requireDiscarded(member, done);
+    const again = crew.member(before.settings.member, settings);
+    members[turn % 2] = again;
+    await again.ready();
+    requireDiscarded(again, done);
   }
-  await member.works();
+  await Promise.all(members.map((member) => member.works()));
   return [...counted].map(([kind, times]) => `${times} ${kind}`).join(', ');
+}
+
+const copyOf = (folder: string): string => `${folder}.copy`;
+
+interface TaskStore {
+  readonly application: string;
+  readonly partition: number;
+  readonly folder: string;
+}
+
+/** Those of the tasks that a member owns. */
+function storesOf(crew: Crew, { settings, tasks }: CrewMember): readonly TaskStore[] {
+  return tasks.map((task) => {
+    const [application = '', partition = ''] = task.split(/[/ ]/);
+    const folder = crew.storeOf(settings.member, application, Number(partition));
+    return { application, partition: Number(partition), folder };
+  });
 }
 
 /** Throws: Error when a store that cannot be used was used, or one that can was not. */
 function requireDiscarded(
   member: CrewMember,
-  done: readonly (readonly [folder: string, kind: string])[],
+  done: readonly (TaskStore & { readonly kind: string })[],
 ): void {
-  for (const [folder, kind] of done) {
-    const place = folder.split('/').slice(-2).join('/');
+  for (const { application, partition, kind } of done) {
+    const place = `${application}/${partition}`;
+    if (!member.tasks.includes(`${place} running`))
+      throw new Error(`${place} is not run by the member that has its store: ${member.tasks}`);
     const reasons = member.discarded.filter((each) => each.startsWith(`${place}: `));
     // What is deleted is not there to be thrown away.
     const isExpected = kind !== 'untouched' && kind !== 'deleted';
     // Of the tally's journals nobody waits until they are cleaned.
-    if (kind === 'too old' && place.startsWith('tally')) continue;
+    if (kind === 'too old' && application === 'tally') continue;
     if (isExpected !== reasons.length > 0)
       throw new Error(`Store ${place}, ${kind}: ${reasons.join('; ') || 'it was used'}`);
   }
 }
 
-async function cleaned(
-  admin: FaultContext['crew']['counter']['admin'],
-  journal: string,
-): Promise<void> {
+async function cleaned({ counter: { admin, names } }: Crew): Promise<void> {
+  const journal = names.physical('counter.journal');
   const ends = (await admin.offsets(journal)).map(({ end }) => end);
   await eventually(
     'every journal begins behind where it ended',
@@ -120,11 +123,13 @@ async function cleaned(
   );
 }
 
-/** The disk takes no more while a member works: it goes on in memory, and from its journals when it comes back. */
+/** The disk of a member takes no more while it works: it goes on in memory, and from its journals when it comes back. */
 export async function storeFull({ crew, rounds }: FaultContext): Promise<string> {
+  const settings = { sessionTimeoutMs: LONG_SESSION_MS };
+  const other = crew.member('2', settings);
   let stores = 0;
   for (let round = 0; round < rounds; round++) {
-    const full = crew.member('1', { data: crew.data, fileKiB: FULL_KIB });
+    const full = crew.member('1', { ...settings, fileKiB: FULL_KIB });
     await full.ready();
     await full.until('has run out of space', () =>
       full.discarded.some((each) => each.includes('counter/')),
@@ -132,84 +137,19 @@ export async function storeFull({ crew, rounds }: FaultContext): Promise<string>
     await full.until('runs its tasks in memory', () =>
       full.tasks.every((task) => task.endsWith(' running')),
     );
-    await full.works();
+    await Promise.all([full.works(), other.works()]);
     stores += full.discarded.length;
     await full.end(round % 2 === 0 ? 'SIGKILL' : 'SIGTERM');
-    const roomy = crew.member('1', { data: crew.data });
+    const roomy = crew.member('1', settings);
     await roomy.ready();
-    await roomy.works();
+    await Promise.all([roomy.works(), other.works()]);
     await roomy.end('SIGKILL');
-    rmSync(crew.data, { recursive: true, force: true });
+    rmSync(crew.storesOf('1'), { recursive: true });
   }
+  const last = crew.member('1', settings);
+  await last.ready();
+  await Promise.all([last.works(), other.works()]);
   return `${stores} stores without room`;
-}
-
-/** What a broker acknowledged is gone from the ends of the journals: refused by name, and taken up again from the backup. */
-export async function journalTail({ crew, rounds, broker }: FaultContext): Promise<string> {
-  const settings = { data: crew.data };
-  let member = crew.member('1', settings);
-  await member.ready();
-  for (let round = 0; round < rounds; round++) {
-    await member.works();
-    await longEnough(crew);
-    // What it has confirmed, it has noted.
-    await member.end('SIGTERM');
-    await broker?.stop();
-    const logs = journalFolders(broker?.folder ?? '', crew.counter.names.prefix);
-    for (const folder of logs) {
-      cpSync(folder, join(broker?.folder ?? '', 'backup', folder), { recursive: true });
-      cutTail(folder);
-    }
-    await broker?.start();
-    member = crew.member('1', settings);
-    await member.until('refuses every journal', () => refusals(member) === logs.length);
-    // Again: what it found is not forgotten over a restart.
-    await member.end('SIGKILL');
-    member = crew.member('1', settings);
-    await member.until('refuses every journal again', () => refusals(member) === logs.length);
-    await member.end('SIGKILL');
-    await broker?.stop();
-    for (const folder of logs) {
-      rmSync(folder, { recursive: true });
-      cpSync(join(broker?.folder ?? '', 'backup', folder), folder, { recursive: true });
-    }
-    await broker?.start();
-    member = crew.member('1', settings);
-    await member.ready();
-  }
-  await member.works();
-  return `${rounds} times refused, and restored from a backup`;
-}
-
-/** Until each journal holds more than is taken from it. */
-async function longEnough({ counter: { admin, names } }: FaultContext['crew']): Promise<void> {
-  const isLong = async (): Promise<boolean> =>
-    (await admin.offsets(names.physical('counter.journal'))).every(
-      ({ start, end }) => end - start > 3 * LOST_BATCHES,
-    );
-  await eventually('every journal holds some batches', isLong, 60_000);
-}
-
-function refusals({ tasks }: CrewMember): number {
-  return tasks.filter((task) => task.includes('acknowledged records are gone')).length;
-}
-
-function journalFolders(folder: string, prefix: string): readonly string[] {
-  const logs = join(folder, 'logs');
-  return readdirSync(logs)
-    .filter((name) => name.startsWith(`${prefix}counter.journal-`))
-    .map((name) => join(logs, name));
-}
-
-/** Takes the last batches from a partition's newest segment, and its indexes, which the broker makes anew. */
-function cutTail(folder: string): void {
-  const names = readdirSync(folder).toSorted();
-  for (const name of names) if (/index$|snapshot$/.test(name)) rmSync(join(folder, name));
-  const segment = join(folder, names.findLast((name) => name.endsWith('.log')) ?? '');
-  const bytes = readFileSync(segment);
-  const starts: number[] = [];
-  for (let at = 0; at + 12 <= bytes.length; at += 12 + bytes.readInt32BE(at + 8)) starts.push(at);
-  truncateSync(segment, starts.at(-LOST_BATCHES) ?? 0);
 }
 
 function inFile(folder: string, act: (descriptor: number, pages: number) => void): void {
