@@ -42,6 +42,7 @@ export const startGateway: StartApp = async (context) => {
     publisher: eventStream,
     readModels: intentManager.reads,
     store: intentManager.histories,
+    correlations: intentManager.histories,
     submissions: notes,
     bots: components.botGateway,
     ...(tracing && { tracing }),

@@ -153,6 +153,11 @@ export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
     events: { type: 'array', items: ref('Event') },
   }),
   Event: EVENT,
+  Found: record({
+    id: { ...TEXT, description: 'As it is stored.' },
+    correlation_id: TEXT,
+    found_by: { enum: ['correlation_id', 'intent_id', 'event_id', 'plan_id'] },
+  }),
   Problem: PROBLEM,
   FieldError: FIELD_ERROR,
   Health: HEALTH,

@@ -1,5 +1,6 @@
 import { BOT_PATHS, BOT_SCHEMAS } from './bots/openapi.ts';
 import { answer, json, problems, REQUEST_ID, signedProblems } from './openapi-answers.ts';
+import { PAGE_PATHS } from './openapi-page.ts';
 import { SCHEMAS, ref } from './openapi-schemas.ts';
 
 function pathId(description: string): object {
@@ -184,6 +185,7 @@ export function openApiDocument(version: string): {
       '/metrics': { get: GET_METRICS },
       '/openapi.json': { get: GET_DOCUMENT },
       ...BOT_PATHS,
+      ...PAGE_PATHS,
     },
     components: { schemas: { ...SCHEMAS, ...BOT_SCHEMAS }, securitySchemes: { hmac: HMAC } },
   };

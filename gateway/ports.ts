@@ -47,6 +47,18 @@ export interface HistoryReads {
   history(correlationId: string): Promise<readonly object[]>;
 }
 
+/** Ids in the event store. Throws whatever the store throws while it is away. */
+export interface CorrelationReads {
+  /** The correlation that an id belongs to; null when nothing stored has it. */
+  find(id: string): Promise<FoundCorrelation | null>;
+}
+
+/** A correlation, and what the id was that led to it. */
+export interface FoundCorrelation {
+  readonly correlationId: string;
+  readonly foundBy: 'correlation_id' | 'intent_id' | 'event_id' | 'plan_id';
+}
+
 /** The part of the metrics that the gateway counts in. */
 export interface GatewayMetrics {
   readonly intentsSubmitted: { inc(): void };

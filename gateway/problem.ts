@@ -28,6 +28,7 @@ export const PROBLEMS = {
   UNKNOWN_INTENT: { status: 404, title: 'There is no such intent' },
   UNKNOWN_PLAN: { status: 404, title: 'There is no such plan' },
   UNKNOWN_STRATEGY: { status: 404, title: 'There is no such strategy' },
+  UNKNOWN_ID: { status: 404, title: 'There is nothing with this id' },
   UNKNOWN_CORRELATION: { status: 404, title: 'There is no such correlation' },
   METHOD_NOT_ALLOWED: { status: 405, title: 'The resource does not take this method' },
   UPGRADE_REQUIRED: { status: 426, title: 'The resource is a WebSocket' },

@@ -28,7 +28,7 @@ export function registerReads(
   const intentOf = (id: string): Promise<string | null> =>
     fromRedis('the read model of the intent', () => readModels.intent(id));
   const historyOf = (id: string): Promise<readonly object[]> =>
-    guarded('STORE_AWAY', 'the event store', () => store.history(newCorrelationId(id)));
+    fromStore(() => store.history(newCorrelationId(id)));
   // A read model of an intent is there from its first event on, and that is the one a write answers with.
   const projected = (request: FastifyRequest): Promise<void> =>
     reached(positionOf(request), async ({ intentId }) => (await intentOf(intentId)) !== null);
@@ -92,6 +92,11 @@ function unknownStrategy(id: string): Problem {
 
 function quoted(id: string): string {
   return JSON.stringify(id.length > 64 ? `${id.slice(0, 64)}…` : id);
+}
+
+/** What the event store says. Throws: Problem STORE_AWAY after 2 s. */
+export function fromStore<Value>(read: () => Promise<Value>): Promise<Value> {
+  return guarded('STORE_AWAY', 'the event store', read);
 }
 
 function fromRedis<Value>(what: string, read: () => Promise<Value>): Promise<Value> {

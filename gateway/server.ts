@@ -7,8 +7,11 @@ import type { Submissions } from './idempotency.ts';
 import { MAX_BODY_BYTES, methodGuard, registerErrors } from './errors.ts';
 import { registerSubmit } from './intents.ts';
 import { registerJsonBody } from './json-body.ts';
+import { registerLookup } from './lookup.ts';
 import { openApiDocument } from './openapi.ts';
+import { registerPage } from './page.ts';
 import type {
+  CorrelationReads,
   GatewayMetrics,
   HistoryReads,
   IntentPublisher,
@@ -36,6 +39,7 @@ export interface GatewayOptions {
   readonly publisher: IntentPublisher;
   readonly readModels: IntentReads;
   readonly store: HistoryReads;
+  readonly correlations: CorrelationReads;
   readonly submissions: Submissions;
   /** Absent: whoever reaches the gateway may use it, and X-Api-Key is believed. */
   readonly signatures?: SignatureCheck;
@@ -73,9 +77,11 @@ export function createGateway(options: GatewayOptions): FastifyInstance {
   options.serviceRoutes(server);
   registerSubmit(server, { ...options, authorize, rateLimit, tracing, nowMs });
   registerReads(server, options);
+  registerLookup(server, options.correlations);
   registerBots(server, { ...options.bots, authorize });
   registerDocument(server, options.version);
   registerStream(server);
+  registerPage(server, { isSigned: options.signatures !== undefined });
   methods.close();
   return server;
 }

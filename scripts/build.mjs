@@ -11,6 +11,7 @@ const TARGET = join(ROOT, 'dist');
 const READ_FILES = [
   ...['avro/schemas', 'config/assets.json', 'connectors/redis/users.acl'],
   ...['connectors/postgres/migrations', 'connectors/postgres/roles.sql'],
+  'gateway/page',
 ];
 
 rmSync(TARGET, { recursive: true, force: true });

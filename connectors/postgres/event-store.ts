@@ -27,6 +27,12 @@ export interface CorrelationFilter {
   readonly toMs: number | null;
 }
 
+/** A correlation, and what the id was that led to it. */
+export interface FoundCorrelation {
+  readonly correlationId: string;
+  readonly foundBy: 'correlation_id' | 'intent_id' | 'event_id' | 'plan_id';
+}
+
 export interface AppendBatch {
   readonly sink: string;
   /** Each partition at most once; none for events that come from no partition. */
@@ -101,6 +107,16 @@ export class EventStore {
     return rows.map(toWire);
   }
 
+  /**
+   * The correlation that an id belongs to, be it that of the correlation, of its intent, of one of its events or of its
+   * plan; null when nothing stored has it.
+   */
+  async find(id: string): Promise<FoundCorrelation | null> {
+    if (id.includes('\u0000')) return null;
+    const [row] = await this.database.query<FoundCorrelation>(`looking for ${id}`, FIND, [id]);
+    return row ?? null;
+  }
+
   /** Pages of correlation ids, each id once. */
   async *correlations({
     types,
@@ -173,6 +189,20 @@ const HISTORY = `
     topic, correlation_id, causation_id, payload, version, sequence
   FROM events WHERE correlation_id = $1
   ORDER BY sequence NULLS LAST, time, event_id LIMIT $2`;
+
+// Each part has an index: that of correlations, the primary key, and that of plans.
+const FIND = `
+  SELECT correlation_id AS "correlationId", found_by AS "foundBy" FROM (
+    (SELECT correlation_id, 'correlation_id' AS found_by, 1 AS rank FROM events
+      WHERE correlation_id = $1 LIMIT 1)
+    UNION ALL
+    (SELECT correlation_id, 'intent_id', 2 FROM events WHERE correlation_id = 'intent-' || $1 LIMIT 1)
+    UNION ALL
+    (SELECT correlation_id, 'event_id', 3 FROM events WHERE event_id = $1 LIMIT 1)
+    UNION ALL
+    (SELECT correlation_id, 'plan_id', 4 FROM events
+      WHERE topic = 'plan.created' AND payload ->> 'planId' = $1 LIMIT 1)
+  ) AS found ORDER BY rank LIMIT 1`;
 
 const CORRELATIONS = `
   SELECT DISTINCT correlation_id FROM events

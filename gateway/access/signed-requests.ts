@@ -3,11 +3,19 @@ import type { FastifyInstance, FastifyRequest } from 'fastify';
 import { Problem } from '../problem.ts';
 import type { Claim, SignatureCheck } from './signature.ts';
 
-/** What nobody has to sign for: probes, and the document that says how to sign. */
-const OPEN = new Set(['/health', '/livez', '/metrics', '/openapi.json']);
+/** What nobody has to sign for: probes, the document that says how to sign, and the page, which then says that it cannot. */
+const OPEN = new Set([
+  '/health',
+  '/livez',
+  '/metrics',
+  '/openapi.json',
+  '/',
+  '/c/:correlation',
+  '/page/:file',
+]);
 
 /**
- * Takes nothing unsigned but probes and the API document. Headers are looked at before the body is read, and the
+ * Takes nothing unsigned but probes, the API document and the page's files. Headers are looked at before the body is read, and the
  * signature before it is parsed.
  *
  * Order: before the routes, whose hooks then know that X-Api-Key is who it says.

@@ -209,6 +209,37 @@ describe('history', () => {
   });
 });
 
+describe('find', () => {
+  it('finds a correlation by its own id, and by that of its intent, an event or its plan', async () => {
+    const [id, planId] = [crypto.randomUUID(), crypto.randomUUID()];
+    const correlationId = `intent-${id}`;
+    const created = { type: 'plan.created', payload: { intentId: id, planId }, sequence: 4 };
+    const events = [eventOf({ correlationId }), eventOf({ correlationId, ...created })];
+    await store.append({ sink: await newSink(0), moves: [move(0, 0, 2)], events });
+    const found = (given: string) => store.find(given);
+    expect(await found(correlationId)).toEqual({ correlationId, foundBy: 'correlation_id' });
+    expect(await found(id)).toEqual({ correlationId, foundBy: 'intent_id' });
+    expect(await found(planId)).toEqual({ correlationId, foundBy: 'plan_id' });
+    const eventId = events[1]?.eventId ?? '';
+    expect(await found(eventId)).toEqual({ correlationId, foundBy: 'event_id' });
+    expect(await found(crypto.randomUUID())).toBeNull();
+    expect(await found('\u0000')).toBeNull();
+  });
+
+  it('reads a plan by its index', async () => {
+    const events = Array.from({ length: 5_000 }, (_, n) =>
+      eventOf({ type: 'plan.created', payload: { planId: `plan-${n}` } }),
+    );
+    await store.append({ sink: 'any', moves: [], events });
+    await database.query('ANALYZE events');
+    const plan = await database.query(
+      `EXPLAIN SELECT correlation_id FROM events
+        WHERE topic = 'plan.created' AND payload ->> 'planId' = 'plan-77'`,
+    );
+    expect(JSON.stringify(plan)).toMatch(/events_plan|_expr_idx/);
+  });
+});
+
 describe('a broken connection', () => {
   it('K-09 X-11 stores a batch whole after its connection broke inside the transaction', async () => {
     const sink = await newSink(0);

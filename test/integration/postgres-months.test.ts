@@ -145,6 +145,7 @@ describe('a database from before', () => {
     expect(indexes.map(({ whole }) => whole as string)).toEqual([
       'events_correlation_time',
       'events_pkey',
+      'events_plan',
       'events_topic_time',
     ]);
     const changes = ['UPDATE events SET version = 2', 'DELETE FROM events', 'TRUNCATE events'];

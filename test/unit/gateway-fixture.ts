@@ -77,6 +77,7 @@ export function testGateway(
     },
     readModels: { intent: async () => null, plan: async () => null, positions: async () => null },
     store: { history: async () => [] },
+    correlations: { find: async () => null },
     submissions: memorySubmissions(),
     bots: testBots(),
     serviceRoutes: (target) => {
