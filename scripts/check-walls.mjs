@@ -43,7 +43,7 @@ export const WALLS = {
 export const CLIENT_LIBRARIES = {
   '@platformatic/kafka':
     /^(kafka\/platformatic(\.ts$|\/)|bench\/|test\/contract\/|test\/(unit|property)\/kafka-)/,
-  kafkajs: /^(kafka\/kafkajs(\.ts$|\/)|bench\/|test\/unit\/kafka-)/,
+  kafkajs: /^(examples\/|kafka\/kafkajs(\.ts$|\/)|bench\/|test\/unit\/kafka-)/,
 };
 
 const packageOf = (source) =>

@@ -39,7 +39,7 @@ Usage: millrace schema check [--records] [--json]
        millrace schema register [--json]
 
   check      say for each subject: registered, new, compatible (a new version) or incompatible
-             --records: also read the oldest record of each partition by today's schemas
+             --records: also read the oldest record of each partition by today's schemas, and as other consumers do
   register   register what is missing, each subject with its rule (BACKWARD; bots FULL_TRANSITIVE)
 
 Takes SCHEMA_REGISTRY_URL and TOPIC_PREFIX from the environment, and KAFKA_BROKERS for --records.

@@ -70,6 +70,20 @@ describe('the repository', () => {
     for (const version of versions) expect(version).toMatch(/^\d+\.\d+\.\d+(-[\w.]+)?$/);
   });
 
+  it('K-02 has the packages that it is asked for, each imported by code that is no test', () => {
+    const asked = ['kafkajs', '@kafkajs/confluent-schema-registry', 'avsc', 'pg', 'ioredis'];
+    const all = { ...manifest.dependencies, ...manifest.devDependencies };
+    const code = source.filter((file) => !/^(test|sdk)\//.test(file)).map(text);
+    const isImported = (name: string): boolean =>
+      code.some((each) => new RegExp(`(from |import\\()'${name}[/']`).test(each));
+    const wanted = [...asked, 'ulid', 'viem', 'prom-client'];
+    expect(wanted.filter((name) => !(name in manifest.dependencies && isImported(name)))).toEqual(
+      [],
+    );
+    expect(all).toHaveProperty('vitest');
+    expect(isImported('vitest')).toBe(true);
+  });
+
   it('leaves no test alone or switched off for good', () => {
     const tests = files.filter((file) => /^test\/.*\.ts$/.test(file));
     expect(linesLike(/\b(it|test|describe)\.(only|skip|todo)\(/, tests)).toEqual([]);
