@@ -101,6 +101,7 @@ export class CoreComponents {
         assets: this.#assets,
         maxNotionalUsd: this.#config.risk.maxNotionalUsd,
       }),
+      assets: new Map([...this.#assets.assets].map(([symbol, { decimals }]) => [symbol, decimals])),
       reads: this.#services.redis,
       histories: this.#services.pg,
     }));

@@ -39,6 +39,7 @@ export const startGateway: StartApp = async (context) => {
     log,
     metrics,
     rules: intentManager.rules,
+    assets: intentManager.assets,
     publisher: eventStream,
     readModels: intentManager.reads,
     store: intentManager.histories,

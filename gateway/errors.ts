@@ -1,3 +1,4 @@
+import { METHODS as HTTP_METHODS } from 'node:http';
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem, type ProblemCode, sendProblem } from './problem.ts';
 
@@ -54,7 +55,14 @@ export function registerErrors(server: FastifyInstance): void {
   });
 }
 
-const METHODS = ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'];
+/** All that the parser knows; with CONNECT a request never comes to a route. */
+const METHODS = HTTP_METHODS.filter((method) => method !== 'CONNECT');
+
+/** Lets routes be refused to every method, not only to those that the framework knows. Order: before the first route. */
+export function takeEveryMethod(server: FastifyInstance): void {
+  for (const method of METHODS)
+    if (!server.supportedMethods.includes(method)) server.addHttpMethod(method);
+}
 
 /**
  * Answers 405 with Allow where a path exists and the method does not.

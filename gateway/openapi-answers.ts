@@ -7,8 +7,8 @@ type Responses = Record<string, object>;
 export const REQUEST_ID = {
   name: 'X-Request-Id',
   in: 'header',
-  description: '1 to 128 printable characters; taken over, or made when there is none.',
-  schema: { type: 'string', minLength: 1, maxLength: 128 },
+  description: 'Taken over when it is 1 to 128 printable characters, else a new one is made.',
+  schema: { type: 'string' },
 };
 const REQUEST_ID_HEADER = {
   'X-Request-Id': { description: 'That of the request.', schema: { type: 'string' } },

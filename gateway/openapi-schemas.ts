@@ -34,23 +34,55 @@ const ASSET = {
 };
 const STATUS = { enum: ['healthy', 'unhealthy'] };
 
+/** Digits that amounts may have before the point, and those of dollars and fractions behind it. */
+const [WHOLE_DIGITS, FRACTION_DIGITS] = [30, 18];
+
+/** A decimal above 0 with so many digits behind the point. */
+function amountAbove0(fractionDigits: number): JsonSchema {
+  const digits = `(0|[1-9][0-9]{0,${WHOLE_DIGITS - 1}})(\\.[0-9]{1,${fractionDigits}})?`;
+  return { ...TEXT, pattern: `^(?=.*[1-9])${digits}$`, examples: ['1.5'] };
+}
+
 const INTENT_REQUEST = record(
   {
     strategyId: { ...TEXT, pattern: '^[A-Za-z0-9._-]{1,64}$' },
     base: ASSET,
     quote: { ...ASSET, description: 'Another one than base.', examples: ['USDC'] },
-    amount_in: { ...DECIMAL, description: 'Above 0, in units of base, as text: never a number.' },
-    notional_usd: { ...DECIMAL, description: 'Above 0.' },
+    amount_in: {
+      ...amountAbove0(FRACTION_DIGITS),
+      description:
+        'Above 0, in units of base, as text: never a number. Behind the point at most the decimals of base.',
+    },
+    notional_usd: { ...amountAbove0(FRACTION_DIGITS), description: 'Above 0.' },
     max_slippage: {
       ...DECIMAL,
-      pattern: '^0(\\.[0-9]+)?$',
+      pattern: `^0(\\.[0-9]{1,${FRACTION_DIGITS}})?$`,
       description: 'A fraction, 0 to below 1.',
       examples: ['0.01'],
     },
-    metadata: { type: ['object', 'null'], description: 'At most 4 KiB and 31 levels, as JSON.' },
+    metadata: {
+      type: ['object', 'null'],
+      description: 'At most 4 KiB and 31 levels, as JSON, without U+0000.',
+    },
   },
   { optional: ['metadata'] },
 );
+
+/** What can be said of an intent where the assets are known: their names, and how finely each can be divided. */
+function intentRequestOf(assets: AssetDecimals): JsonSchema {
+  const symbols = [...assets.keys()];
+  const { properties, ...rest } = INTENT_REQUEST;
+  const { base, quote } = properties as Readonly<Record<string, JsonSchema>>;
+  const named = { base: { ...base, enum: symbols }, quote: { ...quote, enum: symbols } };
+  const rules = [...assets].flatMap(([symbol, decimals]) => {
+    const isBase = { properties: { base: { const: symbol } } };
+    const then = {
+      properties: { quote: { not: { const: symbol } }, amount_in: amountAbove0(decimals) },
+    };
+    return [{ if: isBase, then }];
+  });
+  return { ...rest, properties: { ...(properties as object), ...named }, allOf: rules };
+}
 
 const INTENT_SUMMARY = record({
   strategy_id: TEXT_OR_NULL,
@@ -141,8 +173,15 @@ const HEALTH = record({
   uptime: { ...COUNT, description: 'Milliseconds.' },
 });
 
-export const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
-  IntentRequest: INTENT_REQUEST,
+/** Digits behind the point of each asset, by its symbol. */
+export type AssetDecimals = ReadonlyMap<string, number>;
+
+/** All schemas; without assets any symbol fits. */
+export function schemasOf(assets: AssetDecimals | null): Readonly<Record<string, JsonSchema>> {
+  return { IntentRequest: assets === null ? INTENT_REQUEST : intentRequestOf(assets), ...SCHEMAS };
+}
+
+const SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   IntentTaken: record({ intent_id: { ...ID, format: 'uuid' } }),
   Intent: INTENT,
   Plan: PLAN,

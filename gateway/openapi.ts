@@ -1,17 +1,21 @@
 import { BOT_PATHS, BOT_SCHEMAS } from './bots/openapi.ts';
 import { answer, json, problems, REQUEST_ID, signedProblems } from './openapi-answers.ts';
 import { PAGE_PATHS } from './openapi-page.ts';
-import { SCHEMAS, ref } from './openapi-schemas.ts';
+import { type AssetDecimals, schemasOf, ref } from './openapi-schemas.ts';
 
 function pathId(description: string): object {
   return { name: 'id', in: 'path', required: true, description, schema: { type: 'string' } };
 }
 
+const UUID =
+  '[0-9A-Fa-f]{8}-[0-9A-Fa-f]{4}-[1-8][0-9A-Fa-f]{3}-[89ABab][0-9A-Fa-f]{3}-[0-9A-Fa-f]{12}';
+const ULID = '[0-7][0-9A-HJKMNP-TV-Z]{25}';
+
 const POSITION_PARAMETER = {
   name: 'X-Millrace-Position',
   in: 'header',
   description: 'Of a 202: waits at most 2 s until that write can be read.',
-  schema: { type: 'string', pattern: '^intent-[0-9A-Za-z-]{26,36}@[1-9][0-9]{0,8}$' },
+  schema: { type: 'string', pattern: `^intent-(${UUID}|${ULID})@[1-9][0-9]{0,8}$` },
 };
 
 const SUBMIT = {
@@ -154,8 +158,11 @@ const HMAC = {
     'Hexadecimal HMAC-SHA256 over X-Timestamp, X-Nonce, method, path with query, and the SHA-256 of the body in hexadecimal, joined by line feeds; X-Api-Key names the secret. X-Timestamp is in seconds, at most 300 from now; X-Nonce is new each time.',
 };
 
-/** The API as OpenAPI 3.1. Routes that exist and are not in here fail a test, and the other way round. */
-export function openApiDocument(version: string): {
+/** The API as OpenAPI 3.1; `assets` says which intents there can be. Routes that exist and are not in here fail a test, and the other way round. */
+export function openApiDocument(
+  version: string,
+  assets: AssetDecimals | null = null,
+): {
   readonly openapi: string;
   readonly paths: Readonly<Record<string, Readonly<Record<string, object>>>>;
   readonly [key: string]: unknown;
@@ -187,6 +194,9 @@ export function openApiDocument(version: string): {
       ...BOT_PATHS,
       ...PAGE_PATHS,
     },
-    components: { schemas: { ...SCHEMAS, ...BOT_SCHEMAS }, securitySchemes: { hmac: HMAC } },
+    components: {
+      schemas: { ...schemasOf(assets), ...BOT_SCHEMAS },
+      securitySchemes: { hmac: HMAC },
+    },
   };
 }

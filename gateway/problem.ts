@@ -18,6 +18,8 @@ export const PROBLEMS = {
     status: 415,
     title: 'The body has another type than the resource takes',
   },
+  HEADERS_TOO_LARGE: { status: 431, title: 'The headers are too large' },
+  REQUEST_TIMEOUT: { status: 408, title: 'The request did not come in time' },
   BAD_REQUEST: { status: 400, title: 'The request cannot be read' },
   UNSIGNED: { status: 401, title: 'The request is not signed' },
   WRONG_SIGNATURE: { status: 401, title: 'The signature is wrong' },

@@ -4,7 +4,7 @@ import { type Authorize, fixedAuthorization } from './authorize.ts';
 import { type BotRouteOptions, registerBots } from './bots/index.ts';
 import { type EdgeTracing, PASSED_ON } from './edge-trace.ts';
 import type { Submissions } from './idempotency.ts';
-import { MAX_BODY_BYTES, methodGuard, registerErrors } from './errors.ts';
+import { MAX_BODY_BYTES, methodGuard, registerErrors, takeEveryMethod } from './errors.ts';
 import { registerSubmit } from './intents.ts';
 import { registerJsonBody } from './json-body.ts';
 import { registerLookup } from './lookup.ts';
@@ -19,10 +19,12 @@ import type {
   IntentRules,
 } from './ports.ts';
 import { Problem, sendProblem } from './problem.ts';
+import { answerUnread } from './unread-request.ts';
 import { createRateLimit } from './rate-limit.ts';
 import { registerReads } from './reads.ts';
 import { requestIdOf } from './request-id.ts';
 
+const MAX_PATH_BYTES = 16 * 1024;
 /** A client that takes longer to send its request is cut off. */
 const REQUEST_LIMIT_MS = 30_000;
 
@@ -36,6 +38,8 @@ export interface GatewayOptions {
   readonly log: FastifyBaseLogger;
   readonly metrics: GatewayMetrics;
   readonly rules: IntentRules;
+  /** Decimals by symbol, for the API document. Default: it names none. */
+  readonly assets?: ReadonlyMap<string, number>;
   readonly publisher: IntentPublisher;
   readonly readModels: IntentReads;
   readonly store: HistoryReads;
@@ -69,6 +73,7 @@ export function createGateway(options: GatewayOptions): FastifyInstance {
   } = options;
   const rateLimit = createRateLimit({ perMinute: config.rateLimitIntentsPerMin, nowMs });
   const server = createServer(options.log);
+  takeEveryMethod(server);
   const methods = methodGuard(server);
   registerRequestIds(server);
   registerErrors(server);
@@ -79,7 +84,7 @@ export function createGateway(options: GatewayOptions): FastifyInstance {
   registerReads(server, options);
   registerLookup(server, options.correlations);
   registerBots(server, { ...options.bots, authorize });
-  registerDocument(server, options.version);
+  registerDocument(server, openApiDocument(options.version, options.assets ?? null));
   registerStream(server);
   registerPage(server, { isSigned: options.signatures !== undefined });
   methods.close();
@@ -97,6 +102,9 @@ function createServer(log: FastifyBaseLogger): FastifyInstance {
     bodyLimit: MAX_BODY_BYTES,
     requestTimeout: REQUEST_LIMIT_MS,
     return503OnClosing: false,
+    // A path is never longer than all headers; that an id is none is said by its route.
+    routerOptions: { maxParamLength: MAX_PATH_BYTES },
+    clientErrorHandler: (error, socket) => answerUnread(error, socket),
     frameworkErrors: (error, request, reply) => {
       const problem = new Problem('BAD_REQUEST', `${error.message}; encode the path again`);
       void sendProblem(reply, problem, request.id);
@@ -124,8 +132,8 @@ function registerStream(server: FastifyInstance): void {
   });
 }
 
-function registerDocument(server: FastifyInstance, version: string): void {
-  const document = JSON.stringify(openApiDocument(version));
+function registerDocument(server: FastifyInstance, of: object): void {
+  const document = JSON.stringify(of);
   server.get('/openapi.json', async (_, reply) =>
     reply.type('application/json; charset=utf-8').send(document),
   );

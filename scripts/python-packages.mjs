@@ -1,5 +1,6 @@
-// The Python packages that sdk/python needs for its tests, in a virtual environment under .cache/: made once for each content
-// of its pyproject.toml. The package itself is not in it: tests read its sources. Prints the environment's Python.
+// Python packages that tests need, in virtual environments under .cache/, each made once for its list: those of sdk/python,
+// as its pyproject.toml pins them (the package itself is not in it: tests read its sources), and schemathesis. Prints the
+// Python of the first.
 import { spawnSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -26,9 +27,21 @@ function run(program, args) {
   throw new Error(`${program} ${args.slice(0, 3).join(' ')} failed: ${said}`);
 }
 
-/** The Python of the environment; makes it when it is not there. Throws: Error that names what failed. */
+/** What asks the gateway whether its API document is true. */
+const SCHEMATHESIS = ['schemathesis==4.32.5'];
+
+/** The Python of sdk/python's tests. Throws: Error that names what failed. */
 export function pythonOf() {
-  const wanted = packages();
+  return pythonWith(packages());
+}
+
+/** The Python that has schemathesis. Throws: Error that names what failed. */
+export function schemathesisPython() {
+  return pythonWith(SCHEMATHESIS);
+}
+
+/** The Python of the environment with these packages; makes it when it is not there. */
+function pythonWith(wanted) {
   const system = process.env.PYTHON ?? 'python3';
   const version = run(system, ['-c', 'import sys; print(sys.version)']);
   const hash = createHash('sha256')
@@ -41,8 +54,8 @@ export function pythonOf() {
   if (existsSync(complete)) return python;
   if (['1', 'true'].includes(process.env.MILLRACE_NO_INSTALL ?? ''))
     throw new Error(
-      'The Python packages of sdk/python are not there, and MILLRACE_NO_INSTALL forbids to fetch them. ' +
-        'Run node scripts/python-packages.mjs once without it.',
+      `The Python packages ${wanted.join(' ')} are not there, and MILLRACE_NO_INSTALL forbids to fetch them. ` +
+        'Run the tests once without it.',
     );
   mkdirSync(cache, { recursive: true });
   rmSync(folder, { recursive: true, force: true });

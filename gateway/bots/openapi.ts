@@ -115,6 +115,11 @@ export const BOT_SCHEMAS: Readonly<Record<string, JsonSchema>> = {
   },
 };
 
+const ANY_EVENT = {
+  description:
+    'A BotEvent. Whatever is against the rules is set aside and reported in `rejected`; the others are taken all the same.',
+};
+
 function inQuery(name: string, description: string): object {
   return { name, in: 'query', description, schema: { type: 'string' } };
 }
@@ -127,7 +132,7 @@ const SEND = {
     required: true,
     description: 'At most 5 MiB and 10,000 events.',
     content: {
-      'application/json': { schema: { type: 'array', items: ref('BotEvent') } },
+      'application/json': { schema: { type: 'array', items: ANY_EVENT } },
       'application/x-ndjson': { schema: { type: 'string', description: 'One event a line.' } },
     },
   },

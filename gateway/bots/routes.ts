@@ -139,7 +139,8 @@ function registerReads(scope: FastifyInstance, reads: BotReads): void {
   scope.get<{ Params: { id: string } }>('/bots/chains/:id', async ({ params: { id } }) => {
     const events = await fromStore(reads.chain(id));
     if (events.length > 0) return { correlation_id: id.toLowerCase(), events };
-    throw new Problem('UNKNOWN_CORRELATION', `No event of a bot has the correlation id ${id}`);
+    const shown = id.length > 64 ? `${id.slice(0, 64)}…` : id;
+    throw new Problem('UNKNOWN_CORRELATION', `No event of a bot has the correlation id ${shown}`);
   });
 }
 

@@ -8,6 +8,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import WebSocket from 'ws';
 import { platformaticClient } from '../../kafka/platformatic.ts';
 import { eventually } from '../support/eventually.ts';
+import { schemathesis } from '../support/schemathesis.ts';
 import { signed } from '../support/signed.ts';
 import { LIFE, ORDER, SystemClient } from './system-client.ts';
 import { startSystem, type System } from './system-fixture.ts';
@@ -58,6 +59,11 @@ async function opened(headers: Record<string, string>): Promise<string> {
 }
 
 describe('a system that takes signed requests only', () => {
+  it('B-87 answers signed requests as its API document says', async () => {
+    const { code, text } = await schemathesis(system.url, DESK);
+    expect(code, text).toBe(0);
+  }, 90_000);
+
   it('B-87 refuses a nonce that was used before the gateway was killed', async () => {
     const headers = signed(DESK, submission, { nonce: 'before-the-kill' });
     expect((await submit(headers)).status).toBe(202);

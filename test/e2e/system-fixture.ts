@@ -57,6 +57,8 @@ export interface System {
   pid(app: ProcessName): number;
   /** Kills the process of an app with SIGKILL; with all apps in one process, that one. */
   kill(app: ProcessName): Promise<void>;
+  /** Asks the process of an app to end, with SIGTERM; settles with its exit code. */
+  terminate(app: ProcessName): Promise<number | null>;
   /** Starts an app again that was killed; settles when it is healthy. */
   start(app: ProcessName): Promise<void>;
   /** Runs a file of the repository in this environment, with changes, to its end: `cli/main.ts demo …`. */
@@ -122,6 +124,7 @@ export async function startSystem(purpose: string, options: SystemOptions = {}):
       return running.pid;
     },
     kill: (app) => kill(of(app)),
+    terminate: (app) => terminate(of(app)),
     start: (app) => begin(of(app)),
     run: (what, ...args) =>
       typeof what === 'string'
@@ -258,6 +261,14 @@ async function kill(owner: Process): Promise<void> {
   signalGroup(owner.running.pid, 'SIGKILL');
   await owner.running.ended;
   owner.running = null;
+}
+
+async function terminate(owner: Process): Promise<number | null> {
+  if (owner.running === null) throw new Error(`${owner.part.name} does not run`);
+  process.kill(owner.running.pid, 'SIGTERM');
+  const { code } = await owner.running.ended;
+  owner.running = null;
+  return code;
 }
 
 async function end(owner: Process): Promise<void> {
