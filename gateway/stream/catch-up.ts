@@ -9,6 +9,8 @@ export interface CatchUpOptions {
   readonly from: number[][];
   readonly signal: AbortSignal;
   pass(event: PassingEvent): void;
+  /** Order: once it is where the hub is, in the same moment: whoever waits for anything before it subscribes has a gap. */
+  join(): void;
   /** Resolves when the client has room for more. */
   room(): Promise<void>;
 }
@@ -18,12 +20,13 @@ const MAX_WAIT_MS = 250;
 const AHEAD_LIMIT_MS = 10_000;
 
 /**
- * Gives a client what has passed since its position, up to where the hub is, and ends while the hub stands at exactly
- * the same place: whoever listens from then on has no gap and no repetition (B-30).
+ * Gives a client what has passed since its position, up to where the hub is, and lets it join while the hub stands at
+ * exactly the same place: so it has no gap and no repetition (B-30).
  *
  * Resolves true then; false when the log no longer holds what comes next, or never came that far.
  */
-export async function catchUp({ hub, from, signal, pass, room }: CatchUpOptions): Promise<boolean> {
+export async function catchUp(options: CatchUpOptions): Promise<boolean> {
+  const { hub, from, signal, join } = options;
   const deadline = performance.now() + AHEAD_LIMIT_MS;
   const backoff = new Backoff(20, 500);
   const reader = hub.openReader();
@@ -36,12 +39,15 @@ export async function catchUp({ hub, from, signal, pass, room }: CatchUpOptions)
         continue;
       }
       const behind = behindOf(hub, from, offsets);
-      if (behind.length === 0) return true;
+      if (behind.length === 0) {
+        join();
+        return true;
+      }
       const fetched = await fetchAgain(reader, behind, { backoff, signal });
       await hub.learn(fetched.flatMap(({ records }) => records));
       for (const partition of fetched) {
         if (partition.error === 'OFFSET_OUT_OF_RANGE') return false;
-        await take(partition, { hub, from, signal, pass, room });
+        await take(partition, options);
       }
     }
     return true;

@@ -1,3 +1,4 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
 import type { FastifyBaseLogger } from 'fastify';
 import { toWire } from '../../avro/index.ts';
 import type { Codec } from '../../engine/codec.ts';
@@ -10,8 +11,10 @@ import type {
   PartitionReader,
 } from '../../kafka/client.ts';
 import { Backoff, pause, Wake } from '../../kafka/wait.ts';
+import type { SubscribeMessage } from './client-message.ts';
 import type { StreamFrame } from './client-queue.ts';
 import { formatPosition, type Offsets } from './stream-position.ts';
+import { type Subscriber, SubscriptionIndex } from './subscription-index.ts';
 
 /** An event as it passes: cheap to look at, encoded only when somebody wants it. */
 export interface PassingEvent {
@@ -22,8 +25,6 @@ export interface PassingEvent {
 }
 
 export interface Listener {
-  /** Order: that of each partition. Called while the hub stands right behind the event. */
-  pass(event: PassingEvent): void;
   /** Events were lost between two reads: the topic no longer held them. */
   lost(): void;
 }
@@ -37,6 +38,13 @@ export interface EventHubOptions {
   readonly log: FastifyBaseLogger;
 }
 
+/**
+ * Passed on before sockets get a turn to write: as much as they take at once. A fetch brings thousands of events, and
+ * whoever reads as fast as they are written must not be too slow for them.
+ */
+const TURN_BYTES = 32 * 1024;
+/** Of a frame, besides what is in the record. */
+const FRAME_BYTES = 256;
 /** Bounds how late a first listener is served; the hub has no other work then. */
 const MAX_WAIT_MS = 250;
 
@@ -47,6 +55,7 @@ const MAX_WAIT_MS = 250;
 export class EventHub {
   readonly #options: EventHubOptions;
   readonly #listeners = new Set<Listener>();
+  readonly #subscriptions = new SubscriptionIndex();
   readonly #stop = new AbortController();
   readonly #wanted = new Wake();
   readonly #moved = new Set<() => void>();
@@ -73,10 +82,19 @@ export class EventHub {
     return this.#options.kafka.reader();
   }
 
+  /** Keeps the hub reading, and says what is lost. */
   listen(listener: Listener): () => void {
     this.#listeners.add(listener);
     this.#wanted.signal();
     return () => this.#listeners.delete(listener);
+  }
+
+  /**
+   * Passes on what belongs to a subscription, from here on, until what it returns is called. Order: that of each partition;
+   * the hub then stands right behind the event.
+   */
+  subscribe(subscriber: Subscriber, subscription: SubscribeMessage): () => void {
+    return this.#subscriptions.add(subscriber, subscription);
   }
 
   /** Resolves at the next step it takes, at the latest after a poll. */
@@ -151,10 +169,10 @@ export class EventHub {
     this.#reader ??= this.#options.kafka.reader();
     const fetched = await this.#reader.fetch(positions, { maxWaitMs: MAX_WAIT_MS });
     await this.learn(fetched.flatMap(({ records }) => records));
-    for (const partition of fetched) this.#pass(partition, offsets);
+    for (const partition of fetched) await this.#pass(partition, offsets);
   }
 
-  #pass(fetched: FetchedPartition, offsets: number[][]): void {
+  async #pass(fetched: FetchedPartition, offsets: number[][]): Promise<void> {
     const { topic, partition, error, records, nextOffset, logStartOffset } = fetched;
     const own = offsets[this.#options.topics.indexOf(topic)];
     if (own === undefined) return;
@@ -164,10 +182,13 @@ export class EventHub {
       return;
     }
     if (error !== null) throw new Error(`${topic}/${partition} cannot be read: ${error}`);
+    let bytes = 0;
     for (const record of records) {
+      bytes += FRAME_BYTES + (record.value?.length ?? 0);
+      if (bytes > TURN_BYTES) bytes = await nextTurn().then(() => 0);
+      if (this.#stop.signal.aborted) return;
       own[partition] = record.offset + 1;
-      const event = this.passing(record, offsets);
-      for (const listener of this.#listeners) listener.pass(event);
+      this.#subscriptions.pass(this.passing(record, offsets));
     }
     own[partition] = Math.max(own[partition] ?? 0, nextOffset);
   }

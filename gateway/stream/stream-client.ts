@@ -10,6 +10,7 @@ import {
 } from './client-message.ts';
 import { ClientQueue, QUEUE_EVENTS } from './client-queue.ts';
 import type { EventHub, Listener, PassingEvent } from './event-hub.ts';
+import type { Subscriber } from './subscription-index.ts';
 import { formatPosition, parsePosition } from './stream-position.ts';
 import { matches } from './topic-pattern.ts';
 
@@ -37,15 +38,17 @@ const UNANSWERED_PINGS = 4;
 const DRAIN_MS = 1_000;
 
 /** One connection: its subscriptions, its queue, and what it is told. */
-export class StreamClient implements Listener {
+export class StreamClient implements Listener, Subscriber {
   readonly #options: StreamClientOptions;
   readonly #queue = new ClientQueue();
-  readonly #live: SubscribeMessage[] = [];
+  /** What ends each subscription that has caught up. */
+  readonly #live: (() => void)[] = [];
   readonly #ended = new AbortController();
   /** Signalled whenever something went out; one for each that waits. */
   readonly #hasRoom = new Wake();
   readonly #hasSent = new Wake();
-  readonly #leave: () => void;
+  /** Null until the first subscription: who asks for nothing costs nothing. */
+  #leave: (() => void) | null = null;
   #turn: Promise<void> = Promise.resolve();
   #waiting = 0;
   #subscriptions = 0;
@@ -55,8 +58,7 @@ export class StreamClient implements Listener {
 
   constructor(options: StreamClientOptions) {
     this.#options = options;
-    const { socket, hub } = options;
-    this.#leave = hub.listen(this);
+    const { socket } = options;
     socket.on('message', (data, isBinary) => this.#onMessage(isBinary ? null : String(data)));
     socket.on('pong', () => (this.#unanswered = 0));
     socket.on('error', () => this.end());
@@ -69,7 +71,7 @@ export class StreamClient implements Listener {
   }
 
   pass(event: PassingEvent): void {
-    if (this.#live.some((subscription) => isFor(subscription, event))) this.#enqueue(event);
+    this.#enqueue(event);
   }
 
   lost(): void {
@@ -101,7 +103,8 @@ export class StreamClient implements Listener {
 
   /** Order: once the socket is closed. */
   end(): void {
-    this.#leave();
+    this.#leave?.();
+    for (const leave of this.#live.splice(0)) leave();
     this.#ended.abort();
     this.#queue.clear();
     this.#hasSent.signal();
@@ -133,6 +136,7 @@ export class StreamClient implements Listener {
 
   async #subscribe(message: SubscribeMessage): Promise<void> {
     const { hub } = this.#options;
+    this.#leave ??= hub.listen(this);
     while (hub.offsets === null && !this.#ended.signal.aborted) await hub.moved();
     if (hub.offsets === null) return;
     const { topics, resume } = message;
@@ -144,27 +148,29 @@ export class StreamClient implements Listener {
       });
     const position = resume ?? formatPosition(hub.offsets);
     this.#say({ type: 'subscribed', topics, position });
-    if (from !== null) {
-      const isThere = await catchUp({
-        hub,
-        from,
-        signal: this.#ended.signal,
-        pass: (event) => {
-          if (isFor(message, event)) this.#enqueue(event);
-        },
-        room: async () => {
-          while (this.#queue.size >= CATCH_UP_QUEUE && !this.#ended.signal.aborted)
-            await this.#hasRoom.wait();
-        },
-      });
-      if (!isThere)
-        return this.#refuse({
-          code: 'POSITION_LOST',
-          message:
-            'The log does not hold what comes after that position; subscribe without it, and read histories for what is missing',
-        });
-    }
-    this.#live.push(message);
+    const join = (): void => {
+      if (!this.#ended.signal.aborted) this.#live.push(hub.subscribe(this, message));
+    };
+    if (from === null) return join();
+    const isThere = await catchUp({
+      hub,
+      from,
+      signal: this.#ended.signal,
+      join,
+      pass: (event) => {
+        if (isFor(message, event)) this.#enqueue(event);
+      },
+      room: async () => {
+        while (this.#queue.size >= CATCH_UP_QUEUE && !this.#ended.signal.aborted)
+          await this.#hasRoom.wait();
+      },
+    });
+    if (isThere) return;
+    this.#refuse({
+      code: 'POSITION_LOST',
+      message:
+        'The log does not hold what comes after that position; subscribe without it, and read histories for what is missing',
+    });
   }
 
   #refuse({ code, message }: MessageError): void {

@@ -29,6 +29,8 @@ const MESSAGE_BYTES = 16 * 1024;
 /** Connections at once; more are answered with 503. */
 const CLIENTS = 10_000;
 const PING_EVERY_MS = 15_000;
+/** Clients are pinged in so many groups, one after the other: all at once would hold up events. */
+const PING_GROUPS = 20;
 const LOOK_EVERY_MS = 1_000;
 /** A client that does not answer a close is cut off. */
 const CLOSE_MS = 1_000;
@@ -46,12 +48,13 @@ export class StreamServer {
   readonly #clients = new Map<WebSocket, StreamClient>();
   readonly #timers: readonly NodeJS.Timeout[];
   #closing = false;
+  #pingGroup = 0;
 
   constructor(options: StreamServerOptions) {
     this.#options = options;
     this.#hub = new EventHub(options);
     this.#timers = [
-      setInterval(() => this.#pingAll(), options.pingMs ?? PING_EVERY_MS),
+      setInterval(() => this.#pingNext(), (options.pingMs ?? PING_EVERY_MS) / PING_GROUPS),
       setInterval(() => this.#measure(), LOOK_EVERY_MS),
     ];
     for (const timer of this.#timers) timer.unref();
@@ -135,8 +138,11 @@ export class StreamServer {
     socket.once('close', () => this.#clients.delete(socket));
   }
 
-  #pingAll(): void {
-    for (const client of this.#clients.values()) client.ping();
+  #pingNext(): void {
+    this.#pingGroup = (this.#pingGroup + 1) % PING_GROUPS;
+    let number = 0;
+    for (const client of this.#clients.values())
+      if (number++ % PING_GROUPS === this.#pingGroup) client.ping();
   }
 
   #measure(): void {

@@ -17,6 +17,11 @@ export function matches(pattern: TopicPattern, eventType: string): boolean {
   return isFamily(pattern) ? eventType.startsWith(pattern.slice(0, -1)) : pattern === eventType;
 }
 
+/** The pattern of all events of an event's family. */
+export function familyOf(eventType: string): TopicPattern {
+  return `${eventType.slice(0, eventType.indexOf('.'))}.*`;
+}
+
 function isFamily(pattern: TopicPattern): boolean {
   return pattern.endsWith('.*');
 }

@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { ClientQueue, QUEUE_EVENTS, type StreamFrame } from '../../gateway/stream/client-queue.ts';
 import { parseMessage } from '../../gateway/stream/client-message.ts';
@@ -184,6 +185,60 @@ describe('the stream', () => {
     await pinging.publish('exec.completed', 'a');
     await eventually('the other one still gets events', () => awake.events.length === 1);
     await pinging.stop();
+  });
+
+  it('B-32 closes one that does not read what may not be dropped, and loses nothing before that', async () => {
+    await client.subscribe({ topics: ['exec.*'] });
+    const quick = await rig.connect();
+    await quick.subscribe({ topics: ['exec.*'] });
+    client.stopReading();
+    const count = 12_000;
+    await rig.publish('exec.completed', 'a', count, { note: 'x'.repeat(1_000) });
+    await eventually('the slow one is given up', () => rig.stream.closing === 1);
+    await eventually('the other one has them all', () => quick.events.length === count);
+    client.readAgain();
+    await eventually('it is told', () => client.closed !== null);
+    expect(client.closed).toEqual({ code: 1013, reason: 'too slow' });
+    expect(client.marks.length).toBeLessThan(count);
+    expect(client.marks).toEqual(client.marks.map((_, index) => index));
+    expect(client.frames.filter(({ type }) => type === 'dropped')).toEqual([]);
+  });
+
+  it('B-28 gives an event once to one that asks for it in several ways, and to nobody else', async () => {
+    await client.subscribe({ topics: ['exec.*', 'exec.completed'] });
+    await client.subscribe({ topics: ['exec.completed'], correlationId: 'a' });
+    const other = await rig.connect();
+    await other.subscribe({ topics: ['exec.failed', 'risk.approved'], correlationId: 'a' });
+    await rig.connect();
+    await rig.publish('exec.completed', 'a', 2);
+    await rig.publish('risk.approved', 'a');
+    await eventually('they came', () => client.events.length === 2 && other.events.length === 1);
+    expect([client.marks, other.marks]).toEqual([[0, 1], [2]]);
+  });
+
+  it('B-30 misses nothing that passes while the reader which caught up is closed', async () => {
+    const kafka = new MemoryKafka();
+    const readerOf = kafka.reader.bind(kafka);
+    const slowToClose = Object.assign(kafka, {
+      reader: () => {
+        const reader = readerOf();
+        const close = () => pause(200).then(() => reader.close());
+        return { fetch: reader.fetch.bind(reader), close };
+      },
+    });
+    const slow = await StreamRig.start(slowToClose, '');
+    const first = await slow.connect();
+    const { position: resume = '' } = await first.subscribe({ topics: ['exec.*'] });
+    await slow.publish('exec.completed', 'a', 5);
+    const again = await slow.connect();
+    await again.subscribe({ topics: ['exec.*'], resume });
+    for (let round = 0; round < 40; round += 1) {
+      await slow.publish('exec.completed', 'a');
+      await pause(10);
+    }
+    await eventually('all came', () => again.events.length >= 45 || again.marks.at(-1) === 44);
+    expect(again.marks).toEqual(Array.from({ length: 45 }, (_, mark) => mark));
+    await slow.stop();
   });
 
   it('B-30 every event in between can be gone on from', async () => {
