@@ -1,17 +1,21 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import type { KafkaClient } from '../../kafka/client.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
-import { SystemClient } from '../e2e/system-client.ts';
+import { LIFE, SystemClient } from '../e2e/system-client.ts';
 import { startSystem, type System } from '../e2e/system-fixture.ts';
 import { eventually } from '../support/eventually.ts';
 import { type LocalChain, startLocalChain } from '../support/local-chain.ts';
+import { ProduceTrap } from '../support/produce-trap.ts';
 import { RpcTap, type Trap } from '../support/rpc-tap.ts';
+import { makeUnready } from '../support/unready.ts';
 import { venueOn } from '../support/venue-on.ts';
 
 const AMOUNT = '0.25';
+const JOURNAL = 'orchestrator.workers.journal';
 
 let chain: LocalChain;
 let tap: RpcTap;
+let broker: ProduceTrap;
 let system: System;
 let kafka: KafkaClient;
 let client: SystemClient;
@@ -25,13 +29,16 @@ beforeAll(async () => {
     CHAIN_ID: '31337',
     SIGNER_PRIVATE_KEY: chain.key,
   };
-  system = await startSystem('chain-kills', { separate: true, env });
+  broker = await ProduceTrap.start();
+  const envOf = { orchestrator: { KAFKA_BROKERS: broker.address } };
+  system = await startSystem('chain-kills', { separate: true, env, envOf });
   kafka = platformaticClient({ brokers: system.config.kafka.brokers, clientId: 'chain-kills' });
   client = new SystemClient(system, kafka);
 }, 90_000);
 
 afterAll(async () => {
   await system?.stop();
+  await broker?.stop();
   await tap?.stop();
   await chain?.remove();
 });
@@ -51,6 +58,19 @@ const submit = (): Promise<string> => client.submit({ amount_in: AMOUNT, notiona
 const lastOf = async (intentId: string): Promise<string | undefined> =>
   (await client.history(intentId, 8)).at(-1)?.topic;
 
+/** Of a swap in whose midst the orchestrator is killed, and started again. */
+async function sellsOnce(arm: () => Promise<{ readonly done: Promise<void> }>): Promise<void> {
+  const before = await spent();
+  const killed = await arm();
+  const intentId = await submit();
+  await killed.done;
+  await system.start('orchestrator');
+  expect(await lastOf(intentId)).toBe('exec.completed');
+  const after = await spent();
+  expect(after.sold - before.sold).toBe(units(AMOUNT));
+  expect(after.mined - before.mined).toBe(1);
+}
+
 describe('an orchestrator that is killed', () => {
   const points: readonly (Pick<Trap, 'method' | 'when'> & { readonly point: string })[] = [
     { point: 'before a place is reserved', method: 'eth_getTransactionCount', when: 'before' },
@@ -61,16 +81,30 @@ describe('an orchestrator that is killed', () => {
   ];
 
   it.each(points)('B-61 B-63 swaps once: $point', async ({ method, when }) => {
-    const before = await spent();
-    const killed = tap.arm({ method, when, act: () => system.kill('orchestrator') });
-    const intentId = await submit();
-    await killed;
-    await system.start('orchestrator');
-    expect(await lastOf(intentId)).toBe('exec.completed');
-    const after = await spent();
-    expect(after.sold - before.sold).toBe(units(AMOUNT));
-    expect(after.mined - before.mined).toBe(1);
+    const act = (): Promise<void> => system.kill('orchestrator');
+    await sellsOnce(async () => ({ done: tap.arm({ method, when, act }) }));
   });
+
+  const records = [
+    { point: 'the wish for a place', topic: 'rk.chain.account', after: null },
+    { point: 'the record of what was signed', topic: JOURNAL, after: 'eth_estimateGas' },
+    { point: 'the record of the receipt', topic: JOURNAL, after: 'eth_getTransactionReceipt' },
+    { point: 'what it says of the end', topic: 'exec', after: 'eth_getTransactionReceipt' },
+  ].flatMap((each) => (['before', 'after'] as const).map((when) => ({ ...each, when })));
+
+  it.each(records)(
+    'B-61 B-63 swaps once: $when $point is on the log',
+    async ({ topic, after, when }) => {
+      await sellsOnce(() => {
+        const seen = after === null ? 0 : tap.answered(after);
+        return broker.arm({
+          ...{ topic: system.names.physical(topic), when, kafka },
+          isDue: () => after === null || tap.answered(after) > seen,
+          act: () => system.kill('orchestrator'),
+        });
+      });
+    },
+  );
 
   it('B-61 B-63 B-82 swaps each once, while nothing is mined, and says what is under way', async () => {
     const before = await spent();
@@ -94,5 +128,48 @@ describe('an orchestrator that is killed', () => {
     const after = await spent();
     expect(after.sold - before.sold).toBe(3n * units(AMOUNT));
     expect(after.mined - before.mined).toBe(3);
+  });
+
+  // Last: from here on the account has nothing but ether, and no allowance.
+  describe('of an account that has only ether', () => {
+    beforeAll(() => makeUnready(chain));
+
+    const ready = { wraps: 1, approves: 1, swaps: 1 };
+    it.each([
+      { killed: 'by nobody', nth: 0, when: 'after' },
+      { killed: 'after it wrapped', nth: 1, when: 'after' },
+      { killed: 'before it approves', nth: 2, when: 'before' },
+      { killed: 'after it approved', nth: 2, when: 'after' },
+      { killed: 'before it swaps', nth: 3, when: 'before' },
+    ] as const)('B-57 B-61 B-63 wraps, approves and swaps once: killed $killed', async (point) => {
+      const { nth, when } = point;
+      const venue = venueOn(chain);
+      const [mined, dollars] = [(await venue.nonceState()).mined, await venue.balance('USDC')];
+      const ether = units(await venue.funds());
+      const act = (): Promise<void> => system.kill('orchestrator');
+      const isKilled = nth > 0;
+      const killed = isKilled && tap.arm({ method: 'eth_sendRawTransaction', when, nth, act });
+      const intentId = await submit();
+      if (killed !== false) {
+        await killed;
+        await system.start('orchestrator');
+      }
+      const events = await client.history(intentId, 8);
+      expect(events.map(({ topic }) => topic)).toEqual(LIFE);
+      const { nonce } = (await chain.rpc(
+        'eth_getTransactionByHash',
+        events[5]?.payload['txHash'],
+      )) as { readonly nonce: string };
+      const { wraps, approves, swaps } = ready;
+      expect(Number(nonce)).toBe(mined + wraps + approves);
+      expect((await venue.nonceState()).mined).toBe(mined + wraps + approves + swaps);
+      expect([await venue.balance('WETH'), await venue.allowance('WETH')]).toEqual(['0', '0']);
+      const spentEther = ether - units(await venue.funds());
+      expect(spentEther >= units(AMOUNT) && spentEther < units('0.27')).toBe(true);
+      expect(Number(await venue.balance('USDC')) - Number(dollars)).toBeCloseTo(
+        Number(events[7]?.payload['amountOut']),
+        5,
+      );
+    });
   });
 });

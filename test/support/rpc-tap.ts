@@ -5,6 +5,8 @@ import type { AddressInfo } from 'node:net';
 export interface Trap {
   readonly method: string;
   readonly when: 'before' | 'after';
+  /** Which call of the method, from when it is armed. Default: the first. */
+  readonly nth?: number;
   /** Its caller never gets an answer. */
   act(): Promise<void>;
 }
@@ -14,6 +16,9 @@ export class RpcTap {
   readonly #server: Server;
   readonly #target: string;
   #trap: Trap | null = null;
+  /** Calls of its method that the trap lets pass yet. */
+  #passing = 0;
+  readonly #answered = new Map<string, number>();
 
   private constructor(target: string) {
     this.#target = target;
@@ -32,8 +37,14 @@ export class RpcTap {
     return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
   }
 
+  /** How many calls of a method have had an answer that says something. */
+  answered(method: string): number {
+    return this.#answered.get(method) ?? 0;
+  }
+
   /** Resolves when it has sprung and `act` is done. */
   arm(trap: Trap): Promise<void> {
+    this.#passing = (trap.nth ?? 1) - 1;
     return new Promise((resolve, reject) => {
       this.#trap = { ...trap, act: () => trap.act().then(resolve, reject) };
     });
@@ -56,11 +67,15 @@ export class RpcTap {
     const { result = null } = JSON.parse(text) as { readonly result?: unknown };
     // An answer that says nothing yet is none.
     if (result !== null && this.#isFor(method, 'after')) return this.#spring(response);
+    if (result !== null && method !== undefined)
+      this.#answered.set(method, this.answered(method) + 1);
     response.writeHead(answer.status, headers).end(text);
   }
 
   #isFor(method: string | undefined, when: Trap['when']): boolean {
-    return this.#trap !== null && this.#trap.method === method && this.#trap.when === when;
+    if (this.#trap?.method !== method || this.#trap?.when !== when) return false;
+    this.#passing -= 1;
+    return this.#passing < 0;
   }
 
   async #spring(response: ServerResponse): Promise<void> {
