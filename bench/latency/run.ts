@@ -53,7 +53,9 @@ export async function runLatency(
 ): Promise<LatencyReport> {
   const loadBefore = loadAverage();
   if (loadBefore > BUSY_LOAD) tell(`the machine is not quiet: load average ${loadBefore}`);
-  const system = await startBenchSystem(tell, withReadModels ? ['coordinator'] : []);
+  const system = await startBenchSystem(tell, {
+    moreApps: withReadModels ? ['coordinator'] : [],
+  });
   const open: { close(): Promise<void> }[] = [];
   try {
     const tracks = await makeTracks(system, open);

@@ -3,7 +3,9 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { applyAll } from '../../apps/apply.ts';
 import { type AppName, type Config, loadConfig, PORT_VARIABLE } from '../../apps/config.ts';
+import { anvilPart, anvilUrl, LOCAL_CHAIN_ID } from '../../cli/stack/anvil.ts';
 import { isHealthy } from '../../cli/stack/app-part.ts';
+import { addressOfKey, localTraderKey } from '../../cli/stack/local-chain.ts';
 import type { Part } from '../../cli/stack/part.ts';
 import { freePorts } from '../../cli/stack/ports.ts';
 import { ROOT } from '../../cli/stack/programs.ts';
@@ -19,14 +21,22 @@ export interface BenchSystem {
   readonly ports: Readonly<Record<AppName, number>>;
   /** Starts one more process; it ends with the system. */
   launch(name: string, file: string, env: Readonly<Record<string, string>>): Promise<void>;
+  /** Ends one of its processes, by name. */
+  end(name: string): Promise<void>;
   costs(): Promise<Readonly<Record<string, ProcessCost>>>;
   stop(): Promise<void>;
+}
+
+export interface BenchSystemOptions {
+  readonly moreApps?: readonly AppName[];
+  /** Swaps on a chain of the benchmark's own; without it on the mock venue. */
+  readonly withChain?: boolean;
 }
 
 /** Throws: PartError, and what `applyAll` throws; nothing is left then. */
 export async function startBenchSystem(
   tell: (line: string) => void,
-  moreApps: readonly AppName[] = [],
+  { moreApps = [], withChain = false }: BenchSystemOptions = {},
 ): Promise<BenchSystem> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-'));
   const processes = new Processes(folder);
@@ -46,6 +56,7 @@ export async function startBenchSystem(
     for (const server of SERVERS)
       env[ADDRESS_VARIABLE[server]] = addressOf(server, serverPorts[server]);
     for (const app of Object.keys(ports) as AppName[]) env[PORT_VARIABLE[app]] = String(ports[app]);
+    if (withChain) Object.assign(env, await startChain(begin, folder));
     const config = loadConfig({ ...process.env, ...env });
     await applyAll(config);
     await allOf(
@@ -60,6 +71,7 @@ export async function startBenchSystem(
         const [port = 0] = await freePorts(1);
         await begin(nodePart(name, port, [file], { ...env, ...more, HEALTH_PORT: String(port) }));
       },
+      end: (name) => processes.end(name),
       costs: () => processes.costs(),
       stop: () => processes.stop(),
     };
@@ -67,6 +79,22 @@ export async function startBenchSystem(
     await processes.stop();
     throw error;
   }
+}
+
+async function startChain(
+  begin: (part: Part) => Promise<void>,
+  folder: string,
+): Promise<Readonly<Record<string, string>>> {
+  const [port = 0] = await freePorts(1);
+  const key = localTraderKey();
+  const part = anvilPart({ port, folder: join(folder, 'chain'), trader: addressOfKey(key) });
+  await begin(part);
+  return {
+    PLATFORM_MOCK_CHAIN: 'false',
+    ETH_RPC_URL: anvilUrl(port),
+    CHAIN_ID: String(LOCAL_CHAIN_ID),
+    SIGNER_PRIVATE_KEY: key,
+  };
 }
 
 function nodePart(

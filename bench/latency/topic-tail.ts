@@ -2,32 +2,35 @@ import { HEADER } from '../../engine/event.ts';
 import type { FetchPosition, KafkaClient, PartitionReader } from '../../kafka/client.ts';
 
 const MAX_WAIT_MS = 100;
+/** What is waited for unless it is said. */
 const PLANNED = 'plan.created';
 
 /**
- * Reads one topic from its end on, with a client of the benchmark's own, and notes when the plan.created of each
+ * Reads one topic from its end on, with a client of the benchmark's own, and notes when the event of one type of each
  * correlation was there. It reads nothing else, so that nothing else stands before what is timed.
  */
 export class TopicTail {
   readonly #readAt = new Map<string, number>();
   readonly #reader: PartitionReader;
+  readonly #type: string;
   readonly #life: Promise<void>;
   #failure: Error | null = null;
   #ended = false;
 
-  private constructor(kafka: KafkaClient, positions: readonly FetchPosition[]) {
+  private constructor(kafka: KafkaClient, positions: readonly FetchPosition[], type: string) {
+    this.#type = type;
     this.#reader = kafka.reader();
     this.#life = this.#read(positions).catch((error: Error) => {
       this.#failure = error;
     });
   }
 
-  static async open(kafka: KafkaClient, topic: string): Promise<TopicTail> {
-    return new TopicTail(kafka, await endsOf(kafka, [topic]));
+  static async open(kafka: KafkaClient, topic: string, type = PLANNED): Promise<TopicTail> {
+    return new TopicTail(kafka, await endsOf(kafka, [topic]), type);
   }
 
   /**
-   * When this process had read the plan.created of a correlation, first: performance.now(); undefined: not yet.
+   * When this process had read that event of a correlation, first: performance.now(); undefined: not yet.
    *
    * Throws: what ended the reading.
    */
@@ -52,7 +55,7 @@ export class TopicTail {
         positions[partition] = { topic, partition, offset: nextOffset };
         for (const { headers } of records) {
           const correlationId = headers[HEADER.correlationId] ?? '';
-          if (headers[HEADER.eventType] !== PLANNED || this.#readAt.has(correlationId)) continue;
+          if (headers[HEADER.eventType] !== this.#type || this.#readAt.has(correlationId)) continue;
           this.#readAt.set(correlationId, now);
         }
       }

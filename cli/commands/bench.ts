@@ -9,6 +9,7 @@ import { gate } from '../bench/gate.ts';
 import { latency } from '../bench/latency.ts';
 import { memory } from '../bench/memory.ts';
 import { recovery } from '../bench/recovery.ts';
+import { trading } from '../bench/trading.ts';
 import { UsageError, type Command } from '../command.ts';
 
 /** Every benchmark by the name that follows `bench`. */
@@ -21,6 +22,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   budgets,
   gate,
   full,
+  trading,
   bots,
   'bots-store': botsStore,
   'event-store': eventStore,

@@ -8,6 +8,7 @@ import type { BudgetsReport } from '../../bench/budgets.ts';
 import type { ChainReport } from '../../bench/chain/report.ts';
 import type { MemoryReport } from '../../bench/memory/run.ts';
 import type { RecoveryReport } from '../../bench/recovery/report.ts';
+import type { SwapsReport } from '../../bench/trading/swaps.ts';
 import { ROOT } from '../../cli/stack/programs.ts';
 
 const RUN_MS = 240_000;
@@ -33,7 +34,7 @@ const read = async (name: string): Promise<unknown> =>
   JSON.parse(await readFile(join(folder, name), 'utf8'));
 
 it(
-  'K-12 measures budgets, a recovery and memory, each in small, and leaves nothing of it',
+  'K-12 measures budgets, trading, a recovery and memory, each in small, and leaves nothing of it',
   async () => {
     const to = (name: string) => ['--no-goals', '--json', join(folder, name)];
     const few = ['--rate', '20', '--count', '20', '--warm-up', '20'];
@@ -51,6 +52,18 @@ it(
         '8',
         ...to('recovery.json'),
       ),
+      bench(
+        'trading',
+        '--rates',
+        '20',
+        '--seconds',
+        '1',
+        '--warm-up',
+        '20',
+        '--swaps',
+        '5',
+        ...to('trading.json'),
+      ),
       bench('memory', '--keys', '200', '--rate', '20', '--seconds', '6', ...to('memory.json')),
     ]);
     const budgets = (await read('budgets.json')) as BudgetsReport;
@@ -63,10 +76,14 @@ it(
     expect(recoveries[0]?.restore?.records).toBeGreaterThan(0);
     const { samples } = (await read('memory.json')) as MemoryReport;
     expect(samples.at(-1)?.anonMiB).toBeGreaterThan(10);
+    const { swaps } = (await read('trading.json')) as { readonly swaps: SwapsReport };
+    expect(swaps.postToCompleted.count).toBe(5);
+    expect(swaps.raw.p50).toBeGreaterThan(0);
     expect((await readdir(folder)).sort()).toEqual([
       'budgets.json',
       'memory.json',
       'recovery.json',
+      'trading.json',
     ]);
   },
   RUN_MS,
