@@ -75,6 +75,7 @@ export function createGateway(options: GatewayOptions): FastifyInstance {
   const server = createServer(options.log);
   takeEveryMethod(server);
   const methods = methodGuard(server);
+  registerDrain(server);
   registerRequestIds(server);
   registerErrors(server);
   registerJsonBody(server);
@@ -109,6 +110,17 @@ function createServer(log: FastifyBaseLogger): FastifyInstance {
       const problem = new Problem('BAD_REQUEST', `${error.message}; encode the path again`);
       void sendProblem(reply, problem, request.id);
     },
+  });
+}
+
+/** Answers to what is under way at the end give their connections up: kept open, each would hold the end for a minute. */
+function registerDrain(server: FastifyInstance): void {
+  let isClosing = false;
+  server.addHook('preClose', async () => {
+    isClosing = true;
+  });
+  server.addHook('onSend', async (_, reply) => {
+    if (isClosing) reply.header('Connection', 'close');
   });
 }
 

@@ -17,7 +17,10 @@ const PHRASES: Readonly<Record<number, string>> = {
 /** Answers what never became a request, as a problem like any other, and closes the connection. */
 export function answerUnread(error: Error & { readonly code?: string }, socket: Socket): void {
   // The caller has gone, or is in the middle of another answer.
-  if (!socket.writable || error.code === 'ECONNRESET' || socket.bytesWritten > 0)
+  const { _httpMessage: other } = socket as Socket & {
+    readonly _httpMessage?: { readonly headersSent: boolean } | null;
+  };
+  if (!socket.writable || error.code === 'ECONNRESET' || other?.headersSent === true)
     return void socket.destroy();
   const [code, detail] = REASONS[error.code ?? ''] ?? ['BAD_REQUEST', NO_HTTP];
   const requestId = randomUUID();

@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { connect } from 'node:net';
+import { Agent, type IncomingMessage, request } from 'node:http';
 import { describe, expect, it } from 'vitest';
 import { openApiDocument } from '../../gateway/index.ts';
 import { AN_ID, assertFits, post, SOUND, testGateway } from './gateway-fixture.ts';
@@ -101,6 +104,48 @@ describe('the gateway', () => {
       },
     });
   });
+});
+
+describe('what never becomes a request', () => {
+  it('is answered with a problem, also behind requests that were answered', async () => {
+    const { server } = testGateway();
+    const { port } = new URL(await server.listen({ port: 0, host: '127.0.0.1' }));
+    const socket = connect(Number(port), '127.0.0.1');
+    let text = '';
+    socket.on('data', (bytes) => (text += bytes.toString()));
+    socket.write('GET /livez HTTP/1.1\r\nHost: gateway\r\n\r\n');
+    await once(socket, 'data');
+    socket.write(`GET /livez HTTP/1.1\r\nX-Big: ${'x'.repeat(20_000)}\r\n\r\n`);
+    await once(socket, 'close');
+    expect(text).toMatch(/^HTTP\/1.1 200 [^]*HTTP\/1.1 431 [^]*"code":"HEADERS_TOO_LARGE"/);
+    await server.close();
+  });
+});
+
+describe('the end of a gateway', () => {
+  it('B-24 answers what is under way, and is not held up by connections that are kept open', async () => {
+    const { server } = testGateway();
+    const url = await server.listen({ port: 0, host: '127.0.0.1' });
+    const body = JSON.stringify(SOUND);
+    const headers = {
+      'content-type': 'application/json',
+      'content-length': body.length,
+      expect: '100-continue',
+    };
+    const made = request(`${url}/intents`, {
+      method: 'POST',
+      agent: new Agent({ keepAlive: true }),
+      headers,
+    });
+    made.flushHeaders();
+    await once(made, 'continue');
+    const closed = server.close();
+    made.end(body);
+    const [response] = (await once(made, 'response')) as [IncomingMessage];
+    response.resume();
+    expect([response.statusCode, response.headers.connection]).toEqual([202, 'close']);
+    await closed;
+  }, 10_000);
 });
 
 describe('/openapi.json', () => {
