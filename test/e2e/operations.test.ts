@@ -10,7 +10,9 @@ import type { Explanation } from '../../cli/why/explanation.ts';
 import { ReplayedModels } from '../../connectors/redis/index.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
+import { botEvent } from '../support/bot-events.ts';
 import { eventually } from '../support/eventually.ts';
+import { labelsIn, metricsIn, readAlerts, readDashboards, shown } from '../support/monitoring.ts';
 import { LIFE, SystemClient } from './system-client.ts';
 import { startSystem, type System } from './system-fixture.ts';
 
@@ -160,6 +162,9 @@ describe('millrace replay', () => {
     );
     const before = await dump('');
     expect(Object.keys(before).length).toBeGreaterThan(5);
+    // Nothing that is replayed may come from what stands in Redis.
+    await redis.flushdb();
+    await redis.set('test:claimed', '1');
     for (const source of ['topics', 'store'])
       for (const round of ['1', '2']) {
         const prefix = `${source}.${round}.`;
@@ -167,7 +172,8 @@ describe('millrace replay', () => {
         expect([code, err]).toEqual([0, '']);
         expect(await dump(prefix)).toEqual(before);
       }
-    expect(await dump('')).toEqual(before);
+    const isBack = async () => JSON.stringify(await dump('')) === JSON.stringify(before);
+    await eventually('the live ones are projected again', isBack);
     await redis.set('positions:main-job', '{"summary":"wrong"}');
     const { code, out } = await millrace('replay', 'all', '--into', 's.', '--swap', '--json');
     expect([code, JSON.parse(out)]).toMatchObject([0, { swap: { kept: [] }, leftOut: [] }]);
@@ -282,5 +288,104 @@ describe('millrace dlq and park', () => {
     const { code, out } = await millrace('park', 'list', '--json');
     expect([code, JSON.parse(out)]).toEqual([0, { parked: [] }]);
     expect((await millrace('park', 'show', 'planner.workers', 'risk', 'nobody')).code).toBe(1);
+  });
+});
+
+describe('GET /metrics', () => {
+  const page = async (): Promise<string> =>
+    (await fetch(`http://127.0.0.1:${system.ports.coordinator}/metrics`)).text();
+
+  /** What counts only where something went wrong that has not gone wrong here. */
+  const UNSEEN = [
+    'millrace_circuit_open',
+    'millrace_dedupe_limit_total',
+    'millrace_exec_failed_total',
+    'millrace_illegal_transitions_total',
+    'millrace_read_models_healed_total',
+    'millrace_signer_balance_ether',
+    'millrace_nonces_open',
+    'millrace_standby_lag_records',
+    'millrace_stores_discarded_total',
+    'millrace_trace_spans_total',
+    'millrace_watchdog_total',
+    'millrace_ws_dropped_total',
+  ];
+
+  /** Metric by metric, the labels of its samples. */
+  async function served(): Promise<ReadonlyMap<string, ReadonlySet<string>>> {
+    const text = await page();
+    const names = [...text.matchAll(/^# TYPE (\w+) /gm)].map(([, name = '']) => name);
+    return new Map(
+      names.map((name) => {
+        const samples = text.matchAll(
+          new RegExp(`^${name}(?:_bucket|_sum|_count)?(\\{.*\\})? `, 'gm'),
+        );
+        const labels = [...samples].flatMap(([, list = '']) => [
+          'a sample',
+          ...[...list.matchAll(/(\w+)="/g)].map(([, label = '']) => label),
+        ]);
+        return [name, new Set(labels)];
+      }),
+    );
+  }
+
+  it('B-35 counts an event that is published again, and has one effect of it', async () => {
+    const before = await client.get(`/intents/${intentId}`);
+    const topic = system.names.physical('intents');
+    const records = await client.readTopic(topic);
+    const first = records.find(({ headers }) => headers['event_id'] === events[0]?.eventId);
+    if (first === undefined) throw new Error('intent.submitted is on the log');
+    const { key, value, headers, partition } = first;
+    const { brokers } = system.config.kafka;
+    const producer = platformaticClient({ brokers, clientId: 'twice' }).producer();
+    await producer.send([{ topic, partition, key, value, headers }]);
+    await producer.close();
+    for (const application of ['planner.workers', 'state-coordinator']) {
+      const known = `millrace_dedupe_total{application="${application}",by="event_id"}`;
+      await eventually('it is known', async () => (await page()).includes(known));
+    }
+    const admin = platformaticClient({ brokers, clientId: 'twice' }).admin();
+    const { end = 0 } = (await admin.offsets(topic))[partition] ?? {};
+    await admin.close();
+    await eventually('the store is past it', async () => {
+      const [row] = await system.database.query<{ next: string }>(
+        `SELECT next FROM positions WHERE sink = 'event-store' AND topic = 'intents' AND partition = $1`,
+        [partition],
+      );
+      return Number(row?.next) >= end;
+    });
+    expect((await client.history(intentId, LIFE.length)).map(({ eventId }) => eventId)).toEqual(
+      events.map(({ eventId }) => eventId),
+    );
+    const rows = await system.database.query('SELECT 1 FROM events WHERE event_id = $1', [
+      events[0]?.eventId,
+    ]);
+    expect(rows).toHaveLength(1);
+    expect((await client.get(`/intents/${intentId}`)).text).toBe(before.text);
+  });
+
+  it('B-21 serves every metric that an alert or a panel names, with the labels it names', async () => {
+    const body = JSON.stringify([botEvent('order_created', { instance_name: 'metrics' })]);
+    const headers = { 'content-type': 'application/json' };
+    expect(
+      (await fetch(`${system.url}/bots/events`, { method: 'POST', headers, body })).status,
+    ).toBe(200);
+    await eventually(
+      'the event of the bot is stored',
+      async () => (await served()).get('millrace_bot_events_total')?.has('outcome') ?? false,
+    );
+    const metrics = await served();
+    const asked = [...readAlerts().map(({ expr }) => expr), ...shown(readDashboards())];
+    for (const expression of asked) {
+      const names = metricsIn(expression).filter((name) => name !== 'up');
+      expect(names.filter((name) => !metrics.has(name))).toEqual([]);
+      if (names.every((name) => UNSEEN.includes(name))) continue;
+      const found = new Set(names.flatMap((name) => [...(metrics.get(name) ?? [])]));
+      expect([expression, found.has('a sample')]).toEqual([expression, true]);
+      expect([expression, labelsIn(expression).filter((label) => !found.has(label))]).toEqual([
+        expression,
+        [],
+      ]);
+    }
   });
 });
