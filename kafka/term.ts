@@ -111,7 +111,8 @@ export class Term {
       circuits: surroundings.circuits,
       signal,
       clock: () => this.#clock(),
-      isOwner: () => this.#journal.confirmedAgeMs <= surroundings.sessionTimeoutMs,
+      // A heartbeat may be a third of the session older than the append that proved ownership (J5c).
+      isOwner: () => this.#journal.confirmedAgeMs <= surroundings.sessionTimeoutMs / 2,
       onUnsure: () => {
         this.#isUnsure = true;
         this.#wake.signal();

@@ -6,13 +6,13 @@ import { eventually } from '../support/eventually.ts';
 import { firstEvent } from '../support/test-application.ts';
 
 /** E-11 has 50,000, and a fifth of it in orders: `PRIORITY_BACKLOG=50000`. */
-const LOW = Number(process.env['PRIORITY_BACKLOG'] ?? 20_000);
+const LOW = Number(process.env['PRIORITY_BACKLOG'] ?? 40_000);
 const NORMAL = LOW / 5;
 /** Alarms come at ten a second, whatever has become of those before, until this much of the backlog is left; */
 const LEFT = LOW / 4;
 const BETWEEN_MS = 100;
 /** so many at least. */
-const LEAST_ALARMS = 10;
+const LEAST_ALARMS = 5;
 /** Of the backlog, between an alarm and its turn. Without classes it would be all that was fetched before: most of it. */
 const MOST_BETWEEN = (LOW + NORMAL) / 4;
 /** The row's own, asked of a machine that is given to it: with PRIORITY_BACKLOG set. */

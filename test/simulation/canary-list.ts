@@ -124,7 +124,7 @@ export const CANARIES: readonly Canary[] = [
     rule: 'J5c',
     what: 'an effect is performed by whoever owned the task some time ago',
     file: TERM,
-    find: 'this.#journal.confirmedAgeMs <= surroundings.sessionTimeoutMs',
+    find: 'this.#journal.confirmedAgeMs <= surroundings.sessionTimeoutMs / 2',
     replace: 'this.#journal.confirmedAgeMs >= 0',
   },
   {
