@@ -1,4 +1,4 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { medianOf, FLOOR, type ChainReport } from './chain/report.ts';
 import { VoidRunError } from './latency/audit.ts';
@@ -26,7 +26,12 @@ const OURS = 'millrace';
 
 export const BASELINE_FILE = join(import.meta.dirname, 'baseline.json');
 
+/** Throws: VoidRunError when none was written yet. */
 export function readBaseline(): Baseline {
+  if (!existsSync(BASELINE_FILE))
+    throw new VoidRunError(
+      'There is no bench/baseline.json: write one on a quiet machine with npm run bench -- gate --write.',
+    );
   return JSON.parse(readFileSync(BASELINE_FILE, 'utf8')) as Baseline;
 }
 
