@@ -1,8 +1,10 @@
 import { defineConfig } from 'vitest/config';
 
 /**
- * `fast` needs no servers; `servers` gets real ones from its global set-up, and runs one file at a time on them; `attacks`
- * likewise, and takes so long that it has a command of its own (npm run test:attacks).
+ * `fast` and `simulation` need no servers. Their files share a process, because loading the program anew for each took
+ * longer than the tests: no test may leave anything behind in a module or a global. `servers` gets real ones from its
+ * global set-up, and runs one file at a time on them; `attacks` likewise, and takes so long that it has a command of its
+ * own (npm run test:attacks).
  */
 export default defineConfig({
   test: {
@@ -11,7 +13,16 @@ export default defineConfig({
       {
         test: {
           name: 'fast',
-          include: ['test/{unit,property,simulation}/**/*.test.ts'],
+          include: ['test/{unit,property}/**/*.test.ts'],
+          isolate: false,
+          testTimeout: 60_000,
+        },
+      },
+      {
+        test: {
+          name: 'simulation',
+          include: ['test/simulation/**/*.test.ts'],
+          isolate: false,
           testTimeout: 60_000,
         },
       },

@@ -67,7 +67,7 @@ describe('the repository', () => {
 
   it('pins every dependency', () => {
     const versions = Object.values({ ...manifest.dependencies, ...manifest.devDependencies });
-    for (const version of versions) expect(version).toMatch(/^\d+\.\d+\.\d+(-[\w.]+)?$/);
+    for (const version of versions) expect(version).toMatch(/^(npm:\w+@)?\d+\.\d+\.\d+(-[\w.]+)?$/);
   });
 
   it('K-02 has the packages that it is asked for, each imported by code that is no test', () => {

@@ -26,6 +26,7 @@ function start(): { driver: TopologyDriver; counts: Record<string, number> } {
   const counts: Record<string, number> = {};
   const add = (what: string, count = 1): void => void (counts[what] = (counts[what] ?? 0) + count);
   const driver = counterDriver({
+    sanitize: false,
     observer: {
       handled: (actor) => add(actor),
       skipped: (by) => add(by),
