@@ -7,12 +7,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { kafkaPart } from '../../cli/stack/kafka.ts';
 import { freePort } from '../../cli/stack/ports.ts';
 import { type OwnServer, ownServer } from '../integration/own-servers.ts';
-import {
-  BOT_LANGUAGES,
-  BotProcess,
-  type BotLanguage,
-  type BotPlan,
-} from '../support/bot-process.ts';
+import { type Bot, type BotPlan, BotProcess, BOTS } from '../support/bot-process.ts';
 import { BotRig } from '../support/bot-rig.ts';
 import { type BotTopic, createBotTopic, idsOf, keptOf } from '../support/bot-topic.ts';
 
@@ -76,7 +71,7 @@ async function expectRowsOnce(rig: BotRig, bots: readonly BotProcess[]): Promise
   expect(await rig.store.unexplained()).toBe(0);
 }
 
-describe('bots of both languages', () => {
+describe('bots of both languages, and of asyncio', () => {
   it(
     'S-43 K-11 lose and double nothing when the broker is stopped mid-run',
     async () => {
@@ -85,9 +80,7 @@ describe('bots of both languages', () => {
         await server.start();
         const broker = `127.0.0.1:${server.port}`;
         const rig = await BotRig.open('sdk-bots', broker);
-        const bots = BOT_LANGUAGES.map(
-          (language) => new BotProcess(language, planOf(rig.names, { broker })),
-        );
+        const bots = BOTS.map((bot) => new BotProcess(bot, planOf(rig.names, { broker })));
         await Promise.all(bots.map((bot) => bot.until('confirmed', 5)));
         await server.stop();
         const before = bots.map((bot) => bot.ids('buffered').length);
@@ -111,19 +104,19 @@ describe('bots of both languages', () => {
     LIMIT_MS,
   );
 
-  it.each(BOT_LANGUAGES)(
+  it.each(BOTS)(
     'S-43 J7a lose and double nothing when the bot is killed mid-run: %s',
-    async (language: BotLanguage) => {
+    async (kind: Bot) => {
       const topic = await createBotTopic(BROKER, REGISTRY);
       const plan = planOf(topic);
       const bots: BotProcess[] = [];
       for (const [run, confirmed] of [3, 20, 9].entries()) {
-        const bot = new BotProcess(language, plan);
+        const bot = new BotProcess(kind, plan);
         bots.push(bot);
         await bot.until(run === 0 ? 'buffered' : 'confirmed', confirmed);
         await bot.kill();
       }
-      const last = new BotProcess(language, plan);
+      const last = new BotProcess(kind, plan);
       await last.until('confirmed', 1);
       await last.done();
       await expectAllOnce(topic, [...bots, last]);
@@ -141,7 +134,7 @@ describe('bots of both languages', () => {
       const port = await freePort();
       const registry = REGISTRY.replace(/\/\/[^/]+/, `//127.0.0.1:${port}`);
       const plan = { registry };
-      const bots = BOT_LANGUAGES.map((language) => new BotProcess(language, planOf(topic, plan)));
+      const bots = BOTS.map((bot) => new BotProcess(bot, planOf(topic, plan)));
       await Promise.all(bots.map((bot) => bot.until('buffered', 40)));
       expect(bots.flatMap((bot) => bot.ids('confirmed'))).toEqual([]);
       const way = await openWay(port, new URL(REGISTRY));

@@ -6,21 +6,28 @@ import { ROOT } from '../../cli/stack/programs.ts';
 import { pythonOf } from '../../scripts/python-packages.mjs';
 import { eventually } from './eventually.ts';
 
-export type BotLanguage = 'TypeScript' | 'Python';
-export const BOT_LANGUAGES: readonly BotLanguage[] = ['TypeScript', 'Python'];
+export const BOT_LANGUAGES = ['TypeScript', 'Python'] as const;
+/** The bots that there are: Python has a producer for threads, and one for asyncio. */
+export const BOTS = [...BOT_LANGUAGES, 'Python asyncio'] as const;
+export type Bot = (typeof BOTS)[number];
 
-/** What test/support/sdk-bot.ts and sdk/python/tests/fault_bot.py take. */
+/** What each of `PROGRAMS` takes. */
 export interface BotPlan {
   readonly broker: string;
   readonly registry: string;
   readonly prefix: string;
   readonly spool: string;
   readonly pauseMs: number;
-  /** By how much its clock is wrong. Default: 0. */
+  /** By how much its clock is wrong; not with asyncio. Default: 0. */
   readonly clockHours?: number;
 }
 
 const DEADLINE_MS = 120_000;
+const PROGRAMS: Readonly<Record<Bot, string>> = {
+  TypeScript: 'test/support/sdk-bot.ts',
+  Python: 'sdk/python/tests/fault_bot.py',
+  'Python asyncio': 'sdk/python/tests/fault_async_bot.py',
+};
 
 /** A bot in a process of its own, and what it said. */
 export class BotProcess {
@@ -29,8 +36,9 @@ export class BotProcess {
   readonly #ended: Promise<unknown>;
   #errors = '';
 
-  constructor(language: BotLanguage, plan: BotPlan) {
-    const [program, file] = programOf(language);
+  constructor(bot: Bot, plan: BotPlan) {
+    const file = PROGRAMS[bot];
+    const program = file.endsWith('.py') ? pythonOf() : process.execPath;
     const env = { ...process.env, PYTHONPATH: join(ROOT, 'sdk', 'python', 'src') };
     this.#child = spawn(program, [file, JSON.stringify(plan)], { cwd: ROOT, env });
     this.#ended = once(this.#child, 'close');
@@ -70,9 +78,4 @@ export class BotProcess {
   #isOver(): boolean {
     return this.#child.exitCode !== null || this.#child.signalCode !== null;
   }
-}
-
-function programOf(language: BotLanguage): readonly [string, string] {
-  if (language === 'Python') return [pythonOf(), 'sdk/python/tests/fault_bot.py'];
-  return [process.execPath, 'test/support/sdk-bot.ts'];
 }
