@@ -1,6 +1,7 @@
 """The buffer, the spool and the numbers, without servers."""
 
 import json
+import os
 import shutil
 import threading
 import time
@@ -10,14 +11,14 @@ from millrace_bots import BotError
 from millrace_bots._home import Home
 from millrace_bots._limits import DAMAGED_FILES, TURN_EVENTS
 from millrace_bots._outbox import Outbox
-from millrace_bots._spool import Spool, encode_frame
+from millrace_bots._spool import Spool, frame_of
 
 
 def text(index):
     return b'{"event":%06d}' % index
 
 
-FRAME = len(encode_frame(b"{}", text(0)))
+FRAME = sum(map(len, frame_of(b"{}", text(0))))
 
 
 def outbox_of(spool=None, limit=3 * FRAME, window=1_000_000, when_full="block", seconds=60, start=0):
@@ -129,7 +130,7 @@ def read_all(spool):
 
 def write(spool, start, end):
     for index in range(start, end):
-        spool.append(encode_frame(b"{}", text(index)))
+        spool.append(frame_of(b"{}", text(index)))
 
 
 def segments(folder):
@@ -209,6 +210,62 @@ def test_damaged_bytes_are_put_aside_and_told(tmp_path):
     assert again.damaged_bytes == FRAME
     assert read_all(again) == [text(index) for index in (0, 2, 3, 4, 5)]
     assert len(list(tmp_path.glob("*.damaged-*"))) == 1
+    again.close()
+
+
+def test_a_full_file_goes_to_the_disk_while_the_next_one_takes_events(tmp_path, monkeypatch):
+    may_sync, syncs = threading.Event(), []
+
+    def slow(handle):
+        syncs.append(handle)
+        assert may_sync.wait(60)
+
+    monkeypatch.setattr(os, "fsync", slow)
+    spool = Spool(tmp_path, 2 * FRAME)
+    write(spool, 0, 4)
+    # The third file begins only when the first is on the disk.
+    third = threading.Thread(target=write, args=(spool, 4, 5))
+    third.start()
+    third.join(0.05)
+    assert third.is_alive() and len(syncs) == 1 and spool.end == 4
+    may_sync.set()
+    third.join(60)
+    spool.close()
+    assert len(syncs) == 3
+    assert [path.stat().st_size for path in segments(tmp_path)] == [2 * FRAME, 2 * FRAME, FRAME]
+    assert read_all(Spool(tmp_path, 2 * FRAME)) == [text(index) for index in range(5)]
+
+
+def test_a_full_file_that_the_disk_does_not_take_is_told_by_the_emit_that_ends_the_next(tmp_path, monkeypatch):
+    sync, failures = os.fsync, [OSError("the disk is gone")]
+
+    def failing(handle):
+        if failures:
+            raise failures.pop()
+        sync(handle)
+
+    monkeypatch.setattr(os, "fsync", failing)
+    spool = Spool(tmp_path, 2 * FRAME)
+    write(spool, 0, 4)
+    with pytest.raises(BotError, match="the disk is gone") as refused:
+        write(spool, 9, 10)
+    assert refused.value.code == "SPOOL_FAILED"
+    write(spool, 4, 5)
+    spool.close()
+    assert read_all(Spool(tmp_path, 2 * FRAME)) == [text(index) for index in range(5)]
+
+
+def test_a_hole_that_a_loss_of_power_left_in_an_older_file_is_told(tmp_path):
+    spool = Spool(tmp_path, 3 * FRAME)
+    write(spool, 0, 6)
+    spool.close()
+    first = segments(tmp_path)[0]
+    data = bytearray(first.read_bytes())
+    data[FRAME : 2 * FRAME] = bytes(FRAME)
+    first.write_bytes(data)
+    again = Spool(tmp_path, 3 * FRAME)
+    assert again.damaged_bytes == 2 * FRAME
+    assert read_all(again) == [text(index) for index in (0, 3, 4, 5)]
     again.close()
 
 

@@ -9,7 +9,7 @@ from millrace_bots import AsyncBotProducer, BotError, BotProducer, Identity
 from millrace_bots._limits import BLOCK_SECONDS
 from millrace_bots._outbox import Outbox
 from millrace_bots._quick import Quick
-from millrace_bots._spool import encode_frame
+from millrace_bots._spool import frame_of
 
 IDENTITY = Identity("epp", "bot-1", "epp_v2_4", "bitget", "BTC-USDT")
 #: Nobody listens there: nothing is taken from the buffer but by the test.
@@ -21,9 +21,9 @@ def text(index, size=0):
     return b'{"event":%06d}' % index + b" " * size
 
 
-FRAME = len(encode_frame(b"{}", text(0)))
+FRAME = sum(map(len, frame_of(b"{}", text(0))))
 #: Of a snapshot in the buffer.
-SIZE = len(encode_frame(b"{}", Quick(IDENTITY).made("state_snapshot", SNAPSHOT, None)[1]))
+SIZE = sum(map(len, frame_of(b"{}", Quick(IDENTITY).made("state_snapshot", SNAPSHOT, None)[1])))
 SECONDS = 60
 
 

@@ -16,7 +16,7 @@ from typing import Any, Literal
 
 from ._quick import Ready
 from ._limits import TURN_EVENTS, TURN_SECONDS
-from ._spool import Spool, encode_frame
+from ._spool import HEAD_BYTES, Frame, Spool, frame_of
 from .errors import BotError
 
 #: What an emit does when there is no room: wait at most 10 s, drop the new event and count it, or fail at once.
@@ -29,16 +29,12 @@ class Waiting:
     """An event on its way to the broker."""
 
     __slots__ = (
-        "number", "event", "json", "meta", "size", "settle", "acknowledged",
-        "partition", "sequence", "key", "value", "headers",
+        "number", "event", "json", "meta", "size", "settle", "acknowledged", "partition", "sequence",
     )  # fmt: skip
 
     #: Set by the courier, once it knows the topic.
     partition: int
     sequence: int
-    key: bytes
-    value: bytes
-    headers: list[tuple[str, str | bytes | None]]
 
     def __init__(
         self,
@@ -50,8 +46,9 @@ class Waiting:
         settle: Settle | None,
     ) -> None:
         self.number = number
-        #: As it was emitted; None: it was read back from the spool.
+        #: As it was emitted; None: it was read back from the spool, and not looked at since.
         self.event = event
+        #: Empty where the event is encoded already.
         self.json = json
         self.meta = meta
         self.size = size
@@ -64,20 +61,21 @@ class Waiting:
         if type(event) is dict:
             return event
         parsed: dict[str, Any] = json_module.loads(self.json)
+        self.event = parsed
         return parsed
 
 
 class Place:
     """An event that waits for room, in a queue of such."""
 
-    __slots__ = ("event", "json", "meta", "frame", "settle", "admitted")
+    __slots__ = ("event", "json", "meta", "frame", "size", "settle", "admitted")
 
     def __init__(
         self,
         event: dict[str, Any] | Ready,
         json: bytes,
         meta: bytes,
-        frame: bytes,
+        frame: Frame,
         settle: Settle | None,
         admitted: Settle,
     ) -> None:
@@ -85,6 +83,7 @@ class Place:
         self.json = json
         self.meta = meta
         self.frame = frame
+        self.size = HEAD_BYTES + len(frame[1])
         self.settle = settle
         #: Told once that the event is buffered, or why it will not be.
         self.admitted = admitted
@@ -142,11 +141,12 @@ class Outbox:
 
         Raises: BotError BUFFER_FULL, CLOSED, SPOOL_FAILED.
         """
-        frame = encode_frame(meta, json)
+        frame = frame_of(meta, json)
+        size = HEAD_BYTES + len(frame[1])
         with self._lock:
-            if self._has_room(len(frame)):
-                self._admit(event, json, meta, frame, settle)
-                if self.is_wanted and len(self._memory) >= TURN_EVENTS:
+            if self._has_room(size):
+                self._admit(event, json, meta, frame, size, settle)
+                if len(self._memory) >= TURN_EVENTS and self.is_wanted:
                     self._let_take()
                 return True
             if self._when_full != "block":
@@ -185,10 +185,11 @@ class Outbox:
 
         Raises: BotError BUFFER_FULL, CLOSED, SPOOL_FAILED.
         """
-        frame = encode_frame(meta, json)
+        frame = frame_of(meta, json)
+        size = HEAD_BYTES + len(frame[1])
         with self._lock:
-            if self._has_room(len(frame)):
-                self._admit(event, json, meta, frame, settle)
+            if self._has_room(size):
+                self._admit(event, json, meta, frame, size, settle)
                 return True
             if self._when_full != "block":
                 return self._refuse()
@@ -214,10 +215,7 @@ class Outbox:
         """Raises: BotError CLOSED."""
         if self.is_closed:
             raise closed()
-        return not self._queue and self._fits(size)
-
-    def _fits(self, size: int) -> bool:
-        return not self.pending or self.pending_bytes + size <= self._limit_bytes
+        return not self._queue and (self.pending_bytes + size <= self._limit_bytes or not self.pending)
 
     def _refuse(self) -> bool:
         if self._when_full == "error":
@@ -230,33 +228,38 @@ class Outbox:
         event: dict[str, Any] | Ready,
         json: bytes,
         meta: bytes,
-        frame: bytes,
+        frame: Frame,
+        size: int,
         settle: Settle | None,
     ) -> None:
         """Raises: BotError SPOOL_FAILED."""
         if self._spool is not None:
             self._spool.append(frame)
-        size = len(frame)
         number = self._end
         self._end = number + 1
         self.pending += 1
         self.pending_bytes += size
-        waiting = Waiting(number, event, json, meta, size, settle)
-        if self._spooled_from is None and self._memory_bytes + size <= self._window_bytes:
-            self._memory.append(waiting)
-            self._memory_bytes += size
+        held = self._memory_bytes + size
+        if self._spooled_from is None and (held <= self._window_bytes or self._spool is None):
+            # Text that nobody reads any more is not handed to the other thread, to be freed there.
+            kept = b"" if type(event) is Ready else json
+            self._memory.append(Waiting(number, event, kept, meta, size, settle))
+            self._memory_bytes = held
         else:
-            self._keep(waiting)
+            if self._spooled_from is None:
+                self._spooled_from = number
+            if settle is not None:
+                self._settles[number] = settle
         if self._taker_waits:
             self._changed.notify_all()
 
     def _admit_waiting(self) -> None:
         queue = self._queue
-        while queue and self._fits(len(queue[0].frame)):
+        while queue and (self.pending_bytes + queue[0].size <= self._limit_bytes or not self.pending):
             place = queue.popleft()
             error = None
             try:
-                self._admit(place.event, place.json, place.meta, place.frame, place.settle)
+                self._admit(place.event, place.json, place.meta, place.frame, place.size, place.settle)
             except BotError as failed:
                 error = failed
             place.admitted(error)
@@ -342,16 +345,6 @@ class Outbox:
             self._settles.clear()
         for settle in settles:
             settle(error())
-
-    def _keep(self, waiting: Waiting) -> None:
-        is_too_much = self._memory_bytes + waiting.size > self._window_bytes
-        if self._spool is not None and self._spooled_from is None and is_too_much:
-            self._spooled_from = waiting.number
-        if self._spooled_from is None:
-            self._memory.append(waiting)
-            self._memory_bytes += waiting.size
-        elif waiting.settle is not None:
-            self._settles[waiting.number] = waiting.settle
 
     def _read_back(self) -> None:
         assert self._spool is not None and self._spooled_from is not None

@@ -17,6 +17,8 @@ from ._avro import body_of
 from ._check import decimal_text, micros_of
 from ._contract import RULES
 
+#: Of a record, in a fixed order.
+Headers = dict[str, "str | bytes | None"]
 _TRACE_ID = re.compile(r"^[0-9a-f]{2}-([0-9a-f]{32})-").match
 _SEED = 0x9747B28C
 _MIX = 0x5BD1E995
@@ -117,22 +119,22 @@ def avro_value(event: Mapping[str, Any], traceparent: str | None) -> bytes:
 
 def headers_of(
     event: Mapping[str, Any], producer: str, sequence: int, traceparent: str | None
-) -> list[tuple[str, str | bytes | None]]:
-    """The record's headers, in a fixed order; what is None is absent. ``producer`` is ``id/incarnation``."""
-    headers: list[tuple[str, str | bytes | None]] = [
-        ("event_id", event["event_id"].lower()),
-        ("event_type", event["event_type"]),
-        ("family", "BOT"),
-        ("correlation_id", event["correlation_id"].lower()),
-    ]
+) -> Headers:
+    """The record's headers. ``producer`` is ``id/incarnation``."""
+    headers: Headers = {
+        "event_id": event["event_id"].lower(),
+        "event_type": event["event_type"],
+        "family": "BOT",
+        "correlation_id": event["correlation_id"].lower(),
+    }
     causation = event.get("causation_id")
     if causation:
-        headers.append(("causation_id", causation.lower()))
-    headers.append(("priority", "normal"))
-    headers.append(("producer_id", producer))
-    headers.append(("producer_sequence", str(sequence)))
+        headers["causation_id"] = causation.lower()
+    headers["priority"] = "normal"
+    headers["producer_id"] = producer
+    headers["producer_sequence"] = str(sequence)
     if traceparent is not None:
-        headers.append(("traceparent", traceparent))
+        headers["traceparent"] = traceparent
     return headers
 
 

@@ -1,10 +1,12 @@
 """A log of events in files of one folder, written to its end, read in order, and forgotten from its start.
 
-1. ``append`` has copied the bytes into the system's memory before it returns: they outlive this process, and a loss of
-   power once their file is full. Files are mapped, not written to: a system call would let another thread run first, at each event.
+1. ``append`` has copied the bytes into the system's memory before it returns: they outlive this process. Files are mapped,
+   not written to: a system call would let another thread run first, at each event.
 2. Each event carries a checksum, and its head one of its own. What is cut off at the very end never counted; other damage
    is put aside and told.
 3. Numbers only grow; a number that was damaged is skipped.
+4. A file that is full goes to the disk at once, by a thread of its own, and the next one is ended only after that: a loss of
+   power can take events of the newest file, and of the one before it while that is on its way.
 
 One event: u32 length of the body, u32 CRC-32 of the body, u32 CRC-32 of these eight bytes, body; numbers big-endian. The
 body is a u16 length, that many bytes of JSON with what the event itself does not hold, and the event's own bytes.
@@ -14,9 +16,9 @@ from __future__ import annotations
 
 import mmap
 import os
-from contextlib import suppress
 from pathlib import Path
 from struct import Struct
+from threading import Thread
 from typing import NamedTuple
 from zlib import crc32
 
@@ -29,13 +31,18 @@ _SUFFIX = ".spool"
 _DAMAGED = ".damaged-"
 _HEAD = Struct(">III")
 _PLACE = Struct(">II")
+_SUM = Struct(">I")
 _META = Struct(">H")
-_HEAD_BYTES = _HEAD.size
+HEAD_BYTES = _HEAD.size
 #: Of an event without a trace, as most are: begin of its body and the checksum of that.
 _beginnings: dict[bytes, tuple[bytes, int]] = {}
 _NO_META_BYTES = len("{}")
 _FRAME_BYTES_MAX = LIMITS["eventBytes"] + 64 * 1024
 _READ_BYTES = 256 * 1024
+
+
+#: The head of an event's bytes, and its body.
+Frame = tuple[bytes, bytes]
 
 
 class SpooledEvent(NamedTuple):
@@ -52,8 +59,8 @@ class Damaged(Exception):
     """A checksum is wrong."""
 
 
-def encode_frame(meta: bytes, json: bytes) -> bytes:
-    """The bytes of one event."""
+def frame_of(meta: bytes, json: bytes) -> Frame:
+    """The bytes of one event, in the two parts that they are written in."""
     known = _beginnings.get(meta)
     if known is None:
         begin = _META.pack(len(meta)) + meta
@@ -61,8 +68,9 @@ def encode_frame(meta: bytes, json: bytes) -> bytes:
         if len(meta) == _NO_META_BYTES:
             _beginnings[meta] = known
     begin, begin_sum = known
-    place = _PLACE.pack(len(begin) + len(json), crc32(json, begin_sum))
-    return b"".join((place, crc32(place).to_bytes(4, "big"), begin, json))
+    body = begin + json
+    place = _PLACE.pack(len(body), crc32(json, begin_sum))
+    return place + _SUM.pack(crc32(place)), body
 
 
 def read_frame(data: bytes, at: int) -> tuple[bytes, bytes, int] | None:
@@ -91,7 +99,7 @@ class _Segment:
 
 
 class Spool:
-    """See the head of this file. One thread appends, one reads."""
+    """See the head of this file. One thread appends at a time, one reads."""
 
     def __init__(self, folder: Path, segment_bytes: int = SEGMENT_BYTES) -> None:
         """Reads through all that is there. Raises: OSError."""
@@ -101,6 +109,9 @@ class Spool:
         self.damaged_bytes = 0
         self._tail: mmap.mmap | None = None
         self._room = 0
+        #: Brings the file before the tail to the disk.
+        self._bringing: Thread | None = None
+        self._bringing_failed: OSError | None = None
         self._segments: list[_Segment] = []
         folder.mkdir(parents=True, exist_ok=True)
         firsts = sorted(int(path.name[: -len(_SUFFIX)]) for path in folder.glob(f"*{_SUFFIX}"))
@@ -122,19 +133,19 @@ class Spool:
         last = self._segments[-1]
         return last.first + last.count
 
-    def append(self, frame: bytes) -> None:
+    def append(self, frame: Frame) -> None:
         """Puts one event at the end. Raises: BotError SPOOL_FAILED."""
-        size = len(frame)
-        if self._tail is None or self._segments[-1].size + size > self._room:
-            self._begun(size)
+        head, body = frame
+        size = HEAD_BYTES + len(body)
         tail = self._tail
-        assert tail is not None
+        if tail is None or self._segments[-1].size + size > self._room:
+            tail = self._begun(size)
         segment = self._segments[-1]
         at = segment.size
-        end = at + size
+        begin, end = at + HEAD_BYTES, at + size
         # The head last: until it stands there, the file ends before it.
-        tail[at + _HEAD_BYTES : end] = frame[_HEAD_BYTES:]
-        tail[at : at + _HEAD_BYTES] = frame[:_HEAD_BYTES]
+        tail[begin:end] = body
+        tail[at:begin] = head
         segment.size = end
         segment.count += 1
 
@@ -178,8 +189,12 @@ class Spool:
             self._file(oldest.first).unlink(missing_ok=True)
 
     def close(self) -> None:
-        """Hands everything to the disk, and cuts the last file to what it holds."""
-        self._end_tail()
+        """Hands everything to the disk, and cuts the last file to what it holds. Raises: OSError."""
+        ended = self._ended()
+        self._brought()
+        if ended is not None:
+            self._bring(*ended)
+        self._brought()
 
     _read_on: tuple[int, int, int] = (-1, 0, 0)
 
@@ -190,16 +205,16 @@ class Spool:
             return own, at
         return segment.first, 0
 
-    def _begun(self, size: int) -> None:
+    def _begun(self, size: int) -> mmap.mmap:
         try:
-            self._end_tail()
+            self._leave_tail()
             first = self.end
             path = self._file(first)
             length = max(self._segment_bytes, size)
             with open(path, "w+b") as file:
                 _reserve(file.fileno(), length)
-                self._tail = mmap.mmap(file.fileno(), length)
-                self._room = length
+                tail = mmap.mmap(file.fileno(), length)
+                self._tail, self._room = tail, length
         except OSError as cause:
             raise BotError(
                 "SPOOL_FAILED",
@@ -211,21 +226,53 @@ class Spool:
             if empty.first != first:
                 self._file(empty.first).unlink(missing_ok=True)
         self._segments.append(segment)
+        return tail
 
-    def _end_tail(self) -> None:
-        """To the disk, and cut to what it holds: a loss of power can take events of the newest file alone."""
-        tail = self._tail
-        if tail is None:
-            return
-        # Before what may fail: afterwards there is no file to append to, however that ended.
-        self._tail = None
+    def _leave_tail(self) -> None:
+        """Starts the tail's way to the disk (4). Raises: OSError of the file before it."""
+        ended = self._ended()
         try:
-            tail.flush()
+            self._brought()
         finally:
-            tail.close()
+            if ended is not None:
+                self._bringing = Thread(target=self._bring, args=ended, name="millrace-spool", daemon=True)
+                try:
+                    self._bringing.start()
+                except RuntimeError:  # this process may start no thread any more
+                    self._bringing = None
+                    self._bring(*ended)
+
+    def _ended(self) -> tuple[Path, int] | None:
+        """The tail's file and what it holds; there is no tail then."""
+        tail, self._tail = self._tail, None
+        if tail is None:
+            return None
+        if os.name != "posix":
+            tail.flush()
+        tail.close()
         segment = self._segments[-1]
-        with suppress(FileNotFoundError):
-            os.truncate(self._file(segment.first), segment.size)
+        return (self._file(segment.first), segment.size) if segment.count else None
+
+    def _bring(self, path: Path, size: int) -> None:
+        """Cuts a file to what it holds, and waits until the disk has it."""
+        try:
+            with open(path, "r+b") as file:
+                file.truncate(size)
+                os.fsync(file.fileno())
+        except FileNotFoundError:
+            # Forgotten meanwhile: the broker has all of it.
+            pass
+        except OSError as error:
+            self._bringing_failed = error
+
+    def _brought(self) -> None:
+        """Waits for the file that is on its way to the disk. Raises: OSError."""
+        if self._bringing is not None:
+            self._bringing.join()
+            self._bringing = None
+        failed, self._bringing_failed = self._bringing_failed, None
+        if failed is not None:
+            raise failed
 
     def _file(self, first: int) -> Path:
         return self.folder / f"{first:016d}{_SUFFIX}"
@@ -236,8 +283,9 @@ class Spool:
         at = count = 0
         is_damaged = False
         while at < len(data):
-            # Room that was reserved and not used.
+            # Room that was reserved and not used; in an older file nothing stands behind it.
             if data[at : at + _HEAD.size] == bytes(_HEAD.size):
+                is_damaged = not is_last and data[at:].strip(b"\0") != b""
                 break
             try:
                 frame = read_frame(data, at)
