@@ -19,6 +19,7 @@ export type EngineErrorCode =
   | 'EDGES_CHANGED'
   | 'FENCED'
   | 'STALLED'
+  | 'STOP_UNFINISHED'
   | 'UNEXPECTED'
   | 'APPEND_UNKNOWN'
   | 'APPEND_REFUSED'

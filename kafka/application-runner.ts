@@ -1,4 +1,5 @@
 import type { Codec } from '../engine/codec.ts';
+import { EngineError } from '../engine/errors.ts';
 import type { Micros } from '../engine/event.ts';
 import type { ReferenceValue } from '../engine/task-state.ts';
 import type { Topology } from '../engine/topology.ts';
@@ -22,7 +23,7 @@ import {
   type TaskSurroundings,
 } from './task-runner.ts';
 import type { TopicNames } from './topic-names.ts';
-import { pause } from './wait.ts';
+import { pause, within } from './wait.ts';
 import { Watchdog } from './watchdog.ts';
 
 export interface ApplicationOptions {
@@ -184,22 +185,44 @@ export class ApplicationRunner {
   }
 
   /**
-   * Finishes what is under way, bounded, and ends. `leave` when scaled in: the others take over at once;
+   * Finishes what is under way, and ends. `leave` when scaled in: the others take over at once;
    * `stay` when coming back: the tasks wait for the same instance id.
+   *
+   * Limits: SHELL_LIMITS.finishMs, lastCommitMs and closeMs, whatever the broker does.
+   * Throws: EngineError STOP_UNFINISHED (stop), once all is closed, when there was more to finish.
    */
   async stop(how: 'leave' | 'stay'): Promise<void> {
     this.#stopping = true;
     this.#ended.abort();
     clearInterval(this.#commits);
     clearInterval(this.#watch);
+    const isFinished = await within(SHELL_LIMITS.finishMs, this.#finish());
+    if (isFinished === true) await within(SHELL_LIMITS.lastCommitMs, this.#commit());
+    // Requests that still wait for an answer end with their connections.
+    await within(SHELL_LIMITS.closeMs, this.#close(how));
+    if (isFinished === true) return;
+    throw new EngineError(
+      'STOP_UNFINISHED',
+      'stop',
+      `${this.#options.topology.application} had more to finish than it could in ${SHELL_LIMITS.finishMs / 1000} s, and was ` +
+        `ended all the same. Nothing is lost: who has its tasks next goes on from their journals, as after a kill. ` +
+        `See whether the broker answers: millrace doctor.`,
+    );
+  }
+
+  /** False: tasks had more to finish. */
+  async #finish(): Promise<boolean> {
     await this.#options.onOwned?.([]);
-    await Promise.all([...this.#tasks.values()].map((task) => task.stop()));
+    const drained = await Promise.all([...this.#tasks.values()].map((task) => task.stop()));
     await this.#standbys.stop();
-    await this.#commit();
-    await this.#group.close(how);
+    return drained.every((isDrained) => isDrained);
+  }
+
+  async #close(how: 'leave' | 'stay'): Promise<void> {
     const { fetcher, journalProducers, publishProducers, reader, admin } = this.#surroundings;
-    await fetcher.stop();
+    await this.#group.close(how);
     await Promise.all([
+      fetcher.stop(),
       journalProducers.close(),
       publishProducers.close(),
       reader.close(),

@@ -33,6 +33,14 @@ export const SHELL_LIMITS = {
   unknownErrors: 30,
   /** How long a task may have work and not move before its term is ended: beyond every time-out of a request. */
   stallMs: 30_000,
+  /** How long a task that is told to stop may take to publish what it has handled, and to journal that it has; */
+  drainMs: 5_000,
+  /** how long a member that is told to stop may take with all of it, until its last requests and effects have ended; */
+  finishMs: 6_500,
+  /** and how long then for its last group offsets, */
+  lastCommitMs: 1_000,
+  /** and to close its connections. All together below the 10 s after which Docker kills a container. */
+  closeMs: 2_000,
   /** How often watermarks that no batch has taken along are journaled by themselves (J5). */
   watermarkRefreshMs: 60_000,
   /** How often the own partitions of read models are looked through for what came late (J9b), */

@@ -25,7 +25,7 @@ import { Term } from './term.ts';
 import type { TermMode } from './term-options.ts';
 import type { TopicNames } from './topic-names.ts';
 import { UnknownErrors } from './unknown-errors.ts';
-import { Backoff, pause } from './wait.ts';
+import { Backoff, pause, within } from './wait.ts';
 import type { TaskProgress } from './watchdog.ts';
 
 /** What a running task reports, for metrics. Every call is cheap and synchronous. */
@@ -117,9 +117,6 @@ export interface Membership {
 export type TaskStatus =
   'starting' | 'restoring' | 'running' | 'paused' | 'waiting' | 'stopped' | 'failed';
 
-/** How long a task may take to finish what it has begun when it is told to stop. */
-const DRAIN_MS = 5_000;
-
 /**
  * Owns one task while this member is assigned it: one term after another, each with a fence of its own, until
  * stopped. What ends a term is decided by the error's reaction: retake with backoff, or stop by name.
@@ -193,11 +190,13 @@ export class TaskRunner {
     this.#membership = membership;
   }
 
-  /** Finishes what is under way, bounded, and ends. */
-  async stop(): Promise<void> {
-    await Promise.race([this.#term?.drain(), pause(DRAIN_MS, this.#ended.signal)]);
+  /** Finishes what is under way, bounded, and ends. False: there was more to finish. */
+  async stop(): Promise<boolean> {
+    const drained = Promise.resolve(this.#term?.drain()).then(() => true);
+    const isDrained = await within(SHELL_LIMITS.drainMs, drained);
     this.#ended.abort();
     await this.#life;
+    return isDrained ?? false;
   }
 
   async #live(): Promise<void> {

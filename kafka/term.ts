@@ -28,6 +28,7 @@ import type { TaskProgress } from './watchdog.ts';
 import type { TermMode, TermOptions } from './term-options.ts';
 import { SteadyClock } from './steady-clock.ts';
 import { pause, Wake } from './wait.ts';
+import { waitingStates } from './waiting-states.ts';
 
 /**
  * One owner's time with a task: fence, restore, publish again, then one batch after another.
@@ -143,14 +144,7 @@ export class Term {
 
   /** Keys of an actor that wait for an effect or a timer, with their states. */
   waiting(actor: string): ReadonlyMap<string, StoredState> {
-    const state = this.#task?.state;
-    const found = new Map<string, StoredState>();
-    for (const table of [state?.effects, state?.timers])
-      for (const { actor: of, key } of table?.values() ?? []) {
-        const stored = of === actor ? state?.states.get(actor)?.get(key) : undefined;
-        if (stored !== undefined) found.set(key, stored);
-      }
-    return found;
+    return waitingStates(this.#task?.state, actor);
   }
 
   get confirmedPositions(): readonly Position[] {
@@ -214,13 +208,24 @@ export class Term {
     return this.#failure;
   }
 
-  /** Takes no more input; resolves when everything handled is confirmed and published. */
+  /** Takes no more input; resolves when what it handled is published, and the journal says so: no tail is left to read (J5). */
   async drain(): Promise<void> {
     if (this.status !== 'running') return;
     this.#draining = true;
     this.#sources.stop();
+    await this.#finished();
+    // A term that did nothing leaves nothing of it in the journal (J6).
+    if (this.#moves === 0) return;
+    this.#refreshedAt = Number.NEGATIVE_INFINITY;
+    await this.#finished();
+  }
+
+  /** Once more without work, and all is published. */
+  async #finished(): Promise<void> {
+    const { signal } = this.#ended;
+    this.#idle = false;
     this.#wake.signal();
-    while (!this.#idle && !this.#ended.signal.aborted) await pause(5, this.#ended.signal);
+    while (!this.#idle && !signal.aborted) await pause(5, signal);
     await this.#publisher.drained();
   }
 
@@ -265,7 +270,12 @@ export class Term {
       this.#task.noteWatermark(watermark);
     if (this.#mode !== 'drain') {
       this.#cleaner = this.#newCleaner(this.#own);
-      this.#healer = this.#newHealer(journal.state);
+      this.#healer = new ReadModelHealer({
+        ...{ surroundings: this.#in, partition: this.#partition, publisher: this.#publisher },
+        signal: this.#ended.signal,
+        lastN: () => journal.state.n,
+        onFenced: this.fail,
+      });
     }
     observer.parkedKeys(this.#partition, journal.state.parked.size);
   }
@@ -277,15 +287,6 @@ export class Term {
       fence: { offset: this.#fenceOffset, record: this.#fence },
       clock: () => this.#clock(),
       append: (entry) => this.#appendAgain(own, entry),
-    });
-  }
-
-  #newHealer(state: TaskState): ReadModelHealer {
-    return new ReadModelHealer({
-      ...{ surroundings: this.#in, partition: this.#partition, publisher: this.#publisher },
-      signal: this.#ended.signal,
-      lastN: () => state.n,
-      onFenced: (error) => this.#end(error),
     });
   }
 

@@ -12,6 +12,16 @@ export function pause(ms: number, signal: AbortSignal): Promise<void> {
   });
 }
 
+/** What `work` resolves with before `ms` have passed; null: it goes on. Throws: what it throws by then. */
+export async function within<Value>(ms: number, work: Promise<Value>): Promise<Value | null> {
+  const over = new AbortController();
+  try {
+    return await Promise.race([work, pause(ms, over.signal).then(() => null)]);
+  } finally {
+    over.abort();
+  }
+}
+
 /** Doubling delay with jitter between two bounds, in ms. */
 export class Backoff {
   readonly #firstMs: number;

@@ -1,4 +1,3 @@
-import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { afterAll, describe, expect, it } from 'vitest';
 import { loadTopologyFile } from '../../apps/topology-file.ts';
@@ -9,6 +8,7 @@ import type { FetchedRecord, KafkaClient } from '../../kafka/client.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
 import { eventually } from '../support/eventually.ts';
+import { TopologyProcess } from '../support/topology-process.ts';
 
 const ROOT = join(import.meta.dirname, '..', '..');
 const FILE = join(ROOT, 'examples', 'accounts.ts');
@@ -21,28 +21,11 @@ afterAll(async () => {
 });
 
 /** `millrace run --topology`, in a process of its own; resolves when its tasks run. */
-async function runFile(): Promise<() => Promise<void>> {
-  const child = spawn(process.execPath, [join(ROOT, 'cli', 'main.ts'), 'run', '--topology', FILE], {
-    env: { ...process.env, TOPIC_PREFIX: PREFIX },
-    stdio: ['ignore', 'pipe', 'inherit'],
-  });
-  const exited = new Promise((resolve) => child.once('exit', resolve));
-  const stop = async (): Promise<void> => {
-    child.kill('SIGTERM');
-    await exited;
-  };
+async function runFile(): Promise<() => Promise<unknown>> {
+  const running = new TopologyProcess(FILE, { TOPIC_PREFIX: PREFIX });
+  const stop = (): Promise<unknown> => running.end();
   ends.push(stop);
-  let output = '';
-  const serves = new Promise<number>((resolve, reject) => {
-    child.stdout.on('data', (chunk: Buffer) => {
-      output += chunk.toString();
-      const port = /"port":(\d+),"msg":"example.accounts serves"/.exec(output)?.[1];
-      if (port !== undefined) resolve(Number(port));
-    });
-    void exited.then(() => reject(new Error(`it ended by itself: ${output}`)));
-  });
-  const url = `http://127.0.0.1:${await serves}/health`;
-  await eventually('the application is healthy', async () => (await fetch(url)).status === 200);
+  await running.healthy();
   return stop;
 }
 

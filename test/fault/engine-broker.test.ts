@@ -36,6 +36,31 @@ async function load(signal: AbortSignal): Promise<number> {
   return sent;
 }
 
+describe('a broker that hangs while a member is told to stop', () => {
+  afterEach(() => broker.signal('SIGCONT'));
+
+  it('holds it up for less than 10 s: it says that there was more to finish, and the next owner finishes it', async () => {
+    const run = fixture.run({ onHandled: () => broker.signal('SIGSTOP') });
+    await run.ready();
+    await fixture.publish(add('a', 'e1', { amount: 1 }));
+    await run.handled(1);
+    const startedAt = performance.now();
+    await expect(run.stop('stay')).rejects.toMatchObject({ code: 'STOP_UNFINISHED' });
+    expect(performance.now() - startedAt).toBeLessThan(10_000);
+    broker.signal('SIGCONT');
+    const next = await fixture.running();
+    await settled(fixture);
+    expect(await actualCounts(fixture)).toEqual(await expectedCounts(fixture));
+    await next.stop();
+  });
+
+  it('is no failure where there was nothing to finish', async () => {
+    const run = await fixture.running();
+    broker.signal('SIGSTOP');
+    await expect(run.stop('stay')).resolves.toBeUndefined();
+  });
+});
+
 describe('the broker under a loaded application', () => {
   it.each([
     [

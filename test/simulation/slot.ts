@@ -1,6 +1,6 @@
 import type { Codec } from '../../engine/codec.ts';
 import { EffectFailure, type FailureKind } from '../../engine/effect-failure.ts';
-import type { EngineError } from '../../engine/errors.ts';
+import { EngineError } from '../../engine/errors.ts';
 import type { Topology } from '../../engine/topology.ts';
 import { ApplicationRunner } from '../../kafka/application-runner.ts';
 import { partitionOf } from '../../kafka/partitioner.ts';
@@ -119,10 +119,14 @@ export class Slot {
     if (process.isPaused) return false;
     this.#runner = null;
     void this.#in.world.enter(process, () =>
-      runner.stop('leave').then(() => {
-        process.kill();
-        this.startIn(ms);
-      }),
+      // What it could not finish in time, the next owner does.
+      runner
+        .stop('leave')
+        .catch(unlessUnfinished)
+        .then(() => {
+          process.kill();
+          this.startIn(ms);
+        }),
     );
     return true;
   }
@@ -242,3 +246,7 @@ const OBSERVER: RunnerObserver = {
   parked: () => {},
   deadLettered: () => {},
 };
+
+function unlessUnfinished(error: unknown): void {
+  if (!(error instanceof EngineError && error.code === 'STOP_UNFINISHED')) throw error;
+}

@@ -118,16 +118,21 @@ export class Crew {
     await this.#loading;
   }
 
-  /** Ends the load, lets the members finish, stops them, and holds all topics against each other. */
-  async verdict(): Promise<Verdict> {
+  /** Ends the load, and waits until all that was sent is handled and published. */
+  async settle(): Promise<void> {
     await this.stopLoad();
-    if (this.#members.every(({ isEnded }) => isEnded)) this.member('1');
     const settled = async (): Promise<boolean> => {
       const reports = await this.#check(false);
       const isDone = reports.every(({ pending }) => pending.inputs === 0 && pending.outputs === 0);
       return isDone || !reports.every(isClean);
     };
     await eventually('everything is handled and published', settled, SETTLE_MS);
+  }
+
+  /** Settles, stops the members, and holds all topics against each other. */
+  async verdict(): Promise<Verdict> {
+    if (this.#members.every(({ isEnded }) => isEnded)) this.member('1');
+    await this.settle();
     await Promise.all(this.#members.map((member) => member.end('SIGTERM')));
     return verdictOf(await this.#check(true));
   }

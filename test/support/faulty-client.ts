@@ -1,18 +1,37 @@
-import type { KafkaClient, PlainProducer, RecordToSend, SendResult } from '../../kafka/client.ts';
+import type {
+  FetchPosition,
+  KafkaClient,
+  PartitionReader,
+  PlainProducer,
+  RecordToSend,
+  SendResult,
+} from '../../kafka/client.ts';
 
 type Send = PlainProducer['send'];
+type Fetch = (positions: readonly FetchPosition[]) => ReturnType<PartitionReader['fetch']>;
 
 /** What stands between a test's application and its broker; each may be changed while it runs. */
 export interface Faults {
   /** Stands in for `send`; call `send` to let the records through. */
   produce?: (records: readonly RecordToSend[], send: Send) => ReturnType<Send>;
+  /** Stands in for `fetch`; call `fetch` to ask the broker. */
+  fetch?: (positions: readonly FetchPosition[], fetch: Fetch) => ReturnType<Fetch>;
 }
 
-/** A client whose producers go through `faults`. */
+/** A client whose producers and readers go through `faults`. */
 export function faultyClient(client: KafkaClient, faults: Faults): KafkaClient {
   return {
     ...client,
-    reader: () => client.reader(),
+    reader: () => {
+      const reader = client.reader();
+      return {
+        fetch: (positions, options) => {
+          const fetch: Fetch = (asked) => reader.fetch(asked, options);
+          return faults.fetch?.(positions, fetch) ?? fetch(positions);
+        },
+        close: () => reader.close(),
+      };
+    },
     admin: () => client.admin(),
     joinGroup: (options) => client.joinGroup(options),
     producer: () => {

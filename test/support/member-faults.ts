@@ -116,6 +116,11 @@ export async function deploy({ crew, rounds }: FaultContext): Promise<string> {
   const settings = { sessionTimeoutMs: LONG_SESSION_MS };
   const members = [crew.member('1', settings), crew.member('2', settings)];
   await Promise.all(members.map((member) => member.ready()));
+  for (const member of members)
+    await member.until('has its share', () => running(member) === ALL_TASKS / 2);
+  // Sharing out the tasks is no deploy, and what was under way meanwhile may stand twice.
+  await crew.settle();
+  crew.load();
   const counted = [(await crew.look()).visibleDuplicates];
   for (let round = 0; round < rounds; round++) {
     for (const [place, name] of ['1', '2'].entries()) {
