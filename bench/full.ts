@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { type ChainPlan, runChain } from './chain/run.ts';
 import { chainLines } from './chain/report.ts';
 import type { Shape } from './chain/work.ts';
+import { voidWhereMachineIsSlow } from './gate.ts';
 import { commit } from './latency/machine.ts';
 import { recoveryLines } from './recovery/report.ts';
 import { type RecoveryPlan, runRecovery } from './recovery/run.ts';
@@ -32,7 +33,7 @@ const CHAIN: ChainPlan = {
 const SHORT: ChainPlan = { ...CHAIN, rates: [100, 1_000] };
 const RECOVERY: RecoveryPlan = {
   systems: ['millrace', 'streams-eos-fast'],
-  kinds: ['restart', 'cold', 'takeover', 'standby'],
+  kinds: ['restart', 'cold', 'takeover', 'standby', 'deploy'],
   keys: [0],
   rounds: 1,
   valueBytes: 250,
@@ -45,9 +46,14 @@ const chain = (name: string, systems: readonly string[], more: Partial<ChainPlan
   name,
   plan: { ...CHAIN, systems: ['twin', 'millrace', ...systems], ...more },
 });
-const shaped = (name: string, shape: Partial<Shape>, systems = ['twin', 'streams-eos-fast']) => ({
+const shaped = (
+  name: string,
+  shape: Partial<Shape>,
+  systems = ['twin', 'streams-eos-fast'],
+  more: Partial<ChainPlan> = {},
+) => ({
   name,
-  plan: { ...SHORT, systems: ['millrace', ...systems], shape: { ...SHAPE, ...shape } },
+  plan: { ...SHORT, systems: ['millrace', ...systems], shape: { ...SHAPE, ...shape }, ...more },
 });
 
 /** In the order in which they are run. */
@@ -61,8 +67,9 @@ export const PARTS: readonly FullPart[] = [
   shaped('value-1k', { valueBytes: 1_024 }),
   shaped('hot-key', { hot: true }),
   shaped('count', { work: 'count' }, ['streams-eos-fast', 'kafkajs', 'quix']),
-  shaped('keys-10k', { keys: 10_000 }, []),
-  shaped('keys-100k', { keys: 100_000 }, []),
+  ...[10_000, 100_000, 1_000_000].map((keys) =>
+    shaped(`keys-${keys}`, { keys }, [], { fill: true, rounds: 1 }),
+  ),
   shaped('partitions-16', { partitions: 16 }, ['streams-eos-fast']),
   shaped('partitions-64', { partitions: 64 }, ['streams-eos-fast']),
   ...[0, 100_000, 1_000_000].map((keys) => ({
@@ -110,5 +117,6 @@ async function measured({ plan }: FullPart, tell: (line: string) => void) {
     return { report, lines: recoveryLines(report) };
   }
   const report = await runChain(plan, tell);
+  voidWhereMachineIsSlow(report);
   return { report, lines: chainLines(report) };
 }

@@ -1,6 +1,8 @@
 import { existsSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { isDeepStrictEqual } from 'node:util';
 import { medianOf, FLOOR, type ChainReport } from './chain/report.ts';
+import { type Shape } from './chain/work.ts';
 import { VoidRunError } from './latency/audit.ts';
 
 /** How this system stood beside the raw client when it was last said to be well. */
@@ -9,6 +11,7 @@ export interface Baseline {
   readonly commit: string;
   readonly cpu: string;
   readonly cores: number;
+  readonly shape: Shape;
   /** p50 of the raw client, ms, by rate. */
   readonly twinP50: Readonly<Record<string, number>>;
   /** Ours ÷ the raw client's, by rate. */
@@ -35,11 +38,11 @@ export function readBaseline(): Baseline {
   return JSON.parse(readFileSync(BASELINE_FILE, 'utf8')) as Baseline;
 }
 
-type Measured = Pick<ChainReport, 'latency' | 'flatOut' | 'machine' | 'at' | 'commit'>;
+type Measured = Pick<ChainReport, 'latency' | 'flatOut' | 'machine' | 'at' | 'commit' | 'plan'>;
 
 /** Medians, over the rounds, of each round's ratio: what disturbs a round disturbs both sides of it. */
 export function baselineOf(report: Measured): Baseline {
-  const { at, commit, machine, latency, flatOut } = report;
+  const { at, commit, machine, latency, flatOut, plan } = report;
   const rates = [...new Set(latency.map(({ rate }) => rate))];
   const phases = (system: string, rate: number) =>
     latency.filter((each) => each.system === system && each.rate === rate);
@@ -55,7 +58,7 @@ export function baselineOf(report: Measured): Baseline {
       .filter((each) => each.system === system)
       .map((each) => [each.round, each.inputsPerSecond] as const);
   return {
-    ...{ at, commit, cpu: machine.cpu, cores: machine.cores },
+    ...{ at, commit, cpu: machine.cpu, cores: machine.cores, shape: plan.shape },
     twinP50: byRate((rate) => medianOf(phases(FLOOR, rate).map(({ p50 }) => p50))),
     p50: byRate((rate) => ratios('p50', rate)),
     p99: byRate((rate) => ratios('p99', rate)),
@@ -85,13 +88,27 @@ export function regressions(baseline: Baseline, now: Baseline): readonly string[
   return found;
 }
 
-/** Whether the machine is one that the baseline can say anything of. */
+/** Whether the machine and the work are those that the baseline can say anything of. */
 export function isComparable(baseline: Baseline, now: Baseline): boolean {
-  return baseline.cpu === now.cpu && baseline.cores === now.cores;
+  return (
+    baseline.cpu === now.cpu &&
+    baseline.cores === now.cores &&
+    isDeepStrictEqual(baseline.shape, now.shape)
+  );
 }
 
 /**
- * A run on a machine that was busy is no run. Only rates that both have are looked at, and only on the baseline's own kind of machine.
+ * Any run with the raw client in it: void where that is slow. Without a baseline it says nothing.
+ *
+ * Throws: VoidRunError.
+ */
+export function voidWhereMachineIsSlow(report: Measured): void {
+  if (existsSync(BASELINE_FILE)) voidWhereSlow(readBaseline(), baselineOf(report));
+}
+
+/**
+ * A run on a machine that was busy is no run. Only rates that both have are looked at, and only on the baseline's own kind of
+ * machine and work.
  *
  * Throws: VoidRunError.
  */

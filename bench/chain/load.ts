@@ -9,6 +9,8 @@ const ARRIVAL_LIMIT_MS = 120_000;
 const LOOK_EVERY_MS = 10;
 /** Records of one request. */
 const FLAT_OUT_BATCH = 1_000;
+/** Inputs in memory: a million would take a gigabyte. */
+const MADE_AHEAD = 100_000;
 
 /** One input that was timed. Units: ms of performance.now(). */
 export interface Timed {
@@ -66,13 +68,17 @@ export async function sendFlatOut(
   load: { readonly count: number; readonly ahead: number },
 ): Promise<void> {
   const { producer, maker, tail } = to;
-  // Made before, so that the load takes as little as it can of a machine that is shared.
-  const records = Array.from({ length: load.count }, () => maker.next());
-  for (let sent = 0; sent < load.count; sent += FLAT_OUT_BATCH) {
-    await untilRead(tail, sent + FLAT_OUT_BATCH - load.ahead);
-    await sendRecords(producer, records.slice(sent, sent + FLAT_OUT_BATCH));
+  const before = maker.made;
+  // Made before, so that the load takes as little as it can of a machine that is shared; some at a time of very many.
+  for (let chunk = 0; chunk < load.count; chunk += MADE_AHEAD) {
+    const count = Math.min(MADE_AHEAD, load.count - chunk);
+    const records = Array.from({ length: count }, () => maker.next());
+    for (let sent = 0; sent < count; sent += FLAT_OUT_BATCH) {
+      await untilRead(tail, before + chunk + sent + FLAT_OUT_BATCH - load.ahead);
+      await sendRecords(producer, records.slice(sent, sent + FLAT_OUT_BATCH));
+    }
   }
-  await untilRead(tail, load.count);
+  await untilRead(tail, before + load.count);
 }
 
 /** Throws: VoidRunError when no further output came for two minutes. */

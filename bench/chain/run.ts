@@ -16,6 +16,8 @@ export interface ChainPlan {
   readonly rounds: number;
   /** Inputs before anything is timed. */
   readonly warmUp: number;
+  /** Every key has its state before anything is timed. Default: false. */
+  readonly fill?: boolean;
   /** Inputs of the part in which a system has always more to do; 0: no such part. */
   readonly flatOut: number;
   readonly shape: Shape;
@@ -109,10 +111,12 @@ async function runFlatOut(
     const before = await stand.costs();
     const startedAt = performance.now();
     await stand.launch(system, lane);
+    const filled = await fill(lane, plan);
+    const filledCosts = filled === 0 ? before : await stand.costs();
     await sendFlatOut(lane, { count: plan.flatOut, ahead: AHEAD });
     const after = await stand.costs();
     await stand.end(lane);
-    const { appendedAt } = await stand.check(lane);
+    const appendedAt = (await stand.check(lane)).appendedAt.slice(filled);
     const skipped = Math.ceil(plan.flatOut * FLAT_OUT_WARM_UP);
     const seconds = ((appendedAt.at(-1) ?? 0) - (appendedAt[skipped] ?? 0)) / 1000;
     return {
@@ -120,11 +124,18 @@ async function runFlatOut(
       round,
       inputsPerSecond: Math.round((plan.flatOut - skipped) / Math.max(seconds, 0.001)),
       startMs: Math.round(lane.tail.reachedAt(1) - startedAt),
-      ...costOf(before, after, memberName(lane), plan.flatOut),
+      ...costOf(filledCosts, after, memberName(lane), plan.flatOut),
     };
   } finally {
     await stand.close(lane);
   }
+}
+
+/** Gives every key its state, where that is asked for. Resolves with how many inputs that took. */
+async function fill(lane: Lane, { fill: isWanted = false, shape }: ChainPlan): Promise<number> {
+  if (!isWanted) return 0;
+  await sendFlatOut(lane, { count: shape.keys, ahead: AHEAD });
+  return shape.keys;
 }
 
 async function runLatencies(
@@ -138,6 +149,7 @@ async function runLatencies(
     const lane = await stand.lane(`${system.name}.`, plan.shape);
     lanes.push({ system, lane });
     await stand.launch(system, lane);
+    await fill(lane, plan);
     tell(`${system.name}: ${plan.warmUp} inputs to warm up`);
     await sendAtRate(lane, { rate: WARM_UP_RATE, count: plan.warmUp });
   }

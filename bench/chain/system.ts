@@ -52,6 +52,8 @@ export interface ChainStand {
   kill(lane: Lane, member?: string): Promise<void>;
   /** Reads all outputs of a lane whose members have ended. Throws: VoidRunError. */
   check(lane: Lane, duplicates?: Expected['duplicates']): Promise<Checked>;
+  /** How many outputs its members wrote, committed or not. Throws: VoidRunError. */
+  written(lane: Lane): Promise<number>;
   /** Ends what runs on the lane, and its reader. */
   close(lane: Lane): Promise<void>;
   /** By name: servers, members as `memberName`, and the rest of the machine. */
@@ -183,6 +185,12 @@ async function standOn(
         { topics, made: maker.made, duplicates, ...(countOf && { countOf }) },
         topicReader(kafka, brokers),
       );
+    },
+    written: async ({ prefix, shape }) => {
+      const read = topicReader(kafka, brokers, 'read_uncommitted');
+      let written = 0;
+      for (const topic of outputsOf(shape.work)) await read(prefix + topic, () => void written++);
+      return written;
     },
     close,
     costs: () => processes.costs(),

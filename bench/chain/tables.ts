@@ -1,8 +1,9 @@
+import type { Machine } from '../latency/machine.ts';
 import { type ChainReport, flatOutRows, FLOOR, latencyRows, shapeText } from './report.ts';
 
 /** The README's table of a run of the chain, as Markdown. */
 export function chainTable(report: ChainReport): string {
-  const { plan, machine, commit, at, systems } = report;
+  const { plan, systems } = report;
   const rows = latencyRows(report);
   const flat = flatOutRows(report);
   const floor = flat.find(({ system }) => system === FLOOR);
@@ -23,15 +24,33 @@ export function chainTable(report: ChainReport): string {
     '÷ raw client',
     'CPU ms / 1,000',
   ];
-  const line = (each: readonly string[]): string => `| ${each.join(' | ')} |`;
   return [
-    line(head),
-    line(head.map(() => '---')),
-    ...cells.map(line),
+    ...markdownTable(head, cells),
     '',
     ...systems.map(({ name, what }) => `- \`${name}\`: ${what}`),
     '',
-    `${shapeText(plan.shape)}; medians of ${plan.rounds} interleaved rounds of ${plan.secondsPerPhase} s. ${machine.cores} cores of ` +
-      `${machine.cpu}, shared by load, systems and broker; load average ${machine.loadBefore} before; ${at.slice(0, 10)}, commit ${commit}.`,
+    `${shapeText(plan.shape)}; medians of ${plan.rounds} interleaved rounds of ${plan.secondsPerPhase} s. ${madeOn(report)}`,
   ].join('\n');
+}
+
+/** Where and of what a result is, as the line under its table. */
+export function madeOn(report: {
+  readonly machine: Machine;
+  readonly at: string;
+  readonly commit: string;
+}): string {
+  const { machine, at, commit } = report;
+  return (
+    `${machine.cores} cores of ${machine.cpu}, shared by load, systems and broker; load average ` +
+    `${machine.loadBefore} before; ${at.slice(0, 10)}, commit ${commit}.`
+  );
+}
+
+/** Shape: lines of Markdown. */
+export function markdownTable(
+  head: readonly string[],
+  rows: readonly (readonly string[])[],
+): readonly string[] {
+  const line = (cells: readonly string[]): string => `| ${cells.join(' | ')} |`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)];
 }

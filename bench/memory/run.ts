@@ -1,6 +1,7 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { sendAtRate, sendFlatOut } from '../chain/load.ts';
 import { medianOf } from '../chain/report.ts';
+import { madeOn, markdownTable } from '../chain/tables.ts';
 import { type ChainStand, memberName, startStand } from '../chain/system.ts';
 import { type ChainSystem, SYSTEMS } from '../chain/systems.ts';
 import type { Shape } from '../chain/work.ts';
@@ -95,4 +96,19 @@ export function memoryFigures({ samples }: Pick<MemoryReport, 'samples'>): Figur
   const tenth = Math.max(1, Math.floor(anon.length / 10));
   const [first, last] = [medianOf(anon.slice(0, tenth)), medianOf(anon.slice(-tenth))];
   return { anonMiB: Math.max(...anon), growth: last / Math.max(1, first), first, last };
+}
+
+/** The README's table of a run, as Markdown. */
+export function memoryTable(report: MemoryReport): string {
+  const { keys, valueBytes, rate, seconds } = report.plan;
+  const figures = memoryFigures(report);
+  const cell = (name: string): string => String(figures[name]);
+  return [
+    ...markdownTable(
+      ['private memory, MiB', 'first tenth', 'last tenth', 'most'],
+      [[`${keys} keys`, cell('first'), cell('last'), cell('anonMiB')]],
+    ),
+    '',
+    `${valueBytes}-byte records, ${rate} inputs/s for ${seconds} s. ${madeOn(report)}`,
+  ].join('\n');
 }

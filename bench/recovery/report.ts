@@ -1,5 +1,6 @@
 import type { SystemAbout } from '../chain/report.ts';
 import { medianOf } from '../chain/report.ts';
+import { madeOn, markdownTable } from '../chain/tables.ts';
 import type { Figures } from '../goals.ts';
 import type { Machine } from '../latency/machine.ts';
 import type { Milestones } from './milestones.ts';
@@ -14,8 +15,10 @@ export interface Recovery extends Milestones {
   readonly round: number;
   readonly detectedMs: number | null;
   readonly assignedMs: number | null;
-  /** Outputs that stand twice. */
+  /** Outputs that stand twice for who reads what is committed. */
   readonly copies: number;
+  /** Outputs that were written beyond one for each input, and are not committed or are copies: their inputs were handled again. */
+  readonly handledAgain: number;
   /** Of this system only, whose journal tells. */
   readonly restore: RestoreFacts | null;
 }
@@ -58,6 +61,7 @@ export function recoveryRows({
       allMs: of(({ allMs }) => allMs),
       caughtUpMs: of(({ caughtUpMs }) => caughtUpMs),
       copies: medianOf(own.map(({ copies }) => copies)),
+      handledAgain: medianOf(own.map(({ handledAgain }) => handledAgain)),
       restoredPerSecond: of(({ restore }) =>
         restore === null ? null : Math.round((keys * 1_000) / Math.max(1, restore.restoreMs)),
       ),
@@ -82,30 +86,46 @@ export function recoveryFigures(report: Pick<RecoveryReport, 'recoveries'>): Fig
 
 const NAME = 44;
 const NUMBER = 10;
+const HEAD = ['detected', 'assigned', 'first', 'all', 'caught up', 'copies', 'again', 'keys/s'];
 
-/** What is printed at the end of a run. */
-export function recoveryLines(report: RecoveryReport): string[] {
+function cellsOf(row: RecoveryRow): readonly string[] {
+  const { detectedMs, assignedMs, firstMs, allMs, caughtUpMs, copies, handledAgain } = row;
+  const all = [detectedMs, assignedMs, firstMs, allMs, caughtUpMs, copies, handledAgain];
   const text = (value: number | null): string => (value === null ? '–' : String(value));
-  const line = (name: string, cells: readonly string[]): string =>
-    [name.padEnd(NAME), ...cells.map((cell) => cell.padStart(NUMBER))].join(' ');
+  const raw = row.ofRawRead === null ? '–' : row.ofRawRead.toFixed(2);
+  return [...[...all, row.restoredPerSecond].map(text), raw];
+}
+
+/** The README's table of a run, as Markdown. */
+export function recoveryTable(report: RecoveryReport): string {
+  const { valueBytes, rounds } = report.plan;
   return [
-    `Count and emit, ${report.plan.valueBytes}-byte records, 100 inputs/s; ms after a kill -9, medians of ${report.plan.rounds}.`,
-    '',
-    line('', ['detected', 'assigned', 'first', 'all', 'caught up', 'copies', 'keys/s', '× raw']),
-    ...recoveryRows(report).map((row) =>
-      line(`${row.kind}, ${row.keys} keys: ${row.system}`, [
-        text(row.detectedMs),
-        text(row.assignedMs),
-        text(row.firstMs),
-        text(row.allMs),
-        text(row.caughtUpMs),
-        text(row.copies),
-        text(row.restoredPerSecond),
-        row.ofRawRead === null ? '–' : row.ofRawRead.toFixed(2),
+    ...markdownTable(
+      ['ms after a kill -9, or the first end of a deploy', ...HEAD, '× raw'],
+      recoveryRows(report).map((row) => [
+        `${row.kind}, ${row.keys} keys: \`${row.system}\``,
+        ...cellsOf(row),
       ]),
     ),
     '',
+    `Count and emit, ${valueBytes}-byte records, 100 inputs/s; medians of ${rounds}. ${madeOn(report)}`,
+  ].join('\n');
+}
+
+/** What is printed at the end of a run. */
+export function recoveryLines(report: RecoveryReport): string[] {
+  const line = (name: string, cells: readonly string[]): string =>
+    [name.padEnd(NAME), ...cells.map((cell) => cell.padStart(NUMBER))].join(' ');
+  return [
+    `Count and emit, ${report.plan.valueBytes}-byte records, 100 inputs/s; ms after a kill -9 or the first end of a deploy, medians of ${report.plan.rounds}.`,
+    '',
+    line('', [...HEAD, '× raw']),
+    ...recoveryRows(report).map((row) =>
+      line(`${row.kind}, ${row.keys} keys: ${row.system}`, cellsOf(row)),
+    ),
+    '',
     'first, all: an output of an input that was due after the kill, in the first and in the last partition to have one.',
+    'copies: outputs that stand twice. again: outputs written beyond one for each input, committed or not.',
     'keys/s, × raw: from the first fence of the new owner to the last task at work; a bare reader of the same bytes.',
     ...report.leftOut,
   ];

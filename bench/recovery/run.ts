@@ -13,10 +13,11 @@ import type { Recovery, RecoveryReport } from './report.ts';
 import { restoreFacts } from './restore.ts';
 
 /**
- * How a member is lost, always by SIGKILL. `restart`: it is started again at once, with what it has on its disk. `cold`: likewise,
+ * How a member is lost, by SIGKILL but for a deploy. `restart`: it is started again at once, with what it has on its disk. `cold`: likewise,
  * with its folder deleted. `takeover`: another member that runs beside it takes its tasks. `standby`: likewise, and has followed.
+ * `deploy`: each of two members in turn is asked to end and started again, the second when the first is back.
  */
-export const KINDS = ['restart', 'cold', 'takeover', 'standby'] as const;
+export const KINDS = ['restart', 'cold', 'takeover', 'standby', 'deploy'] as const;
 export type Kind = (typeof KINDS)[number];
 
 export interface RecoveryPlan {
@@ -105,14 +106,15 @@ async function recover(stand: ChainStand, system: ChainSystem, about: Case): Pro
     await stand.launch(started, lane);
     if (keys > 0) await sendFlatOut(lane, { count: keys, ahead: AHEAD });
     await sendAtRate(lane, { rate: RATE, count: RATE });
-    const isShared = kind === 'takeover' || kind === 'standby';
+    const isShared = kind === 'takeover' || kind === 'standby' || kind === 'deploy';
     if (isShared) await joined(stand, started, lane, watch);
     const first = lane.maker.made;
     const load = sendAtRate(lane, { rate: RATE, count: RATE * (plan.beforeS + plan.afterS) });
     load.catch(() => undefined);
     await pause(plan.beforeS * 1_000);
     const [killedAt, killedWall] = [performance.now(), Date.now()];
-    await stand.kill(lane);
+    if (kind === 'deploy') await deploy(stand, started, lane, watch);
+    else await stand.kill(lane);
     if (kind === 'cold') await rm(stand.folderOf(lane), { recursive: true, force: true });
     if (!isShared) await stand.launch(started, lane);
     const sent = (await load).map((timed, index) => ({
@@ -122,9 +124,10 @@ async function recover(stand: ChainStand, system: ChainSystem, about: Case): Pro
     const { detectedAt, assignedAt } = watch.handoverAfter(killedAt);
     for (const member of [FIRST_MEMBER, SECOND_MEMBER]) await stand.end(lane, member);
     const { copies } = await stand.check(lane, 'count');
-    const isOwn = system.name === 'millrace';
+    const handledAgain = (await stand.written(lane)) - lane.maker.made;
+    const isOwn = system.name === 'millrace' && kind !== 'deploy';
     return {
-      ...{ system: system.name, kind, keys, round, copies },
+      ...{ system: system.name, kind, keys, round, copies, handledAgain },
       detectedMs: detectedAt === null ? null : Math.round(detectedAt - killedAt),
       assignedMs: assignedAt === null ? null : Math.round(assignedAt - killedAt),
       ...milestonesOf(sent, killedAt),
@@ -148,13 +151,33 @@ async function joined(
   watch: GroupWatch,
 ): Promise<void> {
   await stand.launch(system, lane, SECOND_MEMBER);
+  await untilTwo(system, watch);
+  await sendAtRate(lane, { rate: RATE, count: (RATE * SETTLE_MS) / 1_000 });
+}
+
+async function untilTwo({ name }: ChainSystem, watch: GroupWatch): Promise<void> {
   const deadline = performance.now() + JOIN_LIMIT_MS;
-  while (watch.stableMembers < 2) {
+  while (watch.stableMembers !== 2) {
     if (performance.now() > deadline)
-      throw new VoidRunError(`${system.name} has no second member after ${JOIN_LIMIT_MS} ms.`);
+      throw new VoidRunError(`${name} has no second member after ${JOIN_LIMIT_MS} ms.`);
     await pause(50);
   }
-  await sendAtRate(lane, { rate: RATE, count: (RATE * SETTLE_MS) / 1_000 });
+}
+
+/** What an orchestrator does with two replicas: the load goes on meanwhile. */
+async function deploy(
+  stand: ChainStand,
+  system: ChainSystem,
+  lane: Lane,
+  watch: GroupWatch,
+): Promise<void> {
+  for (const member of [FIRST_MEMBER, SECOND_MEMBER]) {
+    await stand.end(lane, member);
+    await stand.launch(system, lane, member);
+    // A member that is just started has not joined yet, and one that keeps its membership never seems away.
+    await pause(SETTLE_MS);
+    await untilTwo(system, watch);
+  }
 }
 
 function withSettings(

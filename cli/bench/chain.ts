@@ -4,7 +4,9 @@ import { chainLines } from '../../bench/chain/report.ts';
 import { type ChainPlan, runChain } from '../../bench/chain/run.ts';
 import { SYSTEMS } from '../../bench/chain/systems.ts';
 import { type Shape, type Work, WORKS } from '../../bench/chain/work.ts';
+import { voidWhereMachineIsSlow } from '../../bench/gate.ts';
 import { goalsOf } from '../../bench/goals.ts';
+import { fetchPeers } from '../../bench/peers/fetch.ts';
 import { type RecoveryReport, recoveryLines } from '../../bench/recovery/report.ts';
 import { CAN_RECOVER, runRecovery } from '../../bench/recovery/run.ts';
 import type { ExitCode, Io } from '../command.ts';
@@ -50,7 +52,7 @@ export const quick: Benchmark = {
   usage: `
 Usage: millrace bench quick ${OPTIONS}
 
-As bench engine, with Kafka Streams (node bench/peers/set-up.mjs fetches it), three rounds of 30 s a rate, and recovery with
+As bench engine, with Kafka Streams (fetched when it is not there), three rounds of 30 s a rate, and recovery with
 100,000 keys: a member killed and started again, and one whose tasks another takes.
 Systems: ${Object.keys(SYSTEMS).join(', ')}.`,
   run: (args, io) => measure('quick', QUICK, args, io),
@@ -98,7 +100,9 @@ async function measure(
   };
   const goals = values['no-goals'] ? [] : goalsOf(name);
   return judged(io, { goals, file: values.json }, async () => {
+    if (name === 'quick') await fetchPeers(plan.systems, io.err);
     const report = await runChain(plan, io.err);
+    voidWhereMachineIsSlow(report);
     const restored = values['recovery-keys'] === '0' ? null : await recoveries(values, io);
     const lines = [...chainLines(report), ...(restored ? ['', ...recoveryLines(restored)] : [])];
     return { lines, report: { ...report, recovery: restored }, figures: chainFigures(report) };

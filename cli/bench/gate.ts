@@ -84,7 +84,7 @@ async function measured(plan: ChainPlan, baseline: Baseline, io: Io): Promise<re
   show(now, io);
   if (!isComparable(baseline, now)) {
     io.err(
-      `The baseline is of ${baseline.cores} cores of ${baseline.cpu}; this machine is judged by nothing.`,
+      `The baseline is of ${baseline.cores} cores of ${baseline.cpu} and another work; this run is judged by nothing.`,
     );
     return [];
   }

@@ -14,7 +14,7 @@ import { choices, numbers, positive } from './number-option.ts';
 
 export const RECOVERY: RecoveryPlan = {
   systems: ['millrace', 'streams-eos-fast'],
-  kinds: ['restart', 'cold', 'takeover', 'standby'],
+  kinds: ['restart', 'cold', 'takeover', 'standby', 'deploy'],
   keys: [100_000],
   rounds: 1,
   valueBytes: 250,
@@ -26,11 +26,11 @@ export const RECOVERY: RecoveryPlan = {
 export const recovery: Benchmark = {
   summary: 'a member is killed under load: detected, assigned, first output, caught up',
   usage: `
-Usage: millrace bench recovery [--systems a,b] [--kinds restart,cold,takeover,standby] [--keys 0,100000] [--rounds N]
+Usage: millrace bench recovery [--systems a,b] [--kinds restart,cold,takeover,standby,deploy] [--keys 0,100000] [--rounds N]
          [--bytes N] [--partitions N] [--seconds 25] [--json <file>] [--no-goals]
 
 Count and emit with a state for each key, 100 inputs a second, and kill -9: a member that is started again with its disk or
-without, or whose tasks another takes, with or without having followed. Copies of outputs are counted; a lost or misplaced
+without, or whose tasks another takes, with or without having followed; or a rolling deploy of two. Copies of outputs are counted; a lost or misplaced
 output makes the run void (exit code 3); exit code 1: a goal of bench/goals.json is missed. Systems: ${CAN_RECOVER.join(', ')}.`,
   async run(args, io) {
     const { values } = parseArgs({

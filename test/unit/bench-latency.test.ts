@@ -7,7 +7,8 @@ import { openLoop } from '../../bench/latency/open-loop.ts';
 import { keepsBudget, table } from '../../bench/latency/report.ts';
 import { Latencies } from '../../bench/latency/summary.ts';
 import { ALL_OTHERS } from '../../bench/processes.ts';
-import { benchReadmeWith, readmeWith, storedBots, storedReport } from '../../bench/table.ts';
+import { ROOT } from '../../cli/stack/programs.ts';
+import { documentWith, DOCUMENTS, pictures, storedBots, storedReport } from '../../bench/table.ts';
 
 /** The chain of a correlation as it should stand on the log. */
 function chainOf(correlationId: string): LoggedEvent[] {
@@ -99,16 +100,18 @@ describe('what the latency benchmark measures', () => {
     expect(keepsBudget(kept)).toBe(true);
   });
 
-  it('shows in the README the table of the result that was kept', () => {
-    const readme = readFileSync(join(import.meta.dirname, '..', '..', 'README.md'), 'utf8');
-    expect(readmeWith(readme, storedReport())).toBe(readme);
+  it('K-12 shows in the documents the tables and pictures of the results that were kept', () => {
+    expect(DOCUMENTS).toContain('README.md');
+    for (const file of DOCUMENTS) {
+      const text = readFileSync(join(ROOT, file), 'utf8');
+      expect(documentWith(file, text)).toBe(text);
+    }
+    for (const [file, svg] of pictures()) expect(readFileSync(join(ROOT, file), 'utf8')).toBe(svg);
   });
 
-  it('shows the tables of the runs of bots that were kept, each share beside its goal', () => {
-    const file = join(import.meta.dirname, '..', '..', 'bench', 'README.md');
-    const readme = readFileSync(file, 'utf8');
+  it('shows of the runs of bots that were kept each share beside its goal', () => {
+    const readme = readFileSync(join(ROOT, 'bench', 'README.md'), 'utf8');
     const [sdk, store] = storedBots();
-    expect(benchReadmeWith(readme, sdk, store)).toBe(readme);
     for (const { ratio, goal, nowait } of sdk.figures) {
       expect(readme).toContain(`${ratio} (goal ${goal})`);
       expect(nowait.p50).toBeLessThanOrEqual(0.05);

@@ -33,7 +33,7 @@ describe('the milestones of a recovery', () => {
 it('K-12 shows a recovery by medians, and nothing where a round saw nothing', () => {
   const one = (round: number, firstMs: number, detectedMs: number | null) => ({
     ...{ system: 'millrace', kind: 'cold', keys: 10_000, round, detectedMs, assignedMs: 3 },
-    ...{ firstMs, allMs: 7, caughtUpMs: 8, copies: 0 },
+    ...{ firstMs, allMs: 7, caughtUpMs: 8, copies: 0, handledAgain: 2 },
     restore: { records: 1, mib: 1, restoreMs: 100, rawReadMs: 50 },
   });
   const report = {
@@ -42,6 +42,6 @@ it('K-12 shows a recovery by medians, and nothing where a round saw nothing', ()
     leftOut: ['faust did not run'],
   } as unknown as RecoveryReport;
   const row = recoveryLines(report).find((line) => line.startsWith('cold')) ?? '';
-  expect(row.split(/\s+/).slice(4)).toEqual(['–', '3', '30', '7', '8', '0', '100000', '0.50']);
+  expect(row.split(/\s+/).slice(4)).toEqual(['–', '3', '30', '7', '8', '0', '2', '100000', '0.50']);
   expect(recoveryLines(report).at(-1)).toBe('faust did not run');
 });
