@@ -2,7 +2,7 @@ import { EngineError } from '../engine/errors.ts';
 import type { Checkpoint, StateStore, StoreChange } from '../engine/state-store.ts';
 import type { TakenChanges, TaskState } from '../engine/task-state.ts';
 import { SHELL_LIMITS } from './limits.ts';
-import { pause } from './wait.ts';
+import { pause, Wake } from './wait.ts';
 
 interface Confirmed {
   readonly taken: TakenChanges;
@@ -10,7 +10,9 @@ interface Confirmed {
 }
 
 /**
- * Brings confirmed changes into a task's store, several batches in one write where they have gathered.
+ * Brings confirmed changes into a task's store, some batches in one write: a write costs what it costs, be it of one change
+ * or of a hundred, and a key that changes several times in a row is written once. What a process that dies had gathered
+ * stands in the journal, and is read from there.
  *
  * Invariant J9a: only what the journal is known to hold comes here, in its order, and each write ends with the
  * checkpoint of its last batch.
@@ -20,6 +22,10 @@ export class StoreKeeper {
   readonly #state: TaskState;
   readonly #onFailed: (error: EngineError) => void;
   readonly #waiting: Confirmed[] = [];
+  /** Ends the gathering. */
+  readonly #hurry = new Wake();
+  /** How many wait for what is gathered to be written. */
+  #awaited = 0;
   #writing: Promise<void> | null = null;
   #failed = false;
 
@@ -34,6 +40,7 @@ export class StoreKeeper {
     if (this.#failed) return;
     this.#waiting.push({ taken, checkpoint });
     this.#writing ??= this.#write();
+    if (this.#isEnough) this.#hurry.signal();
   }
 
   /** Resolves when few enough changes wait in memory for the task to take more. */
@@ -44,12 +51,23 @@ export class StoreKeeper {
 
   /** Resolves when nothing is being written and nothing waits. */
   async idle(): Promise<void> {
+    this.#awaited += 1;
+    this.#hurry.signal();
     while (this.#writing !== null) await this.#writing;
+    this.#awaited -= 1;
+  }
+
+  /** Whether there is no use in waiting for more: so much waits that a task would soon have to, or somebody does. */
+  get #isEnough(): boolean {
+    return this.#awaited > 0 || this.#waiting.length >= SHELL_LIMITS.storeBatches / 2;
   }
 
   async #write(): Promise<void> {
     try {
-      while (this.#waiting.length > 0) await this.#writeSome();
+      while (this.#waiting.length > 0) {
+        if (!this.#isEnough) await this.#hurry.wait(SHELL_LIMITS.storeGatherMs);
+        await this.#writeSome();
+      }
     } catch (error) {
       this.#failed = true;
       this.#waiting.length = 0;
