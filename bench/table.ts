@@ -5,6 +5,7 @@ import type { StoreReport } from './bots/store.ts';
 import { botTables } from './bots/tables.ts';
 import type { ChainReport } from './chain/report.ts';
 import { chainTable } from './chain/tables.ts';
+import { type EventStoreReport, eventStoreTable } from './event-store/run.ts';
 import type { Verdict } from './goals.ts';
 import { type LatencyReport, table } from './latency/report.ts';
 import { memoryTable } from './memory/run.ts';
@@ -40,6 +41,10 @@ const SECTIONS: readonly Section[] = [
     { name: 'engine', text: () => kept('engine', withGoals(chainTable)) },
     { name: 'recovery', text: () => kept('recovery', withGoals(recoveryTable)) },
     { name: 'memory', text: () => kept('memory', withGoals(memoryTable)) },
+    {
+      name: 'event-store',
+      text: () => kept('event-store', withGoals<EventStoreReport>(eventStoreTable)),
+    },
   ].map((section) => ({ file: 'bench/README.md', ...section })),
 ];
 

@@ -1,9 +1,9 @@
-import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { eventStoreLines, GOALS, missedGoals, runEventStore } from '../../bench/event-store/run.ts';
-import { VoidRunError } from '../../bench/latency/audit.ts';
+import { eventStoreFigures, eventStoreLines, runEventStore } from '../../bench/event-store/run.ts';
+import { goalsOf } from '../../bench/goals.ts';
 import type { ExitCode } from '../command.ts';
-import { type Benchmark, judged } from './benchmark.ts';
+import type { Benchmark } from './benchmark.ts';
+import { judged } from './judged.ts';
 import { positive } from './number-option.ts';
 
 /** Rows of a whole run, in thousands. */
@@ -16,8 +16,8 @@ Usage: millrace bench event-store [--events 200000] [--rounds 3] [--thousand-row
                                   [--no-goals] [--json <file>]
 
 On a Postgres of its own: events a second into events and bot_events with their indexes, beside the same bytes into bare tables; then
-histories drawn at random out of so many rows. Exit code 1: below ${GOALS.appendPerSecond} events/s, or a p99 above ${GOALS.historyMsP99} ms (--no-goals: not
-judged). Exit code 3: the run is void, because a row is missing.`,
+histories drawn at random out of so many rows. Exit code 1: a goal of bench/goals.json is missed (--no-goals: not judged); 3: the run is
+void, because a row is missing.`,
 
   async run(args, io): Promise<ExitCode> {
     const { values } = parseArgs({
@@ -38,16 +38,10 @@ judged). Exit code 3: the run is void, because a row is missing.`,
       histories: positive('histories', values.histories),
       databaseUrl: null,
     };
-    try {
+    const goals = values['no-goals'] ? [] : goalsOf('event-store');
+    return judged(io, { goals, file: values.json }, async () => {
       const report = await runEventStore(plan, io.err);
-      for (const line of eventStoreLines(report)) io.out(line);
-      if (values.json !== undefined)
-        await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
-      return judged(values['no-goals'] ? [] : missedGoals(report), io);
-    } catch (error) {
-      if (!(error instanceof VoidRunError)) throw error;
-      io.err(error.message);
-      return 3;
-    }
+      return { lines: eventStoreLines(report), report, figures: eventStoreFigures(report) };
+    });
   },
 };

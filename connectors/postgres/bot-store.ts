@@ -1,3 +1,4 @@
+import { arrayBytes } from './array-bytes.ts';
 import { takeMarks } from './bot-marks.ts';
 import {
   type BotAppendReport,
@@ -226,7 +227,12 @@ async function insertNew(run: Run, parts: readonly EventPart[]): Promise<Inserte
     const { rows } = await run<{ event_id: string }>(
       `INSERT INTO event_dedup SELECT id FROM unnest($1::text[]) AS given(id) ORDER BY id
        ON CONFLICT DO NOTHING RETURNING event_id`,
-      [part.map(({ eventId }) => eventId)],
+      [
+        arrayBytes(
+          'text',
+          part.map(({ eventId }) => eventId),
+        ),
+      ],
     );
     const fresh = new Set(rows.map(({ event_id }) => event_id));
     // The first of an id is the new one; `delete` says no the second time.

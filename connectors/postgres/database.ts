@@ -48,6 +48,19 @@ export class Database {
     }
   }
 
+  /** The same of a statement that each connection plans once, and knows by its name from then on. */
+  async prepared<Row extends pg.QueryResultRow>(
+    doing: string,
+    statement: { readonly name: string; readonly text: string },
+    values: readonly unknown[],
+  ): Promise<readonly Row[]> {
+    try {
+      return (await this.#pool.query<Row>({ ...statement, values: [...values] })).rows;
+    } catch (error) {
+      throw toStoreError(error, doing);
+    }
+  }
+
   /** All that `work` runs, or nothing. */
   async transaction<Result>(doing: string, work: (run: Run) => Promise<Result>): Promise<Result> {
     let client: pg.PoolClient | null = null;

@@ -1,3 +1,4 @@
+import { arrayBytes } from './array-bytes.ts';
 import { Database, type Run } from './database.ts';
 import { EventMonths } from './event-months.ts';
 import {
@@ -99,7 +100,7 @@ export class EventStore {
    */
   async history(correlationId: string): Promise<readonly WireEvent[]> {
     if (correlationId.includes('\u0000')) return [];
-    const rows = await this.database.query<WireRow>(
+    const rows = await this.database.prepared<WireRow>(
       `reading the history of ${correlationId}`,
       HISTORY,
       [correlationId, MAX_HISTORY],
@@ -152,15 +153,15 @@ export class EventStore {
 async function insertNew(run: Run, events: readonly StoredEvent[]): Promise<number> {
   const columns = columnsOf(events);
   const { rowCount } = await run(INSERT_NEW, [
-    columns.micros,
-    columns.eventIds,
-    columns.types,
-    columns.correlationIds,
-    columns.causationIds,
-    columns.payloads,
-    columns.versions,
-    columns.families,
-    columns.sequences,
+    arrayBytes('bigint', columns.micros),
+    arrayBytes('text', columns.eventIds),
+    arrayBytes('text', columns.types),
+    arrayBytes('text', columns.correlationIds),
+    arrayBytes('text', columns.causationIds),
+    arrayBytes('text', columns.payloads),
+    arrayBytes('int', columns.versions),
+    arrayBytes('text', columns.families),
+    arrayBytes('bigint', columns.sequences),
   ]);
   return rowCount;
 }
@@ -184,11 +185,15 @@ const INSERT_NEW = `
     causation_id, payload::jsonb, version, family, sequence
   FROM given JOIN fresh USING (event_id)`;
 
-const HISTORY = `
+// Prepared, since it is planned for the index of every partition, which takes several times as long as looking into them.
+const HISTORY = {
+  name: 'history',
+  text: `
   SELECT event_id, to_char(time AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"') AS timestamp,
     topic, correlation_id, causation_id, payload, version, sequence
   FROM events WHERE correlation_id = $1
-  ORDER BY sequence NULLS LAST, time, event_id LIMIT $2`;
+  ORDER BY sequence NULLS LAST, time, event_id LIMIT $2`,
+};
 
 // Each part has an index: that of correlations, the primary key, and that of plans.
 const FIND = `

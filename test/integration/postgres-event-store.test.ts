@@ -209,6 +209,24 @@ describe('history', () => {
   });
 });
 
+describe('history', () => {
+  it('B-09 is planned once for all partitions, however often it is asked for', async () => {
+    const reader = new EventStore(database.url, 'reads');
+    try {
+      for (let asked = 0; asked < 10; asked++) await reader.history('intent-77');
+      // One connection was enough for them.
+      const [seen] = await reader.database.query<{ planned: number; reused: number }>(
+        'looking at plans',
+        `SELECT custom_plans::int AS planned, generic_plans::int AS reused
+         FROM pg_prepared_statements WHERE name = 'history'`,
+      );
+      expect(seen).toEqual({ planned: 5, reused: 5 });
+    } finally {
+      await reader.close();
+    }
+  });
+});
+
 describe('find', () => {
   it('finds a correlation by its own id, and by that of its intent, an event or its plan', async () => {
     const [id, planId] = [crypto.randomUUID(), crypto.randomUUID()];
