@@ -2,6 +2,7 @@ import { openStores } from '../../apps/open-stores.ts';
 import type { Actor } from '../../engine/actor.ts';
 import type { TopologyDefinition } from '../../engine/topology.ts';
 import type { KafkaClient } from '../../kafka/client.ts';
+import type { KafkaClientName } from '../../kafka/clients.ts';
 import { TopicNames } from '../../kafka/topic-names.ts';
 import { clientUnderTest } from './client-under-test.ts';
 import { COUNTER_APPLICATION } from './counter.ts';
@@ -27,6 +28,8 @@ export interface CrewWorkerSettings {
   readonly stateVersion: number;
   /** Folder of its local stores, kept over its restarts. */
   readonly data: string;
+  /** Its Kafka client; absent: the one that all have. */
+  readonly kafkaClient?: KafkaClientName;
   /** Members that follow each journal. */
   readonly standbys?: number;
   /** When journals are cleaned; absent: as ever. */
@@ -110,7 +113,7 @@ process.once('SIGTERM', () => void end('stay'));
 process.once('SIGUSR2', () => void end('leave'));
 
 function ownClient(): KafkaClient {
-  const client = clientUnderTest({ brokers, clientId: member });
+  const client = clientUnderTest({ brokers, clientId: member }, settings.kafkaClient);
   if (settings.slowRestore !== true) return client;
   return slowRestore(client, ({ topic, partition, offset }) =>
     say({ restores: `${topic.slice(prefix.length)}/${partition}`, offset }),

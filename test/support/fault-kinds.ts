@@ -2,8 +2,8 @@ import { brokerHang, brokerRestart, network } from './broker-faults.ts';
 import type { Crew } from './crew.ts';
 import type { KillSteps } from './fault-steps.ts';
 import { input } from './input-faults.ts';
-import { journalPrefix, journalTail } from './journal-faults.ts';
-import { deploy, kill, killEarly, scale, standby, zombie } from './member-faults.ts';
+import { journalAnew, journalPrefix, journalTail } from './journal-faults.ts';
+import { clients, deploy, kill, killEarly, scale, standby, zombie } from './member-faults.ts';
 import { storeDamage, storeFull } from './store-faults.ts';
 
 /** What a kind of fault can do to the broker, when it is one of its own. */
@@ -40,11 +40,13 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   { name: 'zombie', act: zombie },
   { name: 'deploy', act: deploy },
   { name: 'scale', act: scale },
+  { name: 'clients', act: clients },
   { name: 'network', act: network },
   { name: 'input', act: input },
   { name: 'store-damage', act: storeDamage },
   { name: 'store-full', act: storeFull },
   { name: 'journal-prefix', act: journalPrefix },
+  { name: 'journal-anew', act: journalAnew },
   { name: 'journal-tail', needsOwnBroker: true, act: journalTail },
   { name: 'broker-restart', needsOwnBroker: true, act: brokerRestart },
   { name: 'broker-hang', needsOwnBroker: true, act: brokerHang },

@@ -2,6 +2,7 @@ import { cpSync, readdirSync, readFileSync, rmSync, truncateSync } from 'node:fs
 import { join } from 'node:path';
 import type { Crew } from './crew.ts';
 import type { CrewMember } from './crew-member.ts';
+import type { ReadRecord } from './engine-fixture.ts';
 import { eventually } from './eventually.ts';
 import type { FaultContext } from './fault-kinds.ts';
 
@@ -42,6 +43,24 @@ export async function journalTail({ crew, rounds, broker }: FaultContext): Promi
     members = await crew.members(NAMES);
   }
   return `${rounds} times refused, and restored from a backup`;
+}
+
+/** The journal topic is deleted and made again: refused by name, and taken up again when its records are back. */
+export async function journalAnew({ crew, rounds }: FaultContext): Promise<string> {
+  let members = await crew.members(NAMES);
+  let records = 0;
+  for (let round = 0; round < rounds; round++) {
+    await longEnough(crew);
+    await endAll(members, 'SIGTERM');
+    const backup = await crew.counter.read(JOURNAL);
+    await makeAnew(crew);
+    await endAll(await refusing(crew), 'SIGKILL');
+    await makeAnew(crew);
+    await putBack(crew, backup);
+    records += backup.length;
+    members = await crew.members(NAMES);
+  }
+  return `${rounds} times refused, ${records} records put back`;
 }
 
 /** The beginnings of the journals are deleted up to an anchor while a member reads them: it begins again there. */
@@ -95,6 +114,32 @@ async function refusing(crew: Crew): Promise<readonly CrewMember[]> {
   for (const member of members)
     await member.until('refuses its journals', () => refusals() === JOURNALS);
   return members;
+}
+
+async function makeAnew({ counter }: Crew): Promise<void> {
+  const name = counter.names.physical(JOURNAL);
+  await counter.admin.deleteTopics([name]);
+  const isGone = async (): Promise<boolean> => !(await counter.admin.listTopics()).includes(name);
+  await eventually('the journal is gone', isGone);
+  await counter.createTopic(JOURNAL, { 'max.message.bytes': String(16 * 1024 * 1024) });
+  const isThere = async (): Promise<boolean> =>
+    (await counter.admin.offsets(name).catch(() => [])).length === JOURNALS;
+  await eventually('the journal has its leaders', isThere);
+}
+
+/** Each record at the offset that it had: fences are named by theirs. */
+async function putBack({ counter }: Crew, records: readonly ReadRecord[]): Promise<void> {
+  for (const { topic, partition, key, value, headers, offset } of records) {
+    let at: number | null = null;
+    // A producer that knew the topic that is gone looks it up anew when it is refused.
+    const isTaken = async (): Promise<boolean> => {
+      const [sent] = await counter.producer.send([{ topic, partition, key, value, headers }]);
+      if (sent?.result === 'confirmed') at = sent.baseOffset;
+      return at !== null;
+    };
+    await eventually('the record is put back', isTaken);
+    if (at !== offset) throw new Error(`Record ${offset} of ${topic}/${partition} is at ${at}.`);
+  }
 }
 
 /** Where each journal's last anchor but one stands: what it puts again stands behind it, whole. Waits for some anchors more. */

@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { KAFKA_CLIENTS } from '../../kafka/clients.ts';
 import type { Crew } from './crew.ts';
 import type { CrewMember } from './crew-member.ts';
 import type { FaultContext } from './fault-kinds.ts';
@@ -109,6 +110,26 @@ export function ownsAll(member: CrewMember): Promise<void> {
 
 export function running({ tasks }: CrewMember): number {
   return tasks.filter((task) => task.endsWith(' running')).length;
+}
+
+/** A group whose members have different Kafka clients; each in turn ends, and comes back with the other one's. */
+export async function clients({ crew, rounds }: FaultContext): Promise<string> {
+  const start = (place: number, turn: number): CrewMember => {
+    const kafkaClient = KAFKA_CLIENTS[(place + turn) % KAFKA_CLIENTS.length];
+    if (kafkaClient === undefined) throw new Error('There is no Kafka client.');
+    return crew.member(String(place + 1), { sessionTimeoutMs: LONG_SESSION_MS, kafkaClient });
+  };
+  const members = [start(0, 0), start(1, 0)];
+  await Promise.all(members.map((member) => member.ready()));
+  for (let turn = 1; turn <= 2 * rounds; turn++)
+    for (const place of members.keys()) {
+      await members[place]?.end('SIGTERM');
+      const next = start(place, turn);
+      members[place] = next;
+      await next.ready();
+      await Promise.all(members.map((member) => member.works()));
+    }
+  return `${4 * rounds} members came back with the other client`;
 }
 
 /** Each member in turn ends, and comes back with a newer schema of its states. */
