@@ -11,6 +11,7 @@ import { type LatencyReport, table } from './latency/report.ts';
 import { memoryTable } from './memory/run.ts';
 import { comparisonSvg, percentilesSvg } from './pictures.ts';
 import { type RecoveryReport, recoveryTable } from './recovery/report.ts';
+import { streamTable } from './stream/report.ts';
 
 /* Writes the tables of README.md and bench/README.md, and the pictures, from the checked-in results: npx node bench/table.ts */
 
@@ -41,6 +42,7 @@ const SECTIONS: readonly Section[] = [
     { name: 'engine', text: () => kept('engine', withGoals(chainTable)) },
     { name: 'recovery', text: () => kept('recovery', withGoals(recoveryTable)) },
     { name: 'memory', text: () => kept('memory', withGoals(memoryTable)) },
+    { name: 'stream', text: () => kept('stream', withGoals(streamTable)) },
     {
       name: 'event-store',
       text: () => kept('event-store', withGoals<EventStoreReport>(eventStoreTable)),

@@ -19,8 +19,8 @@ const MEASURED_APPS: readonly AppName[] = ['gateway', 'trading', 'orchestrator']
 export interface BenchSystem {
   readonly config: Config;
   readonly ports: Readonly<Record<AppName, number>>;
-  /** Starts one more process; it ends with the system. */
-  launch(name: string, file: string, env: Readonly<Record<string, string>>): Promise<void>;
+  /** Starts one more process; it ends with the system. Returns the port that HEALTH_PORT tells it. */
+  launch(name: string, file: string, env: Readonly<Record<string, string>>): Promise<number>;
   /** Ends one of its processes, by name. */
   end(name: string): Promise<void>;
   costs(): Promise<Readonly<Record<string, ProcessCost>>>;
@@ -28,6 +28,8 @@ export interface BenchSystem {
 }
 
 export interface BenchSystemOptions {
+  /** Default: gateway, trading and orchestrator. */
+  readonly apps?: readonly AppName[];
   readonly moreApps?: readonly AppName[];
   /** Swaps on a chain of the benchmark's own; without it on the mock venue. */
   readonly withChain?: boolean;
@@ -36,7 +38,7 @@ export interface BenchSystemOptions {
 /** Throws: PartError, and what `applyAll` throws; nothing is left then. */
 export async function startBenchSystem(
   tell: (line: string) => void,
-  { moreApps = [], withChain = false }: BenchSystemOptions = {},
+  { apps: measured = MEASURED_APPS, moreApps = [], withChain = false }: BenchSystemOptions = {},
 ): Promise<BenchSystem> {
   const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-'));
   const processes = new Processes(folder);
@@ -60,7 +62,7 @@ export async function startBenchSystem(
     const config = loadConfig({ ...process.env, ...env });
     await applyAll(config);
     await allOf(
-      [...MEASURED_APPS, ...moreApps].map((app) =>
+      [...measured, ...moreApps].map((app) =>
         begin(nodePart(app, ports[app], ['apps/main.ts', app], env)),
       ),
     );
@@ -70,6 +72,7 @@ export async function startBenchSystem(
       launch: async (name, file, more) => {
         const [port = 0] = await freePorts(1);
         await begin(nodePart(name, port, [file], { ...env, ...more, HEALTH_PORT: String(port) }));
+        return port;
       },
       end: (name) => processes.end(name),
       costs: () => processes.costs(),

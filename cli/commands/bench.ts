@@ -9,6 +9,7 @@ import { gate } from '../bench/gate.ts';
 import { latency } from '../bench/latency.ts';
 import { memory } from '../bench/memory.ts';
 import { recovery } from '../bench/recovery.ts';
+import { stream } from '../bench/stream.ts';
 import { trading } from '../bench/trading.ts';
 import { UsageError, type Command } from '../command.ts';
 
@@ -23,6 +24,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   gate,
   full,
   trading,
+  stream,
   bots,
   'bots-store': botsStore,
   'event-store': eventStore,
