@@ -3,6 +3,7 @@ import { join } from 'node:path';
 import type { SdkReport } from './bots/sdk.ts';
 import type { StoreReport } from './bots/store.ts';
 import { botTables } from './bots/tables.ts';
+import { heldTable } from './chain/held.ts';
 import type { ChainReport } from './chain/report.ts';
 import { chainTable } from './chain/tables.ts';
 import { type EventStoreReport, eventStoreTable } from './event-store/run.ts';
@@ -11,6 +12,7 @@ import { type LatencyReport, table } from './latency/report.ts';
 import { memoryTable } from './memory/run.ts';
 import { comparisonSvg, percentilesSvg } from './pictures.ts';
 import { type RecoveryReport, recoveryTable } from './recovery/report.ts';
+import { startTable } from './start/run.ts';
 import { streamTable } from './stream/report.ts';
 
 /* Writes the tables of README.md and bench/README.md, and the pictures, from the checked-in results: npx node bench/table.ts */
@@ -40,6 +42,8 @@ const SECTIONS: readonly Section[] = [
   },
   ...[
     { name: 'engine', text: () => kept('engine', withGoals(chainTable)) },
+    { name: 'held', text: () => kept('held', withGoals(heldTable)) },
+    { name: 'start', text: () => kept('start', withGoals(startTable)) },
     { name: 'recovery', text: () => kept('recovery', withGoals(recoveryTable)) },
     { name: 'memory', text: () => kept('memory', withGoals(memoryTable)) },
     { name: 'stream', text: () => kept('stream', withGoals(streamTable)) },

@@ -6,9 +6,11 @@ import { engine, quick } from '../bench/chain.ts';
 import { eventStore } from '../bench/event-store.ts';
 import { full } from '../bench/full.ts';
 import { gate } from '../bench/gate.ts';
+import { held } from '../bench/held.ts';
 import { latency } from '../bench/latency.ts';
 import { memory } from '../bench/memory.ts';
 import { recovery } from '../bench/recovery.ts';
+import { start } from '../bench/start.ts';
 import { stream } from '../bench/stream.ts';
 import { trading } from '../bench/trading.ts';
 import { UsageError, type Command } from '../command.ts';
@@ -18,8 +20,10 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   latency,
   engine,
   quick,
+  held,
   recovery,
   memory,
+  start,
   budgets,
   gate,
   full,

@@ -5,9 +5,11 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { BudgetsReport } from '../../bench/budgets.ts';
+import type { HeldReport } from '../../bench/chain/held.ts';
 import type { ChainReport } from '../../bench/chain/report.ts';
 import type { MemoryReport } from '../../bench/memory/run.ts';
 import type { RecoveryReport } from '../../bench/recovery/report.ts';
+import type { StartReport } from '../../bench/start/run.ts';
 import type { SwapsReport } from '../../bench/trading/swaps.ts';
 import { ROOT } from '../../cli/stack/programs.ts';
 
@@ -34,7 +36,7 @@ const read = async (name: string): Promise<unknown> =>
   JSON.parse(await readFile(join(folder, name), 'utf8'));
 
 it(
-  'K-12 measures budgets, trading, a recovery and memory, each in small, and leaves nothing of it',
+  'K-12 measures budgets, trading, recoveries and memory, each in small, and leaves nothing of it',
   async () => {
     const to = (name: string) => ['--no-goals', '--json', join(folder, name)];
     const few = ['--rate', '20', '--count', '20', '--warm-up', '20'];
@@ -45,7 +47,7 @@ it(
         '--systems',
         'millrace',
         '--kinds',
-        'restart',
+        'restart,deploy',
         '--keys',
         '50',
         '--seconds',
@@ -71,7 +73,10 @@ it(
     expect(budgets.priority.classes.critical.count).toBe(10);
     expect(budgets.priority.classes.low.count).toBe(2_000);
     const { recoveries } = (await read('recovery.json')) as RecoveryReport;
-    expect(recoveries).toMatchObject([{ system: 'millrace', kind: 'restart', keys: 50 }]);
+    expect(recoveries).toMatchObject([
+      { system: 'millrace', kind: 'restart', keys: 50 },
+      { system: 'millrace', kind: 'deploy', keys: 50 },
+    ]);
     expect(recoveries[0]?.allMs).toBeGreaterThan(0);
     expect(recoveries[0]?.restore?.records).toBeGreaterThan(0);
     const { samples } = (await read('memory.json')) as MemoryReport;
@@ -106,6 +111,30 @@ it(
       expect(flat?.rssMiB).toBeGreaterThan(0);
     }
     expect(await readdir(folder)).toEqual(['engine.json']);
+  },
+  RUN_MS,
+);
+
+it(
+  'K-12 measures starts and the highest rate held, in small, and leaves nothing of it',
+  async () => {
+    await Promise.all([
+      bench('start', '--rounds', '1', '--no-goals', '--json', join(folder, 'start.json')),
+      bench(
+        'held',
+        ...['--systems', 'twin', '--from', '20', '--most', '20', '--seconds', '1'],
+        ...['--warm-up', '20', '--json', join(folder, 'held.json')],
+      ),
+    ]);
+    const { starts } = (await read('start.json')) as StartReport;
+    expect(starts.map(({ kind }) => kind)).toEqual(['first', 'again']);
+    for (const { readyMs, parts } of starts) {
+      expect(readyMs).toBeGreaterThan(parts['kafka'] ?? Infinity);
+      expect(Object.keys(parts)).toContain('coordinator');
+    }
+    const { held } = (await read('held.json')) as HeldReport;
+    expect(held[0]?.tried.map(({ rate, p50 }) => [rate, p50 > 0])).toEqual([[20, true]]);
+    expect((await readdir(folder)).sort()).toEqual(['held.json', 'start.json']);
   },
   RUN_MS,
 );
