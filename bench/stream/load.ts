@@ -24,15 +24,21 @@ export type Wanted = 'own' | 'common';
 /** What is due within so long goes to the broker at once, as the outputs of a batch do. */
 const TICK_MS = 5;
 
+export interface Published {
+  readonly events: number;
+  /** From when each request was due to its start, which the latencies of its events hold. Units: ms. */
+  readonly latenessMs: readonly number[];
+}
+
 /**
- * Puts events on a topic, open loop, each with the time at which it was due. Resolves with how many when all are acknowledged.
+ * Puts events on a topic, open loop, each with the time at which it was due. Resolves when all are acknowledged.
  *
  * Throws: VoidRunError when one is not.
  */
 export async function publishEvents(
   target: LoadTarget,
   load: { readonly wanted: Wanted; readonly framesPerSecond: number; readonly seconds: number },
-): Promise<number> {
+): Promise<Published> {
   const { wanted, framesPerSecond, seconds } = load;
   const { kafka, listening } = target;
   const eventsPerSecond = wanted === 'own' ? framesPerSecond : framesPerSecond / listening;
@@ -41,9 +47,12 @@ export async function publishEvents(
   const count = Math.max(1, Math.round(rate * seconds));
   const producer = kafka.producer();
   const sends: Promise<unknown>[] = [];
+  const latenessMs: number[] = [];
   try {
     await openLoop({ rate, count }, (tick, dueAt) => {
-      const due = sharedClockMs() - (performance.now() - dueAt);
+      const late = performance.now() - dueAt;
+      const due = sharedClockMs() - late;
+      latenessMs.push(late);
       const records = Array.from({ length: each }, (_, at) =>
         recordOf(target, { wanted, mark: tick * each + at, due }),
       );
@@ -56,7 +65,7 @@ export async function publishEvents(
       sends.push(sent);
     });
     await Promise.all(sends);
-    return count * each;
+    return { events: count * each, latenessMs };
   } finally {
     await producer.close();
   }

@@ -31,6 +31,10 @@ export function streamLines(report: StreamReport): readonly string[] {
       const cpu = report.cpuMs[wanted][side] ?? '-';
       return `${name.padEnd(NAME)} ${cells([p50, p95, p99, max, cpu])}`;
     }),
+    ...(['own', 'common'] as const).map((wanted) => {
+      const { p50, p95, p99, max } = report.lateness[wanted].gateway;
+      return `${`its load behind time, ${wanted === 'own' ? 'for one' : 'for all'}`.padEnd(NAME)} ${cells([p50, p95, p99, max])}`;
+    }),
     `memory, with all clients connected: gateway ${shown(report.memoryMb.gateway)}, raw server ${shown(report.memoryMb.twin)}`,
   ];
 }

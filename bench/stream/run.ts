@@ -33,6 +33,8 @@ export interface StreamReport {
   readonly plan: StreamPlan;
   /** Units: ms from when an event was due on its topic to its frame in the hands of a client. */
   readonly latency: Readonly<Record<Wanted, Readonly<Record<Side, Percentiles>>>>;
+  /** Of the load's requests behind their time, which is counted above. Units: ms. */
+  readonly lateness: Readonly<Record<Wanted, Readonly<Record<Side, Percentiles>>>>;
   /** Processor time of the server for a second of load; null where it is no process of its own. Units: ms. */
   readonly cpuMs: Readonly<Record<Wanted, Readonly<Record<Side, number | null>>>>;
   /** The most that was seen, with all clients connected; null as above. Units: MB. */
@@ -91,6 +93,7 @@ export async function runStream(
     versions: versions(),
     plan,
     latency: byWanted(runs, ({ latency }) => latency),
+    lateness: byWanted(runs, ({ lateness }) => lateness),
     cpuMs: byWanted(runs, ({ cpuMs }) => cpuMs),
     memoryMb: {
       gateway: most(runs, 'gateway'),
@@ -104,6 +107,7 @@ interface Run {
   readonly side: Side;
   readonly wanted: Wanted;
   readonly latency: Percentiles;
+  readonly lateness: Percentiles;
   readonly cpuMs: number | null;
   readonly memoryMb: number | null;
 }
@@ -123,7 +127,7 @@ async function measure(
   const { framesPerSecond, listening } = plan;
   const before = (await system.costs())[side];
   const target = { ...system.sides[side], listening };
-  const events = await publishEvents(target, { wanted, framesPerSecond, seconds });
+  const { events, latenessMs } = await publishEvents(target, { wanted, framesPerSecond, seconds });
   const readings = await crowd.take(wanted === 'own' ? events : events * listening, arriveMs);
   const after = (await system.costs())[side];
   refuseOthers(readings, { wanted, events, listening });
@@ -131,6 +135,7 @@ async function measure(
     side,
     wanted,
     latency: Latencies.of(readings.map(([, , tookMs]) => tookMs)),
+    lateness: Latencies.of(latenessMs),
     cpuMs: before && after ? Math.round((after.cpuMs - before.cpuMs) / seconds) : null,
     memoryMb: after ? Math.round(after.rssMiB * MB_PER_MIB) : null,
   };

@@ -50,8 +50,9 @@ it('the benchmark of the stream times every frame of both sides, each at whom it
     expect(report.latency.own[side].count).toBe(PLAN.framesPerSecond * PLAN.seconds);
     expect(report.latency.common[side].count).toBe(PLAN.framesPerSecond * PLAN.seconds);
     expect(report.latency.own[side].p50).toBeGreaterThan(0);
+    expect(report.lateness.own[side].count).toBe(PLAN.framesPerSecond * PLAN.seconds);
   }
-  expect(streamLines(report)).toHaveLength(6);
+  expect(streamLines(report)).toHaveLength(8);
   expect(streamTable(report)).toContain('beside 20 that wait');
   // Neither is a process of its own here: what was not measured meets no goal.
   const verdicts = judge(goalsOf('stream'), streamFigures(report));
