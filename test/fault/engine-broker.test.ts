@@ -1,11 +1,21 @@
+import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { loadTopologyFile } from '../../apps/topology-file.ts';
+import { AvroCodec, eventHeaders } from '../../avro/index.ts';
 import { kafkaPart } from '../../cli/stack/kafka.ts';
+import { applyTopics } from '../../kafka/topics.ts';
+import { topicsOf } from '../../topologies/topics.ts';
 import { clientUnderTest } from '../support/client-under-test.ts';
 import { type OwnServer, ownServer } from '../integration/own-servers.ts';
 import { actualCounts, expectedCounts, repeated, settled } from '../support/counter-model.ts';
 import { add } from '../support/counter.ts';
-import { EngineFixture } from '../support/engine-fixture.ts';
+import { EngineFixture, PARTITIONS } from '../support/engine-fixture.ts';
+import { TopologyProcess } from '../support/topology-process.ts';
+
+const FILE = join(import.meta.dirname, '..', '..', 'examples', 'accounts.ts');
+const POSTINGS = 40_000;
+const POSTINGS_PER_REQUEST = 2_000;
 
 let broker: OwnServer;
 let fixture: EngineFixture;
@@ -36,6 +46,35 @@ async function load(signal: AbortSignal): Promise<number> {
   return sent;
 }
 
+/** More postings of accounts than an application handles in the time in which it is found healthy. */
+async function sendPostings(): Promise<void> {
+  const { names, admin } = fixture;
+  const { records, schemas, topologies } = await loadTopologyFile(FILE);
+  const made = { partitions: PARTITIONS, replicationFactor: 1, names };
+  await applyTopics(admin, topicsOf(topologies), made);
+  const codec = await AvroCodec.start({
+    registryUrl: process.env['SCHEMA_REGISTRY_URL'] ?? '',
+    ...{ topicPrefix: fixture.names.prefix, subjects: records, schemas },
+  });
+  const { envelope } = add('a', 'posted', { amount: 1 });
+  for (let sent = 0; sent < POSTINGS; sent += POSTINGS_PER_REQUEST)
+    await fixture.send(
+      ...Array.from({ length: POSTINGS_PER_REQUEST }, (_, nth) => {
+        const account = `account-${(sent + nth) % 31}`;
+        const own = { event_id: `e${sent + nth}`, event_type: 'account.posted' };
+        const posted = { ...envelope, ...own, correlation_id: account };
+        const event = { envelope: posted, payload: { cents: 1 }, payload_extra: {}, raw: null };
+        return {
+          topic: fixture.names.physical('accounts'),
+          partition: fixture.partitionOf(account),
+          key: Buffer.from(account),
+          value: codec.encode('accounts', 'examples.accounts.v1.Posted', event),
+          headers: eventHeaders(posted),
+        };
+      }),
+    );
+}
+
 describe('a broker that hangs while a member is told to stop', () => {
   afterEach(() => broker.signal('SIGCONT'));
 
@@ -52,6 +91,23 @@ describe('a broker that hangs while a member is told to stop', () => {
     await settled(fixture);
     expect(await actualCounts(fixture)).toEqual(await expectedCounts(fixture));
     await next.stop();
+  });
+
+  it('ends its process with 1 within 10 s of SIGTERM, and with a line that says what becomes of the rest', async () => {
+    await sendPostings();
+    const { prefix } = fixture.names;
+    const kafka = { KAFKA_BROKERS: `127.0.0.1:${broker.port}`, TOPIC_PREFIX: prefix };
+    const application = new TopologyProcess(FILE, kafka);
+    try {
+      await application.healthy();
+      broker.signal('SIGSTOP');
+      const startedAt = performance.now();
+      expect(await application.end()).toBe(1);
+      expect(performance.now() - startedAt).toBeLessThan(11_000);
+      expect(application.output).toContain('STOP_UNFINISHED');
+    } finally {
+      await application.end();
+    }
   });
 
   it('is no failure where there was nothing to finish', async () => {

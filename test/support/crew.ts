@@ -13,6 +13,8 @@ import { TALLY } from './tally.ts';
 
 /** Until everything that was sent is handled and published. */
 const SETTLE_MS = 120_000;
+/** Longer than a broker is away that is stopped and started again on a busy machine. */
+const OUTAGE_MS = 60_000;
 const KEYS = 53;
 const ADDS_PER_REQUEST = 12;
 const REQUEST_EVERY_MS = 60;
@@ -111,6 +113,8 @@ export class Crew {
     const loaded = new AbortController();
     this.#load = loaded;
     this.#loading = this.#sendUntil(loaded.signal);
+    // Whoever stops it hears of it.
+    this.#loading.catch(() => {});
   }
 
   async stopLoad(): Promise<void> {
@@ -179,7 +183,8 @@ export class Crew {
         this.sent += 1;
         return add(`key-${(this.sent * 7) % KEYS}`, `e${this.sent}`, { amount: 1_000 });
       });
-      await this.counter.publish(...adds);
+      const records = adds.map((each) => this.counter.recordOf(each));
+      await this.counter.sendWithin(OUTAGE_MS, records);
       await pause(REQUEST_EVERY_MS);
     }
   }

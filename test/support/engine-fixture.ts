@@ -139,14 +139,20 @@ export class EngineFixture {
   }
 
   /** Sends until the broker has confirmed it; what it may have taken twice carries the same event id. */
-  async send(...records: readonly RecordToSend[]): Promise<void> {
+  send(...records: readonly RecordToSend[]): Promise<void> {
+    return this.sendWithin(20_000, records);
+  }
+
+  /** As `send`, with a deadline of its own. */
+  async sendWithin(deadlineMs: number, records: readonly RecordToSend[]): Promise<void> {
     let left = records;
-    await eventually('the broker takes the records', async () => {
+    const areTaken = async (): Promise<boolean> => {
       const confirmed = (await this.producer.send(left)).filter(isConfirmed);
       const done = new Set(confirmed.map((each) => `${each.topic}/${each.partition}`));
       left = left.filter(({ topic, partition }) => !done.has(`${topic}/${partition}`));
       return left.length === 0;
-    });
+    };
+    await eventually('the broker takes the records', areTaken, deadlineMs);
   }
 
   /** Everything on a topic now, partition by partition. */

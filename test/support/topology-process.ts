@@ -15,13 +15,14 @@ export class TopologyProcess {
     const command = [join(ROOT, 'cli', 'main.ts'), 'run', '--topology', file];
     this.#child = spawn(process.execPath, command, {
       env: { ...process.env, ...env },
-      stdio: ['ignore', 'pipe', 'inherit'],
+      stdio: ['ignore', 'pipe', 'pipe'],
     });
-    this.#child.stdout?.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
+    for (const stream of [this.#child.stdout, this.#child.stderr])
+      stream?.on('data', (chunk: Buffer) => (this.#output += chunk.toString()));
     this.#exit = once(this.#child, 'exit').then(([code]) => code as number | null);
   }
 
-  /** What it has logged. */
+  /** What it has logged, and said besides. */
   get output(): string {
     return this.#output;
   }
