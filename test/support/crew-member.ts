@@ -88,7 +88,14 @@ export class CrewMember {
       const { message } = error as Error;
       throw new Error(`${message} Its tasks: ${this.tasks.join()}. It says: ${last}`);
     }
-    if (!condition()) throw new Error(`Member ${member} ended: ${this.#errors.join('')}`);
+    if (!condition()) throw new Error(`Member ${member} ${this.#ending}`);
+  }
+
+  get #ending(): string {
+    const { exitCode, signalCode } = this.#child;
+    const why = this.says('fenced') ? 'another process took its instance id' : '';
+    const said = [why, this.#errors.join(''), ...this.#complaints.slice(-LAST_COMPLAINTS)];
+    return `ended with ${exitCode ?? signalCode}: ${said.filter((each) => each !== '').join('; ')}`;
   }
 
   signal(signal: NodeJS.Signals): void {
