@@ -9,6 +9,7 @@ import { defineConfig } from 'vitest/config';
 export default defineConfig({
   test: {
     teardownTimeout: 30_000,
+    maxWorkers: '100%',
     projects: [
       {
         test: {

@@ -27,6 +27,16 @@ async function why(eventId: string) {
   return explainEvent(session, { eventId, correlationId: correlationId ?? '', sinceMs: null });
 }
 
+/** The last batch of a partition that handled something, and the number of the next one: an owner that ends journals once more. */
+async function lastBatch(partition: number) {
+  const batches = (await fixture.journal(partition)).flatMap(([, entry]) =>
+    entry.kind === 'batch' ? [entry.batch] : [],
+  );
+  const batch = batches.findLast(({ inputs }) => inputs.length > 0);
+  if (batch === undefined) throw new Error('the journal has no batch');
+  return { batch, next: (batches.at(-1)?.n ?? 0) + 1 };
+}
+
 async function emittedId(total: number): Promise<string> {
   const all = await fixture.read('totals');
   const found = all.find(
@@ -105,9 +115,8 @@ it('J2 says of what a fenced owner wrote that it is void', async () => {
   await run.handled(2);
   await run.stop();
   const partition = fixture.partitionOf('a');
-  const [, entry] = (await fixture.journal(partition)).at(-1) ?? [];
-  if (entry?.kind !== 'batch') throw new Error('the journal ends without a batch');
-  await fixture.appendToJournal(partition, JOURNAL_RECORD.batch, entry.batch);
+  const { batch } = await lastBatch(partition);
+  await fixture.appendToJournal(partition, JOURNAL_RECORD.batch, batch);
   const [event] = (await why('one')).events;
   expect(event?.handlings.map(({ verdict }) => verdict)).toEqual(['stands', 'void']);
 });
@@ -158,15 +167,12 @@ it('J5 finds an event that is journaled and not published, and says so', async (
   await run.handled(2);
   await run.stop();
   const partition = fixture.partitionOf('a');
-  const [, entry] = (await fixture.journal(partition)).at(-1) ?? [];
-  if (entry?.kind !== 'batch') throw new Error('the journal ends without a batch');
-  const { batch } = entry;
+  const { batch, next: n } = await lastBatch(partition);
   const emits = batch.emits.map((emit) => ({
     ...emit,
     headers: { ...emit.headers, event_id: 'unpublished' },
   }));
-  const next = { ...batch, n: batch.n + 1, emits };
-  await fixture.appendToJournal(partition, JOURNAL_RECORD.batch, next);
+  await fixture.appendToJournal(partition, JOURNAL_RECORD.batch, { ...batch, n, emits });
   const { events } = await why('unpublished');
   expect(events.map(({ event_id, places }) => [event_id, places.length])).toEqual([
     ['one', 1],
