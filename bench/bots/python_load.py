@@ -1,5 +1,6 @@
 """One side of the comparison in a process of its own, as bench/bots/typescript-load.ts: the Python SDK, or bare confluent-kafka."""
 
+import gc
 import json
 import sys
 import tempfile
@@ -40,6 +41,12 @@ def rates(started, cpu):
     return {"perSecond": (count - warm) / seconds, "cpuMicrosEach": cpu_seconds * 1e6 / (count - warm)}
 
 
+def set_aside():
+    """What was made beforehand is not looked through again and again while the clock runs: no bot holds 100,000 payloads."""
+    gc.collect()
+    gc.freeze()
+
+
 def sdk():
     with tempfile.TemporaryDirectory() as folder:
         bot = BotProducer(
@@ -53,6 +60,7 @@ def sdk():
         for payload in payloads[:warm]:
             bot.emit_nowait(EVENT_TYPE, payload)
         bot.flush(300)
+        set_aside()
         started, cpu = time.perf_counter(), time.process_time()
         for payload in payloads[warm:]:
             bot.emit_nowait(EVENT_TYPE, payload)
@@ -108,6 +116,7 @@ def raw():
         producer.flush(300)
 
     send(records[:warm])
+    set_aside()
     started, cpu = time.perf_counter(), time.process_time()
     send(records[warm:])
     took = rates(started, cpu)

@@ -112,7 +112,8 @@ export async function runSdk(plan: SdkPlan, tell: (line: string) => void): Promi
       const { language, client, goal } = side;
       const sdkPerSecond = medianOf(rounds.map(({ sdk }) => sdk));
       const rawPerSecond = medianOf(rounds.map(({ raw }) => raw));
-      const ratio = rounded(medianOf(rounds.map(({ sdk, raw }) => sdk / raw)));
+      // Three decimals: 0.299 is not 0.3.
+      const ratio = Number(medianOf(rounds.map(({ sdk, raw }) => sdk / raw)).toFixed(3));
       const nowait = Latencies.of(micros.map((each) => each / 1000));
       const sdkCpuMicros = rounded(medianOf(cpu.sdk));
       const rates = { sdkPerSecond, rawPerSecond, ratio, sdkCpuMicros };

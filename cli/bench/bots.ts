@@ -9,7 +9,7 @@ import { positive } from './number-option.ts';
 export const bots: Benchmark = {
   summary: 'the SDKs’ rates beside the clients they stand on',
   usage: `
-Usage: millrace bench bots [--count 100000] [--rounds 3] [--given] [--no-goals] [--json <file>]
+Usage: millrace bench bots [--count 100000] [--rounds 5] [--given] [--no-goals] [--json <file>]
 
 emit.nowait of both SDKs, spool included, beside the bare client with records of the same bytes, in rounds that alternate, on
 servers of its own (--given: those that KAFKA_BROKERS and SCHEMA_REGISTRY_URL name). Exit code 1: an SDK has less than
@@ -21,7 +21,7 @@ not judged); 3: the run is void.`,
       args: [...args],
       options: {
         count: { type: 'string', default: '100000' },
-        rounds: { type: 'string', default: '3' },
+        rounds: { type: 'string', default: '5' },
         given: { type: 'boolean', default: false },
         'no-goals': { type: 'boolean', default: false },
         json: { type: 'string' },
