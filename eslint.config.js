@@ -9,7 +9,7 @@ const PURE = 'engine/ and processors/ are pure (docs/protocol.md, J8)';
 const IMPURE_GLOBALS = [
   ['Date', 'use context.time'],
   ['performance', 'use context.time'],
-  ['crypto', 'use context.uuid, or @noble/hashes'],
+  ['crypto', 'use context.uuid'],
   ['process', 'pass configuration in as a value'],
   ['console', 'return an emit, or let the shell log'],
   ['fetch', 'ask for an effect'],

@@ -3,6 +3,7 @@
 // the npm package `node` beside it, whatever Node the system has (20 or later).
 import { spawn } from 'node:child_process';
 import { existsSync } from 'node:fs';
+import * as modules from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
@@ -14,6 +15,8 @@ const isClone = existsSync(source);
 const main = isClone ? source : join(root, 'dist', 'cli', 'main.js');
 
 if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
+  // What was compiled once is not compiled again: a third of what a start takes.
+  modules.enableCompileCache(isClone ? join(root, '.cache', 'node') : undefined);
   const { runCommandLine } = await import(pathToFileURL(main).href);
   await runCommandLine(process.argv.slice(2));
 } else {
@@ -21,8 +24,8 @@ if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
 }
 
 function runOnOwnNode() {
-  const modules = isClone ? join(root, 'node_modules') : join(root, '..');
-  const node = join(modules, 'node', 'bin', 'node');
+  const packages = isClone ? join(root, 'node_modules') : join(root, '..');
+  const node = join(packages, 'node', 'bin', 'node');
   if (!existsSync(node)) {
     const remedy = isClone
       ? 'Run node scripts/setup.mjs first.'
@@ -30,7 +33,8 @@ function runOnOwnNode() {
     console.error(`millrace runs on Node ${NEEDED_MAJOR}, and ${node} is not there. ${remedy}`);
     process.exit(2);
   }
-  const child = spawn(node, [main, ...process.argv.slice(2)], { stdio: 'inherit' });
+  const self = fileURLToPath(import.meta.url);
+  const child = spawn(node, [self, ...process.argv.slice(2)], { stdio: 'inherit' });
   // A Ctrl-C reaches the child through the terminal too; it takes the second one as the first.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])
     process.on(signal, () => child.kill(signal));

@@ -1,19 +1,15 @@
-import { sha256 } from '@noble/hashes/sha2.js';
-import { utf8ToBytes } from '@noble/hashes/utils.js';
+import { hash } from 'node:crypto';
 import type { Family, Micros } from './event.ts';
 
 const CROCKFORD = '0123456789ABCDEFGHJKMNPQRSTVWXYZ';
-const HEX = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
+/** The variant of a UUID over a hexadecimal digit. */
+const VARIANT: Readonly<Record<string, string>> = Object.fromEntries(
+  [...'0123456789abcdef'].map((digit, value) => [digit, ((value & 0x3) | 0x8).toString(16)]),
+);
 
-/** SHA-256 over parts that cannot run into each other: each is followed by a zero byte. */
-export function hashOf(...parts: readonly string[]): Uint8Array {
-  return sha256(utf8ToBytes(parts.join('\u0000') + '\u0000'));
-}
-
-export function hexOf(bytes: Uint8Array): string {
-  let hex = '';
-  for (const byte of bytes) hex += HEX[byte];
-  return hex;
+/** SHA-256, as 64 hexadecimal digits, over parts that cannot run into each other: each is followed by a zero byte. */
+export function hashOf(...parts: readonly string[]): string {
+  return hash('sha256', parts.join('\u0000') + '\u0000', 'hex');
 }
 
 /**
@@ -22,21 +18,24 @@ export function hexOf(bytes: Uint8Array): string {
  *
  * Source: docs/protocol.md, J8.
  */
-export function derivedUlid(time: Micros, sequence: number, hash: Uint8Array): string {
-  let text = base32(BigInt(Math.floor(time / 1000)), 10);
-  let random = BigInt(sequence & 0xffff);
-  for (let index = 0; index < 8; index++) random = (random << 8n) | BigInt(hash[index] ?? 0);
-  text += base32(random, 16);
+export function derivedUlid(time: Micros, sequence: number, hash: string): string {
+  const random = (sequence & 0xffff).toString(16).padStart(4, '0') + hash.slice(0, 16);
+  let text = timeText(Math.floor(time / 1000));
+  // Five hexadecimal digits are four of base 32.
+  for (let at = 0; at < random.length; at += 5) {
+    const value = parseInt(random.slice(at, at + 5), 16);
+    text += base32(value >> 15) + base32(value >> 10) + base32(value >> 5) + base32(value);
+  }
   return text;
 }
 
 /** A UUID with the bits of version 4 and its variant set over the hash. */
-export function derivedUuid(hash: Uint8Array): string {
-  const bytes = hash.slice(0, 16);
-  bytes[6] = ((bytes[6] ?? 0) & 0x0f) | 0x40;
-  bytes[8] = ((bytes[8] ?? 0) & 0x3f) | 0x80;
-  const hex = hexOf(bytes);
-  return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-${hex.slice(12, 16)}-${hex.slice(16, 20)}-${hex.slice(20)}`;
+export function derivedUuid(hash: string): string {
+  const variant = VARIANT[hash.charAt(16)] ?? '';
+  return (
+    `${hash.slice(0, 8)}-${hash.slice(8, 12)}-4${hash.slice(13, 16)}-${variant}${hash.slice(17, 20)}-` +
+    hash.slice(20, 32)
+  );
 }
 
 /** The id of the `index`-th event that `actor` emitted because of `causeId`. */
@@ -54,12 +53,17 @@ export function derivedEventId(of: {
     : derivedUuid(hash);
 }
 
-function base32(value: bigint, length: number): string {
+const TIME_DIGITS = 10;
+
+/** Beyond what shifts of 32 bits can do. */
+function timeText(ms: number): string {
   let text = '';
-  let rest = value;
-  for (let index = 0; index < length; index++) {
-    text = CROCKFORD.charAt(Number(rest & 31n)) + text;
-    rest >>= 5n;
-  }
+  for (let rest = ms; text.length < TIME_DIGITS; rest = Math.floor(rest / 32))
+    text = base32(rest % 32) + text;
   return text;
+}
+
+/** The digit of the lowest five bits. */
+function base32(value: number): string {
+  return CROCKFORD.charAt(value & 31);
 }

@@ -68,10 +68,18 @@ export interface InputSource {
 
 const utf8 = new TextEncoder();
 
+/** A key as its records have it. */
+interface RecordKey {
+  readonly text: string;
+  readonly bytes: Uint8Array;
+  readonly partition: number;
+}
+
 /** Turns the emits of a decision into records: envelope, derived id, bytes, headers, limits (J3d, J5, J8). */
 export class EmitEncoder {
   readonly #options: EmitEncoderOptions;
   readonly #fusedIds: ReadonlyMap<string, string>;
+  #lastKey: RecordKey | null = null;
 
   constructor(options: EmitEncoderOptions) {
     this.#options = options;
@@ -179,7 +187,7 @@ export class EmitEncoder {
     origin: EmitOrigin,
     { index, step }: { readonly index: number; readonly step: number },
   ): EncodedEmit {
-    const { topology, partition: own, codec, fuse, partitionOf } = this.#options;
+    const { topology, partition: own, codec, fuse } = this.#options;
     const { time } = origin;
     const { cause, causeId } = joined(origin, emit.causes ?? []);
     const definition = topology.events.get(emit.type);
@@ -209,8 +217,7 @@ export class EmitEncoder {
     };
     const record = { envelope, payload: emit.payload, payload_extra: {}, raw: null };
     const value = codec.encode(topic, definition.record, record);
-    const key = utf8.encode(emit.to?.key ?? cause.correlationId);
-    const partition = partitionOf(key);
+    const { bytes: key, partition } = this.#keyOf(emit.to?.key ?? cause.correlationId);
     // Only what comes back to this task can have been handled by it.
     const isFusable = fuse && emit.to === undefined && partition === own;
     const fused = isFusable ? this.#fusedIds.get(emit.type) : undefined;
@@ -230,6 +237,13 @@ export class EmitEncoder {
       // Decoded again so that a chained consumer sees exactly what one behind the broker would.
       event: fused === undefined ? record : (codec.decode(value).value as EventRecord),
     };
+  }
+
+  /** A chain of emits has one key: it is encoded and hashed once. */
+  #keyOf(text: string): RecordKey {
+    if (this.#lastKey?.text === text) return this.#lastKey;
+    const bytes = utf8.encode(text);
+    return (this.#lastKey = { text, bytes, partition: this.#options.partitionOf(bytes) });
   }
 
   /** Told events go through topics of their own, because everywhere else the key is the correlation. */

@@ -17,10 +17,13 @@ export function originOf(headers: Headers): Origin | null {
   const text = headers[HEADER.origin];
   if (text === undefined) return null;
   const [application, task, n, index, rest] = text.split('/');
-  const numbers = [task, n, index].map(Number);
-  if (!application || rest !== undefined || numbers.some((each) => !Number.isSafeInteger(each)))
-    return null;
-  return { application, task: Number(task), n: Number(n), index: Number(index) };
+  if (!application || rest !== undefined) return null;
+  const origin = { application, task: Number(task), n: Number(n), index: Number(index) };
+  const isWhole =
+    Number.isSafeInteger(origin.task) &&
+    Number.isSafeInteger(origin.n) &&
+    Number.isSafeInteger(origin.index);
+  return isWhole ? origin : null;
 }
 
 /** Whether (n, index) comes after (otherN, otherIndex). */

@@ -1,4 +1,4 @@
-import { hashOf, hexOf } from './derived-id.ts';
+import { hashOf } from './derived-id.ts';
 import type { TopologyDefinition } from './topology.ts';
 
 /**
@@ -26,5 +26,5 @@ export function hashOfTopology(definition: TopologyDefinition): string {
     priorities: Object.entries(priorities).sort(),
     onFailure,
   };
-  return hexOf(hashOf(JSON.stringify(graph)));
+  return hashOf(JSON.stringify(graph));
 }

@@ -1,5 +1,5 @@
 import type { Actor } from './actor.ts';
-import { hashOf, hexOf } from './derived-id.ts';
+import { hashOf } from './derived-id.ts';
 import { EngineError } from './errors.ts';
 import { hashOfTopology } from './topology-hash.ts';
 import type { EventDefinition, Priority, ReadModelDefinition } from './event.ts';
@@ -156,7 +156,7 @@ export function buildTopology(definition: TopologyDefinition): Topology {
     control: `${definition.application}.control`,
     redrive: `${definition.application}.redrive`,
     ladderMs: ladderOf(definition.onFailure),
-    edgesHash: deployment === 'fused' ? hashOfEdges(definition) : hexOf(hashOf('split')),
+    edgesHash: deployment === 'fused' ? hashOfEdges(definition) : hashOf('split'),
     hash: hashOfTopology(definition),
   };
 }
@@ -173,7 +173,7 @@ function hashOfEdges(definition: TopologyDefinition): string {
         .map((to) => `${from.name}>${type}>${to.name}`),
     ),
   );
-  return hexOf(hashOf(...edges.sort()));
+  return hashOf(...edges.sort());
 }
 
 function problemsOf(definition: TopologyDefinition): string[] {

@@ -1,4 +1,4 @@
-import { hashOf, hexOf } from './derived-id.ts';
+import { hashOf } from './derived-id.ts';
 import { HEADER, type Headers } from './event.ts';
 import type { Cause } from './task-state.ts';
 
@@ -44,7 +44,7 @@ export function atSpan(traceparent: string, spanId: string): string {
 
 /** The span of an actor that handles a message: what its emits, effects and timers descend from. */
 export function handlerSpan(traceparent: string, actor: string, eventId: string): string {
-  return atSpan(traceparent, hexOf(hashOf(eventId, actor, 'span')).slice(0, SPAN_HEX));
+  return atSpan(traceparent, hashOf(eventId, actor, 'span').slice(0, SPAN_HEX));
 }
 
 /** The span of one attempt of an effect; `resultId`: the event id of its result, which is derived already. */
@@ -52,9 +52,12 @@ export function attemptSpan(traceparent: string, resultId: string): string {
   return atSpan(traceparent, resultId.replaceAll('-', '').slice(0, SPAN_HEX));
 }
 
-/** What the decision of an actor about a message descends from: its trace goes on from the handler. */
+/**
+ * What the decision of an actor about a message descends from: its trace goes on from the handler. A trace whose spans
+ * nobody wants is passed on as it came.
+ */
 export function handledBy(cause: Cause, actor: string, eventId: string): Cause {
   const { traceparent } = cause;
-  if (traceparent === null) return cause;
+  if (traceparent === null || !isSampled(traceparent)) return cause;
   return { ...cause, traceparent: handlerSpan(traceparent, actor, eventId) };
 }

@@ -3,19 +3,18 @@
 import { builtinModules } from 'node:module';
 import { dirname, relative, resolve, sep } from 'node:path';
 
-/** Pure libraries that count as the core's own (docs/adr/006-dependencies.md). */
-const HASHES = '@noble/hashes';
+/** The pure library that counts as the processors' own (docs/adr/006-dependencies.md). */
 const DECIMALS = 'decimal.js';
 
 /**
  * folders: what may be imported besides the folder itself; packages: allowed npm packages (absent: any);
- * builtins: whether node:* is allowed; islands: subfolders that may not import each other.
+ * builtins: whether node:* is allowed, or which of it, for what calculates and does not act; islands: subfolders that may not import each other.
  * Folders that are not listed may import anything.
  */
 export const WALLS = {
-  engine: { folders: [], packages: [HASHES], builtins: false },
+  engine: { folders: [], packages: [], builtins: ['node:crypto'] },
   avro: { folders: ['engine'], builtins: true },
-  processors: { folders: ['engine', 'avro'], packages: [DECIMALS, HASHES], builtins: false },
+  processors: { folders: ['engine', 'avro'], packages: [DECIMALS], builtins: false },
   topologies: { folders: ['engine', 'avro', 'processors'], packages: [], builtins: false },
   sdk: { folders: ['engine', 'avro', 'kafka'], builtins: true },
   kafka: { folders: ['engine', 'avro'], builtins: true },
@@ -54,6 +53,9 @@ const packageOf = (source) =>
 
 const isBuiltin = (source) => source.startsWith('node:') || builtinModules.includes(source);
 
+const allowsBuiltin = (wall, source) =>
+  Array.isArray(wall?.builtins) ? wall.builtins.includes(source) : wall?.builtins !== false;
+
 /** Why `file` may not import `source`, both relative to the root; null when it may. */
 export function objection(file, source) {
   const [folder, island] = file.split('/');
@@ -61,9 +63,9 @@ export function objection(file, source) {
   if (source.startsWith('.'))
     return wall ? folderObjection(wall, folder, island, file, source) : null;
   if (isBuiltin(source))
-    return wall?.builtins === false
-      ? `${folder}/ may not import ${source}: it acts; let the shell do it`
-      : null;
+    return allowsBuiltin(wall, source)
+      ? null
+      : `${folder}/ may not import ${source}: it acts; let the shell do it`;
   const name = packageOf(source);
   const only = CLIENT_LIBRARIES[name];
   if (only && !only.test(file))

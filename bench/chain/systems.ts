@@ -71,7 +71,7 @@ function millrace(name: string, what: string, settings: Record<string, string> =
     group: ({ prefix, work }) => `${prefix}bench.${work === 'classes' ? 'priority' : work}`,
     command: ({ prefix, folder, work, member, env }) => ({
       file: process.execPath,
-      args: [join(ROOT, 'cli', 'main.ts'), 'run', '--topology', TOPOLOGIES[work]],
+      args: [join(ROOT, 'cli', 'bin.mjs'), 'run', '--topology', TOPOLOGIES[work]],
       env: {
         ...env,
         ...settings,

@@ -1,4 +1,5 @@
 import { describe, expect, it } from 'vitest';
+import { derivedEventId, derivedUlid, hashOf } from '../../engine/derived-id.ts';
 import {
   createUlidGenerator,
   IdError,
@@ -54,6 +55,28 @@ describe('ULIDs', () => {
     );
     expect(ids.next()).toBe('00000000010000000000000000');
     expect(ids.next()).toBe('00000000010000000000000001');
+  });
+});
+
+describe('derived ids', () => {
+  const of = { causeId: 'one', actor: 'adder', index: 1, time: 1_763_000_000_123_456, sequence: 3 };
+
+  it('J8 are today what they were when the journals that are kept were written', () => {
+    expect(derivedEventId({ ...of, family: 'TRADING' })).toBe('01K9XFT7KV001VYTT89Y6E8E38');
+    expect(derivedEventId({ ...of, family: 'BOT' })).toBe('bf6b484f-8ce4-4868-bc02-0872e2cc77aa');
+    expect(hashOf('ü', 'b').slice(0, 16)).toBe('d12ce04b62faa118');
+  });
+
+  it('J8 sort by time, then by place, however late it is', () => {
+    const later = 2 ** 52;
+    const ids = [
+      derivedUlid(0, 1, hashOf('a')),
+      derivedUlid(1_000, 0, hashOf('b')),
+      derivedUlid(1_000, 65_535, hashOf('c')),
+      derivedUlid(later, 0, hashOf('d')),
+    ];
+    expect([...ids].sort()).toEqual(ids);
+    expect(ids.every(isUlid)).toBe(true);
   });
 });
 

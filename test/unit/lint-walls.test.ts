@@ -54,7 +54,7 @@ describe('folder walls', () => {
 
   it.each([
     ['engine/a.ts', './event.ts'],
-    ['engine/a.ts', '@noble/hashes/sha2.js'],
+    ['engine/a.ts', 'node:crypto'],
     ['processors/trading/risk/a.ts', '../../../engine/actor.ts'],
     ['processors/trading/risk/a.ts', '../limits/limits.ts'],
     ['processors/trading/risk/a.ts', 'decimal.js'],

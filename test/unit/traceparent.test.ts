@@ -10,14 +10,14 @@ const GIVEN = `00-${TRACE}-00f067aa0ba902b7-01`;
 type Driver = ReturnType<typeof counterDriver>;
 
 /** An addition with a header of its producer's trace. */
-function publish(driver: Driver, id: string, fail?: string): void {
+function publish(driver: Driver, id: string, fail?: string, given = GIVEN): void {
   const event = add('a', id, { amount: 2, ...(fail === undefined ? {} : { fail }) });
   const { record = '', topic = '' } = COUNT_EVENTS[0] ?? {};
   driver.publishRaw({
     topic,
     key: Buffer.from('a'),
     value: offlineCounterCodec().encode(topic, record, event),
-    headers: eventHeaders(event.envelope, { [HEADER.traceparent]: GIVEN }),
+    headers: eventHeaders(event.envelope, { [HEADER.traceparent]: given }),
   });
 }
 
@@ -60,6 +60,16 @@ describe('trace context', () => {
       publish(again, 'e1');
       expect(again.batches).toEqual(driver.batches);
     }
+  });
+
+  it('J8 is passed on as it came where nobody wants its spans', () => {
+    const unwanted = GIVEN.replace(/01$/, '00');
+    const driver = counterDriver();
+    publish(driver, 'e1', undefined, unwanted);
+    expect(carried(driver, 'totals')).toEqual([unwanted]);
+    expect(carried(driver, 'rm.count')).toEqual([unwanted]);
+    const { envelope } = driver.on('totals')[0]?.value as { envelope: { trace_id: string } };
+    expect(envelope.trace_id).toBe(TRACE);
   });
 
   it('J8 goes through an effect, and through a key that was parked', () => {
