@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { freePorts } from '../../cli/stack/ports.ts';
 import { ROOT } from '../../cli/stack/programs.ts';
+import { ADDRESS_VARIABLE } from '../../cli/stack/servers.ts';
 import { medianOf } from '../chain/report.ts';
 import { madeOn, markdownTable } from '../chain/tables.ts';
 import type { Figures } from '../goals.ts';
@@ -86,7 +87,7 @@ async function startOnce(
   const child = spawn(
     process.execPath,
     [join(ROOT, 'cli', 'main.ts'), 'up', '--json', '--no-first-intent'],
-    { env: { ...process.env, ...env }, stdio: ['ignore', 'pipe', 'inherit'] },
+    { env: { ...withoutServers(process.env), ...env }, stdio: ['ignore', 'pipe', 'inherit'] },
   );
   const closed = once(child, 'close');
   const limit = setTimeout(() => child.kill('SIGTERM'), READY_LIMIT_MS);
@@ -102,6 +103,12 @@ async function startOnce(
     child.kill('SIGTERM');
     await closed;
   }
+}
+
+/** Servers whose addresses are given would be used, not started. */
+function withoutServers(env: NodeJS.ProcessEnv): NodeJS.ProcessEnv {
+  const given: readonly string[] = Object.values(ADDRESS_VARIABLE);
+  return Object.fromEntries(Object.entries(env).filter(([name]) => !given.includes(name)));
 }
 
 async function untilReady({ stdout }: ChildProcess): Promise<Readonly<Record<string, number>>> {

@@ -32,7 +32,7 @@ const MOST_LETTERS = 10_000;
 
 /** The dead-letter topics that exist: of these topologies, and any other `dlq.*` under the prefix. */
 export async function deadLetterTopicsOf({ admin, names }: LogSession): Promise<readonly string[]> {
-  const all = (await admin.listTopics()).map((topic) => names.logical(topic));
+  const all = names.own(await admin.listTopics());
   return all.filter((topic) => topic.startsWith('dlq.')).sort();
 }
 
@@ -62,7 +62,7 @@ export async function lettersOf(
 
 async function redrivenIds(session: LogSession): Promise<ReadonlySet<string>> {
   const ids = new Set<string>();
-  const all = (await session.admin.listTopics()).map((topic) => session.names.logical(topic));
+  const all = session.names.own(await session.admin.listTopics());
   const topics = all.filter((topic) => topic.endsWith('.redrive'));
   await scanTopics(session, { topics, sinceMs: null }, ({ headers }) => {
     const from = headers[HEADER.redrivenFrom];

@@ -51,6 +51,14 @@ function session(definition: Partial<TopologyDefinition> = {}) {
   return logSessionOf(fixture, [fixture.topology(definition)]);
 }
 
+it('looks into the topics of its own system only', async () => {
+  const settings = { partitions: 1, replicationFactor: 1, configs: {} };
+  for (const name of ['dlq.count.add', 'other.dlq.count.add'])
+    await fixture.admin.createTopic({ ...settings, name });
+  const topics = await deadLetterTopicsOf(session());
+  expect(topics.filter((topic) => topic.includes('count.add'))).toEqual(['dlq.count.add']);
+});
+
 async function letters() {
   const topics = await deadLetterTopicsOf(session());
   return (await lettersOf(session(), topics)).toSorted((one, other) =>
