@@ -59,7 +59,7 @@ describe('an intent from POST to exec.completed', () => {
     });
   });
 
-  it('B-108 has services that speak to the log, the registry and the stores, and never to each other', async () => {
+  it('B-72 B-108 has services that speak to the log, the registry and the stores, and never to each other or to a chain', async () => {
     await client.ended(await client.submit());
     const portOf = (url: string | undefined): number => Number(new URL(url ?? '').port);
     const servers = new Set([
