@@ -4,7 +4,7 @@ import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { type ChainPlan, runChain } from './chain/run.ts';
 import { chainLines } from './chain/report.ts';
-import type { Shape } from './chain/work.ts';
+import { type Shape, USUAL_SHAPE } from './chain/work.ts';
 import { voidWhereMachineIsSlow } from './gate.ts';
 import { commit } from './latency/machine.ts';
 import { recoveryLines } from './recovery/report.ts';
@@ -18,8 +18,6 @@ export interface FullPart {
 
 export const RESULTS = join(import.meta.dirname, 'results', 'full');
 
-const SHAPE: Shape = { valueBytes: 250, keys: 1_000, hot: false, partitions: 4, work: 'chain' };
-
 /** Some twelve minutes with two systems beside the floor. */
 const CHAIN: ChainPlan = {
   systems: [],
@@ -28,7 +26,7 @@ const CHAIN: ChainPlan = {
   rounds: 2,
   warmUp: 4_000,
   flatOut: 50_000,
-  shape: SHAPE,
+  shape: USUAL_SHAPE,
 };
 const SHORT: ChainPlan = { ...CHAIN, rates: [100, 1_000] };
 const RECOVERY: RecoveryPlan = {
@@ -53,7 +51,12 @@ const shaped = (
   more: Partial<ChainPlan> = {},
 ) => ({
   name,
-  plan: { ...SHORT, systems: ['millrace', ...systems], shape: { ...SHAPE, ...shape }, ...more },
+  plan: {
+    ...SHORT,
+    systems: ['millrace', ...systems],
+    shape: { ...USUAL_SHAPE, ...shape },
+    ...more,
+  },
 });
 
 /** In the order in which they are run. */

@@ -1,5 +1,5 @@
 import type { Figures } from '../goals.ts';
-import { commit, loadAverage, type Machine, machineWith, versions } from '../latency/machine.ts';
+import { headOf, loadAverage, type RunHead } from '../latency/machine.ts';
 import { Latencies } from '../latency/summary.ts';
 import { sendAtRate } from './load.ts';
 import type { SystemAbout } from './report.ts';
@@ -38,12 +38,7 @@ export interface Held {
 }
 
 /** Shape of the result files of rates that are held. */
-export interface HeldReport {
-  readonly at: string;
-  readonly commit: string;
-  readonly machine: Machine;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly plan: HeldPlan;
+export interface HeldReport extends RunHead<HeldPlan> {
   readonly systems: readonly SystemAbout[];
   readonly leftOut: readonly string[];
   readonly held: readonly Held[];
@@ -78,8 +73,8 @@ export async function runHeld(plan: HeldPlan, tell: (line: string) => void): Pro
       await end(stand, lane);
     }
     return {
-      ...{ at: new Date().toISOString(), commit: commit(), machine: machineWith(loadBefore) },
-      ...{ versions: versions(), plan, systems: running.map(aboutOf), leftOut, held },
+      ...headOf(plan, loadBefore),
+      ...{ systems: running.map(aboutOf), leftOut, held },
     };
   } finally {
     await stand.stop();

@@ -1,4 +1,4 @@
-import { commit, loadAverage, machineWith, versions } from '../latency/machine.ts';
+import { headOf, loadAverage } from '../latency/machine.ts';
 import { Latencies, rounded } from '../latency/summary.ts';
 import { ALL_OTHERS, type ProcessCost } from '../processes.ts';
 import { sendAtRate, sendFlatOut } from './load.ts';
@@ -60,11 +60,7 @@ export async function runChain(
         }
     const latency = plan.rates.length === 0 ? [] : await runLatencies(stand, running, plan, tell);
     return {
-      at: new Date().toISOString(),
-      commit: commit(),
-      machine: machineWith(loadBefore),
-      versions: versions(),
-      plan,
+      ...headOf(plan, loadBefore),
       systems: running.map(aboutOf),
       leftOut: leftOut.length,
       latency,

@@ -49,6 +49,15 @@ export interface Shape {
   readonly work: Work;
 }
 
+/** What systems are compared on where nothing else is said. */
+export const USUAL_SHAPE: Shape = {
+  valueBytes: 250,
+  keys: 1_000,
+  hot: false,
+  partitions: 4,
+  work: 'chain',
+};
+
 /**
  * Makes the inputs of one system. Each is named by its place, which every output of it carries on as the trace id in the
  * header `traceparent`: so a reader knows what belongs together without decoding, whoever wrote it.

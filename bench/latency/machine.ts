@@ -58,3 +58,23 @@ export function commit(): string {
     return 'unknown';
   }
 }
+
+/** What every result file says first: when, of what and on what it was measured. */
+export interface RunHead<Plan> {
+  readonly at: string;
+  readonly commit: string;
+  readonly machine: Machine;
+  readonly versions: Readonly<Record<string, string>>;
+  readonly plan: Plan;
+}
+
+/** `loadBefore`: what `loadAverage` said before the run began. */
+export function headOf<Plan>(plan: Plan, loadBefore: number): RunHead<Plan> {
+  return {
+    at: new Date().toISOString(),
+    commit: commit(),
+    machine: machineWith(loadBefore),
+    versions: versions(),
+    plan,
+  };
+}

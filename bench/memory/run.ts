@@ -6,7 +6,7 @@ import { type ChainStand, memberName, startStand } from '../chain/system.ts';
 import { type ChainSystem, SYSTEMS } from '../chain/systems.ts';
 import type { Shape } from '../chain/work.ts';
 import type { Figures } from '../goals.ts';
-import { commit, loadAverage, type Machine, machineWith, versions } from '../latency/machine.ts';
+import { headOf, loadAverage, type RunHead } from '../latency/machine.ts';
 
 export interface MemoryPlan {
   readonly keys: number;
@@ -25,12 +25,7 @@ export interface MemorySample {
 }
 
 /** Shape of the result files of memory. */
-export interface MemoryReport {
-  readonly at: string;
-  readonly commit: string;
-  readonly machine: Machine;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly plan: MemoryPlan;
+export interface MemoryReport extends RunHead<MemoryPlan> {
   readonly samples: readonly MemorySample[];
 }
 
@@ -63,11 +58,7 @@ export async function runMemory(
     await stand.end(lane);
     await stand.check(lane);
     return {
-      at: new Date().toISOString(),
-      commit: commit(),
-      machine: machineWith(loadBefore),
-      versions: versions(),
-      plan,
+      ...headOf(plan, loadBefore),
       samples,
     };
   } finally {

@@ -2,7 +2,7 @@ import type { SystemAbout } from '../chain/report.ts';
 import { medianOf } from '../chain/report.ts';
 import { madeOn, markdownTable } from '../chain/tables.ts';
 import type { Figures } from '../goals.ts';
-import type { Machine } from '../latency/machine.ts';
+import type { RunHead } from '../latency/machine.ts';
 import type { Milestones } from './milestones.ts';
 import type { RestoreFacts } from './restore.ts';
 import type { Kind, RecoveryPlan } from './run.ts';
@@ -24,12 +24,7 @@ export interface Recovery extends Milestones {
 }
 
 /** Shape of the result files of recovery. */
-export interface RecoveryReport {
-  readonly at: string;
-  readonly commit: string;
-  readonly machine: Machine;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly plan: RecoveryPlan;
+export interface RecoveryReport extends RunHead<RecoveryPlan> {
   readonly systems: readonly SystemAbout[];
   readonly leftOut: readonly string[];
   readonly recoveries: readonly Recovery[];

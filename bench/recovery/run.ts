@@ -1,7 +1,7 @@
 import { rm } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { VoidRunError } from '../latency/audit.ts';
-import { commit, loadAverage, machineWith, versions } from '../latency/machine.ts';
+import { headOf, loadAverage } from '../latency/machine.ts';
 import { sendAtRate, sendFlatOut } from '../chain/load.ts';
 import { aboutOf, systemsOf } from '../chain/run.ts';
 import { type ChainStand, FIRST_MEMBER, type Lane, startStand } from '../chain/system.ts';
@@ -68,11 +68,7 @@ export async function runRecovery(
             recoveries.push(await recover(stand, system, { plan, keys, kind, round }));
           }
     return {
-      at: new Date().toISOString(),
-      commit: commit(),
-      machine: machineWith(loadBefore),
-      versions: versions(),
-      plan,
+      ...headOf(plan, loadBefore),
       systems: running.map(aboutOf),
       leftOut,
       recoveries,

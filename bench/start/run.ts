@@ -11,7 +11,7 @@ import { medianOf } from '../chain/report.ts';
 import { madeOn, markdownTable } from '../chain/tables.ts';
 import type { Figures } from '../goals.ts';
 import { VoidRunError } from '../latency/audit.ts';
-import { commit, loadAverage, type Machine, machineWith, versions } from '../latency/machine.ts';
+import { headOf, loadAverage, type RunHead } from '../latency/machine.ts';
 
 export interface StartPlan {
   readonly rounds: number;
@@ -30,12 +30,7 @@ export interface Start {
 }
 
 /** Shape of the result files of starts. */
-export interface StartReport {
-  readonly at: string;
-  readonly commit: string;
-  readonly machine: Machine;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly plan: StartPlan;
+export interface StartReport extends RunHead<StartPlan> {
   readonly starts: readonly Start[];
 }
 
@@ -71,11 +66,7 @@ export async function runStarts(
     }
   }
   return {
-    at: new Date().toISOString(),
-    commit: commit(),
-    machine: machineWith(loadBefore),
-    versions: versions(),
-    plan,
+    ...headOf(plan, loadBefore),
     starts,
   };
 }

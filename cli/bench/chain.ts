@@ -3,7 +3,7 @@ import { chainFigures } from '../../bench/chain/figures.ts';
 import { chainLines } from '../../bench/chain/report.ts';
 import { type ChainPlan, runChain } from '../../bench/chain/run.ts';
 import { SYSTEMS } from '../../bench/chain/systems.ts';
-import { type Shape, type Work, WORKS } from '../../bench/chain/work.ts';
+import { USUAL_SHAPE, type Work, WORKS } from '../../bench/chain/work.ts';
 import { voidWhereMachineIsSlow } from '../../bench/gate.ts';
 import { goalsOf } from '../../bench/goals.ts';
 import { fetchPeers } from '../../bench/peers/fetch.ts';
@@ -15,7 +15,6 @@ import { judged } from './judged.ts';
 import { choices, numbers, positive } from './number-option.ts';
 import { RECOVERY } from './recovery.ts';
 
-const SHAPE: Shape = { valueBytes: 250, keys: 1_000, hot: false, partitions: 4, work: 'chain' };
 const OPTIONS =
   '[--systems a,b] [--rates 8,100] [--seconds N] [--rounds N] [--warm-up N] [--flat-out N] [--bytes N] [--keys N] [--hot] [--partitions N] [--work chain|count] [--recovery-keys N] [--json <file>] [--no-goals]';
 
@@ -26,7 +25,7 @@ const ENGINE: ChainPlan = {
   rounds: 2,
   warmUp: 4_000,
   flatOut: 100_000,
-  shape: SHAPE,
+  shape: USUAL_SHAPE,
 };
 
 const QUICK: ChainPlan = {

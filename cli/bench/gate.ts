@@ -1,6 +1,7 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { type ChainPlan, runChain } from '../../bench/chain/run.ts';
+import { USUAL_SHAPE } from '../../bench/chain/work.ts';
 import {
   type Baseline,
   BASELINE_FILE,
@@ -22,7 +23,7 @@ const PLAN: ChainPlan = {
   rounds: 5,
   warmUp: 4_000,
   flatOut: 50_000,
-  shape: { valueBytes: 250, keys: 1_000, hot: false, partitions: 4, work: 'chain' },
+  shape: USUAL_SHAPE,
 };
 
 export const gate: Benchmark = {

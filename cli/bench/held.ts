@@ -1,6 +1,7 @@
 import { parseArgs } from 'node:util';
 import { heldFigures, heldTable, type HeldPlan, runHeld } from '../../bench/chain/held.ts';
 import { SYSTEMS } from '../../bench/chain/systems.ts';
+import { USUAL_SHAPE } from '../../bench/chain/work.ts';
 import { fetchPeers } from '../../bench/peers/fetch.ts';
 import type { Benchmark } from './benchmark.ts';
 import { judged } from './judged.ts';
@@ -12,7 +13,7 @@ const PLAN: HeldPlan = {
   most: 64_000,
   secondsPerRate: 10,
   warmUp: 4_000,
-  shape: { valueBytes: 250, keys: 1_000, hot: false, partitions: 4, work: 'chain' },
+  shape: USUAL_SHAPE,
 };
 
 export const held: Benchmark = {

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { actor } from '../../engine/actor.ts';
 import type { KafkaClient } from '../../kafka/client.ts';
+import { withAlteredReader } from '../support/altered-reader.ts';
 import { actualCounts } from '../support/counter-model.ts';
 import { add, adder, countEvent, watcher } from '../support/counter.ts';
 import { EngineFixture } from '../support/engine-fixture.ts';
@@ -35,24 +36,10 @@ async function makeAnew(logical: string): Promise<void> {
 }
 
 /** A client whose readers find nothing on a topic. */
-function withholding(logical: string): KafkaClient {
-  const { client, names } = fixture;
-  return {
-    producer: () => client.producer(),
-    admin: () => client.admin(),
-    joinGroup: (options) => client.joinGroup(options),
-    reader: () => {
-      const reader = client.reader();
-      return {
-        close: () => reader.close(),
-        fetch: async (...args) =>
-          (await reader.fetch(...args)).map((answer) =>
-            answer.topic === names.physical(logical) ? { ...answer, records: [] } : answer,
-          ),
-      };
-    },
-  };
-}
+const withholding = (logical: string): KafkaClient =>
+  withAlteredReader(fixture.client, (answer) =>
+    answer.topic === fixture.names.physical(logical) ? { ...answer, records: [] } : answer,
+  );
 
 const failureOf = async (options = {}): Promise<string> => {
   const run = fixture.run(options);

@@ -7,6 +7,7 @@ import type { KafkaClient } from '../../kafka/client.ts';
 import { SHELL_LIMITS } from '../../kafka/limits.ts';
 import { MemoryKafka } from '../../testing/memory-kafka.ts';
 import { orchestratorTopology } from '../../topologies/orchestrator.ts';
+import { withAlteredReader } from '../support/altered-reader.ts';
 import { EngineFixture } from '../support/engine-fixture.ts';
 import { lifeOf } from '../support/intent-life.ts';
 
@@ -24,25 +25,11 @@ let fixture: EngineFixture;
 let fetchedPlans = 0;
 
 /** Counts the records of plans that the application has fetched. */
-function counting(client: KafkaClient): KafkaClient {
-  return {
-    producer: () => client.producer(),
-    admin: () => client.admin(),
-    joinGroup: (options) => client.joinGroup(options),
-    reader: () => {
-      const reader = client.reader();
-      return {
-        close: () => reader.close(),
-        fetch: async (...args) => {
-          const answers = await reader.fetch(...args);
-          for (const { topic, records } of answers)
-            if (topic.endsWith('.plans')) fetchedPlans += records.length;
-          return answers;
-        },
-      };
-    },
-  };
-}
+const counting = (client: KafkaClient): KafkaClient =>
+  withAlteredReader(client, (answer) => {
+    if (answer.topic.endsWith('.plans')) fetchedPlans += answer.records.length;
+    return answer;
+  });
 
 beforeEach(async () => {
   fetchedPlans = 0;
