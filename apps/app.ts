@@ -19,17 +19,21 @@ import { traceObserver } from './trace-observer.ts';
 import type { Tracing } from './tracing.ts';
 import { trustLog } from './trust-log.ts';
 
-/** What every app of a process is made from. */
-export interface AppContext {
+/** What whatever runs in a process is made from. */
+export interface ProcessContext {
   readonly config: Config;
   readonly log: Log;
   readonly metrics: Metrics;
   readonly services: Services;
-  readonly components: CoreComponents;
   /** null: nothing is traced. */
   readonly tracing: Tracing | null;
   /** Ends the process at once: another one has taken its place (J5a). */
   readonly die: (reason: Error) => void;
+}
+
+/** What every app of this system is made from. */
+export interface AppContext extends ProcessContext {
+  readonly components: CoreComponents;
 }
 
 export interface RunningApp {
@@ -49,7 +53,7 @@ export type StartApp = (context: AppContext) => Promise<RunningApp>;
  * Throws: LogNotTrustedError (stop) when the broker may lose what it has acknowledged (J10).
  */
 export async function startApplication(
-  context: AppContext,
+  context: ProcessContext,
   topology: Topology,
   more: Partial<ApplicationOptions> = {},
 ): Promise<ApplicationRunner> {

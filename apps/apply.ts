@@ -2,7 +2,7 @@ import { AvroCodec } from '../avro/index.ts';
 import { migrate } from '../connectors/postgres/index.ts';
 import { checkLog, type LogWeakness } from '../kafka/check-log.ts';
 import type { KafkaAdmin } from '../kafka/client.ts';
-import { kafkaClient } from '../kafka/clients.ts';
+import { loadKafkaClient } from '../kafka/client-library.ts';
 import {
   applyTopics,
   type DesiredTopic,
@@ -86,7 +86,8 @@ async function withAdmin<Result>(
   { kafka: { client, brokers, security } }: Config,
   run: (admin: KafkaAdmin) => Promise<Result>,
 ): Promise<Result> {
-  const admin = kafkaClient(client, { brokers, security, clientId: 'millrace-apply' }).admin();
+  const open = await loadKafkaClient(client);
+  const admin = open({ brokers, security, clientId: 'millrace-apply' }).admin();
   try {
     return await run(admin);
   } finally {

@@ -5,7 +5,7 @@ import {
   SASL_PLAIN,
   type SaslOptions,
 } from '../kafka/client.ts';
-import { KAFKA_CLIENTS, type KafkaClientName } from '../kafka/clients.ts';
+import { KAFKA_CLIENTS, type KafkaClientName } from '../kafka/client-library.ts';
 import { type ChainConfig, chainConfig } from './chain-config.ts';
 import { ConfigReader } from './config-reader.ts';
 import { type GatewayConfig, gatewayConfig } from './gateway-config.ts';

@@ -1,4 +1,4 @@
-import { type ApiKey, ApiKeysError, parseApiKeys } from '../gateway/index.ts';
+import { type ApiKey, ApiKeysError, parseApiKeys } from '../gateway/access/index.ts';
 import type { ConfigReader } from './config-reader.ts';
 
 /** What the gateway takes from its environment. Source: docs/reference/configuration.md, Gateway. */

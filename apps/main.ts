@@ -1,25 +1,12 @@
-import type { AppContext, RunningApp, StartApp } from './app.ts';
-import { applyTopicsBy } from './apply.ts';
-import { type AppName, type Config, ConfigError, loadConfig } from './config.ts';
-import { startCoordinator } from './coordinator.ts';
-import { CoreComponents } from './core-components.ts';
-import { startGateway } from './gateway.ts';
+import type { ProcessContext, RunningApp } from './app.ts';
+import { type AppName, type Config, ConfigError, loadConfig, PORT_VARIABLE } from './config.ts';
+import type { CoreComponents } from './core-components.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
-import { startOrchestrator } from './orchestrator.ts';
 import { ALL_RECORDS } from './records.ts';
 import { ServiceConnector } from './service-connector.ts';
 import { loadTopologyFile, nameOf, startTopologyFile, type TopologyFile } from './topology-file.ts';
 import { openTracing } from './tracing.ts';
-import { startTrading } from './trading.ts';
-
-/** Every app of this repository; all others name theirs from here. */
-export const APPS: Readonly<Record<AppName, StartApp>> = {
-  gateway: startGateway,
-  trading: startTrading,
-  orchestrator: startOrchestrator,
-  coordinator: startCoordinator,
-};
 
 /** How long a process takes to end; past it, it ends all the same. */
 const STOP_MS = 10_000;
@@ -37,10 +24,10 @@ export interface RunOptions {
  * its place.
  */
 export async function runApps(names: readonly string[], options: RunOptions = {}): Promise<void> {
-  const unknown = names.filter((name) => !Object.hasOwn(APPS, name));
+  const unknown = names.filter((name) => !Object.hasOwn(PORT_VARIABLE, name));
   const { topologyFile, env = process.env } = options;
   if (unknown.length > 0 || (names.length === 0 && topologyFile === undefined)) {
-    const known = Object.keys(APPS).join(', ');
+    const known = Object.keys(PORT_VARIABLE).join(', ');
     return fail(`Unknown app: ${unknown.join(', ') || '(none given)'}. Known are ${known}.`);
   }
   try {
@@ -72,25 +59,32 @@ async function runAll(
     writesStores: names.includes('coordinator'),
     ...(file === null ? {} : { schemas: file.schemas }),
   });
-  const services = await connector.connectAll();
+  const connecting = connector.connectAll();
+  // Loaded while the servers answer.
+  const loading = file === null ? import('./core-apps.ts') : null;
+  const services = await connecting;
   const metrics = createMetrics();
-  const components = new CoreComponents(config, services, log, metrics);
+  let components: CoreComponents | null = null;
   const die = (reason: Error): void => {
     log.fatal({ err: reason }, 'another process took this instance id');
     process.exit(3);
   };
   const tracing = await openTracing(config, label, { metrics, log });
-  const context: AppContext = { config, log, metrics, services, components, tracing, die };
+  const context: ProcessContext = { config, log, metrics, services, tracing, die };
   const running: RunningApp[] = [];
   stopOnSignal(log, async () => {
     await Promise.all(running.map((app) => app.stop()));
-    await components.close();
+    await components?.close();
     await services.close();
     await tracing?.close();
   });
-  if (file === null) await applyTopicsBy(services.admin, config);
-  else running.push(await startTopologyFile(context, file));
-  for (const name of names) running.push(await APPS[name](context));
+  if (file !== null) running.push(await startTopologyFile(context, file));
+  const core = await loading;
+  if (core !== null) {
+    components = new core.CoreComponents(config, services, log, metrics);
+    await core.applyTopicsBy(services.admin, config);
+    for (const name of names) running.push(await core.APPS[name]({ ...context, components }));
+  }
   for (const { name, port } of running) log.info({ port }, `${name} serves`);
 }
 

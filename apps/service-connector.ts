@@ -2,7 +2,7 @@ import { AvroCodec, SchemaRegistry, type Schemas, type TopicRecord } from '../av
 import { EventStore } from '../connectors/postgres/index.ts';
 import { ReadModelReader, ReadModelWriter } from '../connectors/redis/index.ts';
 import type { KafkaAdmin, KafkaClient } from '../kafka/client.ts';
-import { kafkaClient } from '../kafka/clients.ts';
+import { loadKafkaClient } from '../kafka/client-library.ts';
 import { TopicNames } from '../kafka/topic-names.ts';
 import type { Config } from './config.ts';
 import type { HealthChecks } from './service-server.ts';
@@ -88,11 +88,15 @@ export class ServiceConnector {
     try {
       const { client, brokers, security } = broker;
       const options = { brokers, security, clientId: this.#clientId };
-      const kafka = kafkaClient(client, options);
-      const edgeKafka = kafkaClient(client, { ...options, requestTimeoutMs: EDGE_REQUEST_MS });
+      const starting = this.#startCodec();
+      // It is looked at when the broker has answered.
+      starting.catch(() => {});
+      const open = await loadKafkaClient(client);
+      const kafka = open(options);
+      const edgeKafka = open({ ...options, requestTimeoutMs: EDGE_REQUEST_MS });
       const admin = keep(kafka.admin());
       await this.#pingBroker(admin);
-      const codec = await this.#startCodec();
+      const codec = await starting;
       const { writesStores = false } = this.#options;
       const pg = keep(
         writesStores

@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import fastify, { type FastifyInstance } from 'fastify';
+import type { FastifyInstance } from 'fastify';
 import { type AppName, PORT_VARIABLE } from './config.ts';
 import { within } from '../gateway/deadline.ts';
 import type { Log } from './log.ts';
@@ -136,6 +136,8 @@ export async function listen(
 
 /** The whole HTTP server of a worker app: health, liveness and metrics. Throws: PortError (stop). */
 export async function serve(options: ListenOptions & ServiceRoutesOptions): Promise<RunningServer> {
+  // Loaded only now: what the app does is under way.
+  const { fastify } = await import('fastify');
   const server = fastify({ logger: false });
   registerServiceRoutes(server, options);
   return await listen(server, options);

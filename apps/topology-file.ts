@@ -11,7 +11,7 @@ import type { Topology } from '../engine/topology.ts';
 import type { EffectPerformer } from '../kafka/effect-runner.ts';
 import { applyTopics } from '../kafka/topics.ts';
 import { topicsOf } from '../topologies/topics.ts';
-import { type AppContext, type RunningApp, startApplication, taskCheck } from './app.ts';
+import { type ProcessContext, type RunningApp, startApplication, taskCheck } from './app.ts';
 import { codeVersionOf } from './code-version.ts';
 import { healthChecks } from './service-connector.ts';
 import { serve } from './service-server.ts';
@@ -72,7 +72,7 @@ export function nameOf({ topologies }: TopologyFile): string {
 
 /** Creates the topics that are missing and runs the application, with health and metrics on any free port. */
 export async function startTopologyFile(
-  context: AppContext,
+  context: ProcessContext,
   file: TopologyFile,
 ): Promise<RunningApp> {
   const { config, services, metrics, log } = context;

@@ -2,7 +2,7 @@ import type { Topology } from '../engine/topology.ts';
 import { checkLog } from '../kafka/check-log.ts';
 import { KafkaError } from '../kafka/client.ts';
 import { Backoff, pause } from '../kafka/wait.ts';
-import type { AppContext } from './app.ts';
+import type { ProcessContext } from './app.ts';
 
 /** How long a broker that does not answer is asked again. */
 const ASK_MS = 30_000;
@@ -13,7 +13,7 @@ const ASK_MS = 30_000;
  *
  * Throws: LogNotTrustedError (stop); KafkaError when the broker does not answer. Source: J10, F9.
  */
-export async function trustLog(context: AppContext, topology: Topology): Promise<void> {
+export async function trustLog(context: ProcessContext, topology: Topology): Promise<void> {
   const { config, services, log } = context;
   const journal = services.names.physical(topology.journal);
   const weaknesses = await asked(async () => {

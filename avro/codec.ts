@@ -4,7 +4,7 @@ import type { Codec } from '../engine/codec.ts';
 import { parseType } from './avsc-type.ts';
 import { subjectOf } from './catalogue.ts';
 import type { TopicRecord } from './catalogue.ts';
-import { registerSubject } from './register.ts';
+import { addSubject } from './register.ts';
 import { RegistryError, SchemaRegistry } from './registry.ts';
 import { loadSchemas } from './schemas.ts';
 import type { Schema, Schemas } from './schemas.ts';
@@ -39,6 +39,8 @@ const PREFIX_BYTES = 5;
 const FIRST_SCRATCH_BYTES = 16 * 1024;
 /** Schemas of foreign ids kept at once; the oldest goes. An id costs some kilobytes. */
 const MAX_LEARNT = 1_000;
+/** Requests to the registry at once while a process starts: as many connections. */
+const AT_ONCE = 8;
 
 /**
  * The Codec on avsc and a Confluent schema registry.
@@ -71,12 +73,21 @@ export class AvroCodec implements Codec {
     const codec = new AvroCodec(registry);
     const schemas = options.schemas ?? loadSchemas();
     try {
-      for (const subject of options.subjects) {
+      const wanted = options.subjects.map((subject) => {
         const schema = schemas.get(subject.record);
-        const name = subjectOf(subject, topicPrefix);
-        const rule = subject.compatibility;
-        const id = await registerSubject(registry, name, JSON.stringify(schema), rule);
-        codec.#add(subject, schema, id);
+        return { subject, schema, name: subjectOf(subject, topicPrefix) };
+      });
+      const known = await inPortions(wanted, ({ name, schema }) =>
+        registry.find(name, JSON.stringify(schema)),
+      );
+      // New ones one by one: some registries refuse the same schema under two subjects at once.
+      for (const [index, { subject, schema, name }] of wanted.entries()) {
+        const { compatibility } = subject;
+        codec.#add(
+          subject,
+          schema,
+          known[index] ?? (await addSubject(registry, name, JSON.stringify(schema), compatibility)),
+        );
       }
     } catch (error) {
       throw asCodecError(error);
@@ -278,4 +289,15 @@ function asCodecError(error: unknown): unknown {
 
 function reasonOf(cause: unknown): string {
   return cause instanceof Error ? cause.message : String(cause);
+}
+
+/** AT_ONCE of them at a time; results in their order. */
+async function inPortions<One, Result>(
+  all: readonly One[],
+  act: (one: One) => Promise<Result>,
+): Promise<readonly Result[]> {
+  const results: Result[] = [];
+  for (let from = 0; from < all.length; from += AT_ONCE)
+    results.push(...(await Promise.all(all.slice(from, from + AT_ONCE).map(act))));
+  return results;
 }

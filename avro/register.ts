@@ -15,8 +15,16 @@ export async function registerSubject(
   schema: string,
   rule: Compatibility = 'BACKWARD',
 ): Promise<number> {
-  const known = await registry.find(subject, schema);
-  if (known !== null) return known;
+  return (await registry.find(subject, schema)) ?? addSubject(registry, subject, schema, rule);
+}
+
+/** The same for a schema that was not found there a moment ago. */
+export async function addSubject(
+  registry: SchemaRegistry,
+  subject: string,
+  schema: string,
+  rule: Compatibility = 'BACKWARD',
+): Promise<number> {
   // A rule can only be given to a subject that is there; one left without by a crash gets it here.
   if ((await registry.latest(subject)) !== null) await hold(registry, subject, rule);
   const id = await added(registry, subject, schema);

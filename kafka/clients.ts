@@ -1,21 +1,16 @@
 import type { KafkaClient, KafkaClientOptions } from './client.ts';
+import type { KafkaClientName, OpenKafkaClient } from './client-library.ts';
 import { kafkajsClient } from './kafkajs.ts';
 import { platformaticClient } from './platformatic.ts';
 
-const CLIENTS = {
+export { KAFKA_CLIENTS, type KafkaClientName } from './client-library.ts';
+
+const CLIENTS: Readonly<Record<KafkaClientName, OpenKafkaClient>> = {
   platformatic: platformaticClient,
   kafkajs: kafkajsClient,
-} as const;
+};
 
-/** A library that an adapter of the port stands on; KAFKA_CLIENT names one. */
-export type KafkaClientName = keyof typeof CLIENTS;
-
-export const KAFKA_CLIENTS: readonly [KafkaClientName, ...KafkaClientName[]] = [
-  'platformatic',
-  'kafkajs',
-];
-
-/** The client port on the library named. The one place where a library is chosen. */
+/** The client port on the library named, both of them loaded; `loadKafkaClient` loads the one. */
 export function kafkaClient(name: KafkaClientName, options: KafkaClientOptions): KafkaClient {
   return CLIENTS[name](options);
 }

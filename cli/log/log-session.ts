@@ -4,7 +4,7 @@ import { AvroCodec, journalRecords, type TopicRecord } from '../../avro/index.ts
 import type { Codec } from '../../engine/codec.ts';
 import type { Topology } from '../../engine/topology.ts';
 import type { KafkaAdmin, KafkaClient, PartitionReader } from '../../kafka/client.ts';
-import { kafkaClient } from '../../kafka/clients.ts';
+import { loadKafkaClient } from '../../kafka/client-library.ts';
 import { TopicNames } from '../../kafka/topic-names.ts';
 import { type Io, UsageError } from '../command.ts';
 import { knownTopology } from '../topology/known-topology.ts';
@@ -46,7 +46,8 @@ export async function withLog<Result>(
   const config = loadConfig(options.io.env);
   const { client: library, brokers, security, topicPrefix } = config.kafka;
   const known = await knownTopologies(config, options);
-  const client = kafkaClient(library, { brokers, security, clientId: 'millrace-cli' });
+  const open = await loadKafkaClient(library);
+  const client = open({ brokers, security, clientId: 'millrace-cli' });
   const admin = client.admin();
   const reader = client.reader();
   try {
