@@ -65,6 +65,7 @@ export const PARTS: readonly FullPart[] = [
   chain('streams-default', ['streams-eos'], { rates: [100, 1_000] }),
   chain('kafkajs', ['kafkajs']),
   chain('kafkats', ['kafkats'], { rates: [8, 100], flatOut: 10_000 }),
+  chain('restate', ['restate', 'restate-split'], { rates: [8, 100], flatOut: 10_000 }),
   chain('quix', ['quix', 'quix-alo'], { rates: [8, 100, 500] }),
   chain('split', ['millrace-split', 'streams-split', 'kafkajs-split'], { rates: [100, 500] }),
   shaped('value-1k', { valueBytes: 1_024 }),

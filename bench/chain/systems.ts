@@ -5,6 +5,7 @@ import { CACHE, findProgram, ROOT } from '../../cli/stack/programs.ts';
 import versions from '../../cli/stack/versions.json' with { type: 'json' };
 import packages from '../../package.json' with { type: 'json' };
 import npmPeers from '../peers/npm/package.json' with { type: 'json' };
+import restatePeer from '../peers/restate/package.json' with { type: 'json' };
 import pythonPeers from '../peers/python/versions.json' with { type: 'json' };
 import type { Work } from './work.ts';
 
@@ -39,6 +40,7 @@ export interface ChainSystem {
 
 export const STREAMS_FOLDER = join(CACHE, `kafka-streams-${versions.kafka}`);
 export const NPM_PEERS_FOLDER = join(CACHE, 'peers-npm');
+const RESTATE_FOLDER = join(CACHE, 'peers-restate');
 const PEERS = join(ROOT, 'bench', 'peers');
 
 type Variant = 'fused' | 'split';
@@ -164,6 +166,26 @@ function kafkats(name: string, variant: Variant, commitMs: string): ChainSystem 
   };
 }
 
+function restate(name: string, variant: Variant): ChainSystem {
+  return {
+    name,
+    what: `Restate, virtual objects, outputs at least once from ctx.run${variant === 'split' ? ', an object for each step, one sends to the next' : ''}`,
+    versions: restatePeer.dependencies,
+    settings: { VARIANT: variant },
+    needs: {
+      file: join(RESTATE_FOLDER, 'node_modules', '@restatedev', 'restate-server', 'package.json'),
+      peer: 'restate',
+    },
+    cannot: OWN_WORK,
+    group: ({ prefix }) => `${prefix}restate`,
+    command: (where) => ({
+      file: process.execPath,
+      args: [join(PEERS, 'restate-chain.mjs')],
+      env: { ...shared(where), PEERS_FOLDER: RESTATE_FOLDER, VARIANT: variant },
+    }),
+  };
+}
+
 function python(
   name: string,
   {
@@ -220,6 +242,8 @@ export const SYSTEMS: Readonly<Record<string, ChainSystem>> = Object.fromEntries
     kafkajs('kafkajs-split', 'split'),
     kafkats('kafkats', 'fused', '100'),
     kafkats('kafkats-split', 'split', '100'),
+    restate('restate', 'fused'),
+    restate('restate-split', 'split'),
     python('quix', {
       peer: 'quix',
       what: 'Quix Streams, exactly once, commit every 100 ms (5 s as it comes)',

@@ -1,4 +1,4 @@
-// Fetches what `npm run bench` compares with: node bench/peers/set-up.mjs [streams] [npm] [quix] [faust]; all without arguments.
+// Fetches what `npm run bench` compares with: node bench/peers/set-up.mjs [streams] [npm] [restate] [quix] [faust]; all without them.
 // Kafka Streams by Maven, compiled with javac; npm's and PyPI's packages in folders of their own under .cache, so that the system
 // itself depends on none. Plain Node 20 without packages; does nothing when everything is there.
 import { spawnSync } from 'node:child_process';
@@ -62,9 +62,10 @@ async function streams() {
   });
 }
 
-async function npm() {
-  const folder = join(CACHE, 'peers-npm');
-  const wanted = readFileSync(join(HERE, 'npm', 'package.json'), 'utf8');
+/** Packages of npm, in the folder of that name beside this file and under .cache. */
+const npmPeer = (name) => async () => {
+  const folder = join(CACHE, `peers-${name}`);
+  const wanted = readFileSync(join(HERE, name, 'package.json'), 'utf8');
   const file = join(folder, 'package.json');
   if (existsSync(file) && readFileSync(file, 'utf8') === wanted) return;
   await made(folder, async (making) => {
@@ -72,7 +73,7 @@ async function npm() {
     const quiet = ['--ignore-scripts', '--no-audit', '--no-fund', '--loglevel=error'];
     run('npm', ['install', '--prefix', making, ...quiet], 'It needs npm and its registry.');
   });
-}
+};
 
 /** A virtual environment names its own place, so it is made there, and said to be whole by a file. */
 const pythonPeer = (name) => async () => {
@@ -88,7 +89,11 @@ const pythonPeer = (name) => async () => {
   await writeFile(ready, packages.join('\n'));
 };
 
-const PEERS = { streams, npm, quix: pythonPeer('quix'), faust: pythonPeer('faust') };
+const PEERS = {
+  streams,
+  ...{ npm: npmPeer('npm'), restate: npmPeer('restate') },
+  ...{ quix: pythonPeer('quix'), faust: pythonPeer('faust') },
+};
 const asked = process.argv.slice(2);
 const unknown = asked.filter((name) => !Object.hasOwn(PEERS, name));
 if (unknown.length > 0) {

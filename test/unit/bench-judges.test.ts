@@ -1,3 +1,5 @@
+import { spawnSync } from 'node:child_process';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { budgetFigures, type BudgetsReport } from '../../bench/budgets.ts';
 import { chainFigures } from '../../bench/chain/figures.ts';
@@ -8,6 +10,7 @@ import { type Baseline, baselineOf, regressions, voidWhereSlow } from '../../ben
 import { goalsOf, judge, verdictLines } from '../../bench/goals.ts';
 import { comparisonSvg, percentilesSvg } from '../../bench/pictures.ts';
 import { SYSTEMS } from '../../bench/chain/systems.ts';
+import { ROOT } from '../../cli/stack/programs.ts';
 
 const COST = {
   ...{ cpuMsPerThousand: 10, brokerCpuMsPerThousand: 2, otherCpuMs: 3, rssMiB: 4, processes: {} },
@@ -137,6 +140,15 @@ describe('pictures and tables', () => {
     expect(bars).not.toContain('NaN');
     expect(chainTable(report)).toContain('| millrace | 6.0 / 18.0 | 10000 | 0.50 | 10 |');
   });
+});
+
+it('K-12 each peer that is fetched is known to what fetches it', () => {
+  const setUp = join(ROOT, 'bench', 'peers', 'set-up.mjs');
+  const { status, stderr } = spawnSync(process.execPath, [setUp, 'none'], { encoding: 'utf8' });
+  expect(status).toBe(2);
+  const known = stderr.trim().split('known are ')[1]?.replace('.', '').split(', ');
+  const needed = Object.values(SYSTEMS).flatMap(({ needs }) => (needs ? [needs.peer] : []));
+  expect([...new Set(needed)].sort()).toEqual(known?.sort());
 });
 
 it('K-12 the whole comparison names only systems that there are', () => {
