@@ -1,3 +1,5 @@
+import { once } from 'node:events';
+import { createServer, type Server, type ServerResponse } from 'node:http';
 import { performance } from 'node:perf_hooks';
 import type { FastifyInstance } from 'fastify';
 import { type AppName, PORT_VARIABLE } from './config.ts';
@@ -39,17 +41,43 @@ export function registerServiceRoutes(
   server: FastifyInstance,
   options: ServiceRoutesOptions,
 ): void {
+  const quiet = { logLevel: 'warn' } as const;
+  for (const [path, answer] of serviceAnswers(options))
+    server.get(path, quiet, async (_, reply) => {
+      const { status, type, text } = await answer();
+      return reply.code(status).type(type).send(text);
+    });
+}
+
+interface Answer {
+  readonly status: number;
+  readonly type: string;
+  readonly text: string;
+}
+
+const JSON_TYPE = 'application/json; charset=utf-8';
+
+/** By path. */
+function serviceAnswers(options: ServiceRoutesOptions): ReadonlyMap<string, () => Promise<Answer>> {
   const { registry } = options.metrics;
   const health = healthReporter(options);
-  const quiet = { logLevel: 'warn' } as const;
-  server.get('/health', quiet, async (_, reply) => {
-    const report = await health();
-    return reply.code(report.status === 'healthy' ? 200 : 503).send(report);
-  });
-  server.get('/livez', quiet, async () => ({ status: 'alive' }));
-  server.get('/metrics', quiet, async (_, reply) =>
-    reply.type(registry.contentType).send(await registry.metrics()),
-  );
+  const json = (status: number, body: unknown): Answer => {
+    return { status, type: JSON_TYPE, text: JSON.stringify(body) };
+  };
+  return new Map([
+    [
+      '/health',
+      async () => {
+        const report = await health();
+        return json(report.status === 'healthy' ? 200 : 503, report);
+      },
+    ],
+    ['/livez', async () => json(200, { status: 'alive' })],
+    [
+      '/metrics',
+      async () => ({ status: 200, type: registry.contentType, text: await registry.metrics() }),
+    ],
+  ]);
 }
 
 /** All checks at once; callers that come meanwhile share the answer, so that polling cannot pile up. */
@@ -121,24 +149,58 @@ export interface RunningServer {
 /** Throws: PortError (stop) when the port is taken. */
 export async function listen(
   server: FastifyInstance,
-  { app, port, host = '127.0.0.1' }: ListenOptions,
+  options: ListenOptions,
 ): Promise<RunningServer> {
+  const port = await bound(server.server, options, (where) => server.listen(where));
+  return { port, close: () => server.close() };
+}
+
+/** @returns the port. */
+async function bound(
+  server: Server,
+  { app, port, host = '127.0.0.1' }: ListenOptions,
+  bind: (where: { readonly port: number; readonly host: string }) => Promise<unknown>,
+): Promise<number> {
   try {
-    await server.listen({ port, host });
+    await bind({ port, host });
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code !== 'EADDRINUSE') throw error;
     throw new PortError({ app, port }, error);
   }
-  const address = server.server.address();
-  const actual = typeof address === 'object' && address !== null ? address.port : port;
-  return { port: actual, close: () => server.close() };
+  const address = server.address();
+  return typeof address === 'object' && address !== null ? address.port : port;
 }
 
-/** The whole HTTP server of a worker app: health, liveness and metrics. Throws: PortError (stop). */
+/**
+ * The whole HTTP server of a worker app: health, liveness and metrics. A web framework for that would take longer to load than
+ * the app to have its tasks back. Throws: PortError (stop).
+ */
 export async function serve(options: ListenOptions & ServiceRoutesOptions): Promise<RunningServer> {
-  // Loaded only now: what the app does is under way.
-  const { fastify } = await import('fastify');
-  const server = fastify({ logger: false });
-  registerServiceRoutes(server, options);
-  return await listen(server, options);
+  const answers = serviceAnswers(options);
+  const server = createServer(({ method, url = '' }, response) => {
+    const answer = answers.get(url.split('?', 1)[0] ?? '');
+    if (answer === undefined) return end(response, { status: 404, type: JSON_TYPE, text: '{}' });
+    if (method !== 'GET' && method !== 'HEAD')
+      return end(response, { status: 405, type: JSON_TYPE, text: '{}' });
+    answer().then(
+      (each) => end(response, each),
+      (error: unknown) => {
+        options.log.error({ err: error }, `${url} could not be answered`);
+        end(response, { status: 500, type: JSON_TYPE, text: '{}' });
+      },
+    );
+  });
+  const port = await bound(server, options, (where) => once(server.listen(where), 'listening'));
+  return {
+    port,
+    close: async () => {
+      server.close();
+      await once(server, 'close');
+    },
+  };
+}
+
+function end(response: ServerResponse, { status, type, text }: Answer): void {
+  response.writeHead(status, { 'content-type': type });
+  response.end(text);
 }

@@ -1,8 +1,11 @@
+import { restoreChecks } from './late-checks.ts';
 import type { KafkaClient, KafkaClientOptions } from '../client.ts';
 import { PlatformaticAdmin } from './admin.ts';
 import { PlatformaticMembership } from './group.ts';
 import { PlatformaticProducer } from './producer.ts';
 import { PlatformaticReader } from './reader.ts';
+
+restoreChecks();
 
 /**
  * The Kafka client port on @platformatic/kafka. Every producer, reader and member has connections of its own.

@@ -118,6 +118,13 @@ describe('the service server', () => {
     expect(text).toMatch(/^millrace_event_loop_delay_seconds \d/m);
   });
 
+  it('answers nothing else: 404 elsewhere, 405 to what would change something', async () => {
+    const base = await start({});
+    expect((await fetch(`${base}/intents`)).status).toBe(404);
+    expect((await fetch(`${base}/livez`, { method: 'POST' })).status).toBe(405);
+    expect((await fetch(`${base}/livez?at=1`, { method: 'HEAD' })).status).toBe(200);
+  });
+
   it('names the port that is taken, and the variable that moves it', async () => {
     const base = await start({});
     const port = Number(new URL(base).port);
