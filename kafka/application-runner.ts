@@ -140,6 +140,8 @@ export class ApplicationRunner {
     );
     this.#standbys = new Standbys({ ...options, admin }, () => client.reader());
     this.#group = this.#join();
+    // Every task waits for the answer; who has none asks again.
+    this.#surroundings.checkDeployment().catch(() => {});
     this.#commits = setInterval(
       () => void this.#commit(),
       options.commitEveryMs ?? COMMIT_EVERY_MS,

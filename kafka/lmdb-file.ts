@@ -29,6 +29,8 @@ const INTEGER_KEYS = 8;
 const PAGE_BYTES_MOST = 65_536;
 /** More than a file has room for, to be free at its end: bounds what a wrong number can cost. */
 const UNWRITTEN_PAGES = 1_000_000;
+/** A file of no more is read at once: page by page takes as long again as checking what was read. */
+const AT_ONCE_BYTES = 16 * 1024 * 1024;
 
 interface Tree {
   readonly flags: number;
@@ -58,20 +60,20 @@ interface Place {
   readonly to: Buffer | null;
 }
 
-/** What a row of the main table looks like; false: it is damaged. */
-export type RowCheck = (key: Buffer, value: Buffer) => boolean;
+/** What a row of the main table looks like, its value being `bytes` from `from` to before `to`; false: it is damaged. */
+export type RowCheck = (key: Buffer, bytes: Buffer, from: number, to: number) => boolean;
 
 /**
  * Reads a whole LMDB data file: every page that its newest snapshot uses is of the shape it should have and used once, every key
  * stands where a search for it ends, nothing is missing, no free page is in use, and `isRow` holds for every row.
  *
- * Limits: holds a page of each level; lets others run every SHELL_LIMITS.breathEveryMs. Throws: Error that says what is damaged.
+ * Limits: holds a page of each level, or the whole of a file of 16 MiB at most; lets others run every SHELL_LIMITS.breathEveryMs. Throws: Error that says what is damaged.
  * @returns the number of the snapshot: the one that the library has to open, too.
  */
 export async function checkLmdbFile(file: string, isRow: RowCheck): Promise<number> {
   const descriptor = openSync(file, 'r');
   try {
-    return await new LmdbFile(descriptor).check(isRow);
+    return await new LmdbFile(descriptor, AT_ONCE_BYTES).check(isRow);
   } finally {
     closeSync(descriptor);
   }
@@ -89,16 +91,21 @@ export function findInLmdbFile(file: string, key: Buffer): Buffer | null {
 
 class LmdbFile {
   readonly #descriptor: number;
+  /** All of it; null: each page is read when it is asked for. */
+  readonly #whole: Buffer | null;
   readonly #snapshot: Snapshot;
   /** Not 0 for each page that something uses. */
   readonly #used: Uint8Array;
   #breathedAt = performance.now();
 
-  constructor(descriptor: number) {
+  /** `atOnceBytes`: a file of up to so many is read at once. */
+  constructor(descriptor: number, atOnceBytes = 0) {
+    const { size } = fstatSync(descriptor);
     this.#descriptor = descriptor;
+    this.#whole = size <= atOnceBytes ? readFully(descriptor, 0, size) : null;
     this.#snapshot = this.#current();
     const { lastPage, pageBytes } = this.#snapshot;
-    const pagesWritten = fstatSync(descriptor).size / pageBytes;
+    const pagesWritten = size / pageBytes;
     // Pages at the end that are free may never have been written.
     if (
       this.#snapshot.txn >= MOST_TXNS ||
@@ -129,18 +136,18 @@ class LmdbFile {
   async check(isRow: RowCheck): Promise<number> {
     const { main, free, txn } = this.#snapshot;
     let last: Buffer | null = null;
-    await this.#walk(main, (key, value) => {
+    await this.#walk(main, (key, bytes, from, to) => {
       if (last !== null && last.compare(key) >= 0) throw damaged('its keys are in disorder');
       last = key;
-      if (!isRow(key, value)) throw damaged('a row is not what was written');
+      if (!isRow(key, bytes, from, to)) throw damaged('a row is not what was written');
     });
     const lists: Buffer[] = [];
     let lastId = 0;
-    await this.#walk(free, (key, value) => {
+    await this.#walk(free, (key, bytes, from, to) => {
       const id = key.length === 8 ? u64(key, 0) : 0;
       if (id <= lastId || id > txn) throw damaged('its lists of free pages are in disorder');
       lastId = id;
-      lists.push(value);
+      lists.push(bytes.subarray(from, to));
     });
     for (const list of lists) this.#takeFree(list);
     return txn;
@@ -182,7 +189,11 @@ class LmdbFile {
     };
   }
 
-  async #walk(tree: Tree, onRow: (key: Buffer, value: Buffer) => void): Promise<void> {
+  /** `onRow` throws when its keys do not rise. */
+  async #walk(
+    tree: Tree,
+    onRow: (key: Buffer, bytes: Buffer, from: number, to: number) => void,
+  ): Promise<void> {
     const isFree = tree === this.#snapshot.free;
     if ((tree.flags & ~NOT_SYNCED) !== (isFree ? INTEGER_KEYS : 0))
       throw damaged('a tree has unknown flags');
@@ -198,12 +209,21 @@ class LmdbFile {
       } else {
         found.leaves += 1;
         found.entries += nodes.length;
-        for (const node of nodes) {
+        for (let index = 0; index < nodes.length; index++) {
+          const node = nodes[index] as number;
           const key = keyOf(page, node);
-          if (!isWithin(key, place, isFree)) throw damaged('a key stands where none looks for it');
-          const [value, pages] = this.#value(page, node);
-          found.overflows += pages;
-          onRow(key, value);
+          // Between the first and the last stand those between, as keys rise.
+          const isEdge = index === 0 || index === nodes.length - 1;
+          if (isEdge && !isWithin(key, place, isFree))
+            throw damaged('a key stands where none looks for it');
+          if (page.readUInt16LE(node + 4) === 0) {
+            const from = node + NODE_BYTES + key.length;
+            onRow(key, page, from, from + page.readUInt32LE(node));
+          } else {
+            const [value, pages] = this.#value(page, node);
+            found.overflows += pages;
+            onRow(key, value, 0, value.length);
+          }
         }
       }
       if (performance.now() - this.#breathedAt < SHELL_LIMITS.breathEveryMs) continue;
@@ -280,15 +300,21 @@ class LmdbFile {
   }
 
   #read(at: number, bytes: number): Buffer {
-    const buffer = Buffer.allocUnsafe(bytes);
-    let read = 0;
-    while (read < bytes) {
-      const more = readSync(this.#descriptor, buffer, read, bytes - read, at + read);
-      if (more === 0) throw damaged('it is cut off');
-      read += more;
-    }
-    return buffer;
+    if (this.#whole === null) return readFully(this.#descriptor, at, bytes);
+    if (at + bytes > this.#whole.length) throw damaged('it is cut off');
+    return this.#whole.subarray(at, at + bytes);
   }
+}
+
+function readFully(descriptor: number, at: number, bytes: number): Buffer {
+  const buffer = Buffer.allocUnsafe(bytes);
+  let read = 0;
+  while (read < bytes) {
+    const more = readSync(descriptor, buffer, read, bytes - read, at + read);
+    if (more === 0) throw damaged('it is cut off');
+    read += more;
+  }
+  return buffer;
 }
 
 /** Where the nodes of a page begin, in the order of their keys; they fill the page from the place it names to its end. */
@@ -302,7 +328,7 @@ function nodesOf(page: Buffer): readonly number[] {
   for (let at = HEADER_BYTES; at < HEADER_BYTES + lower; at += 2)
     nodes.push(page.readUInt16LE(at) + HEADER_BYTES);
   let end = HEADER_BYTES + upper;
-  for (const node of nodes.toSorted((left, right) => left - right)) {
+  for (const node of Uint32Array.from(nodes).sort()) {
     if (node !== end || node + NODE_BYTES > page.length)
       throw damaged('the rows of a page do not stand side by side');
     const isBig = page.readUInt16LE(node + 4) !== 0;

@@ -9,6 +9,7 @@ import { createRequire } from 'node:module';
 type Check = ((value: unknown) => unknown) & { errors?: unknown };
 
 interface Compiler {
+  readonly opts: { validateSchema: unknown };
   compile(schema: unknown): Check;
 }
 
@@ -20,13 +21,24 @@ const { compile } = Ajv2020.prototype;
 Ajv2020.prototype.compile = function (this: Compiler, schema) {
   let compiled: Check | null = null;
   const late: Check = (value) => {
-    compiled ??= compile.call(this, schema);
+    compiled ??= compiledBy(this, schema);
     const isRight = compiled(value);
     late.errors = compiled.errors;
     return isRight;
   };
   return late;
 };
+
+/** The library's schemas are sound: to check them would mean to compile the schema of schemas first. */
+function compiledBy(compiler: Compiler, schema: unknown): Check {
+  const { validateSchema } = compiler.opts;
+  compiler.opts.validateSchema = false;
+  try {
+    return compile.call(compiler, schema);
+  } finally {
+    compiler.opts.validateSchema = validateSchema;
+  }
+}
 
 /** The library is loaded: others compile as ever. */
 export function restoreChecks(): void {
