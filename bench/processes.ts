@@ -2,6 +2,7 @@ import { readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { endChild, launch, type Running, untilReady } from '../cli/stack/launch.ts';
 import type { Part } from '../cli/stack/part.ts';
+import { hold, release } from './signals.ts';
 
 /** The load, and the reader of what is timed. */
 const THIS_PROCESS = 'bench';
@@ -23,34 +24,42 @@ interface Started {
   readonly process: Running;
 }
 
-const SIGNALS = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-
 /** The processes of a run. They have groups of their own, so a Ctrl-C reaches them only through this one. */
 export class Processes {
   readonly #folder: string;
   readonly #running = new Map<string, Started>();
-  readonly #onSignal = (): void => void this.stop().finally(() => process.exit(1));
-  #stopped = false;
+  /** Of those on their way to be in `#running`. */
+  readonly #launches = new Set<Promise<unknown>>();
+  #stopping: Promise<void> | null = null;
 
   constructor(folder: string) {
     this.#folder = folder;
-    for (const signal of SIGNALS) process.once(signal, this.#onSignal);
+    hold(this);
   }
 
   /** Starts a part and waits until it answers. Throws: Error with the end of its log. */
   async begin(part: Part): Promise<void> {
     const logFile = join(this.#folder, 'log', `${part.name}.log`);
-    const command = await part.prepare();
-    if (this.#stopped) return;
-    const running = await launch(part.name, command, logFile);
-    this.#running.set(part.name, { part, process: running });
+    const launched = this.#launch(part, logFile);
+    this.#launches.add(launched);
+    const running = await launched.finally(() => this.#launches.delete(launched));
+    if (running === null) return;
     try {
-      await untilReady(part, running, { logFile, isUnwanted: () => this.#stopped });
+      await untilReady(part, running, { logFile, isUnwanted: () => this.#stopping !== null });
     } catch (error) {
       const log = await readFile(logFile, 'utf8').catch(() => '');
       const { message } = error as Error;
       throw new Error(`${message}\n${log.slice(-LOG_END)}`, { cause: error });
     }
+  }
+
+  /** null: all are being stopped. */
+  async #launch(part: Part, logFile: string): Promise<Running | null> {
+    const command = await part.prepare();
+    if (this.#stopping !== null) return null;
+    const running = await launch(part.name, command, logFile);
+    this.#running.set(part.name, { part, process: running });
+    return running;
   }
 
   /** Ends one of them; nothing when there is none of that name. */
@@ -91,12 +100,18 @@ export class Processes {
     return Object.fromEntries([...costs, [ALL_OTHERS, others]]);
   }
 
-  async stop(): Promise<void> {
-    this.#stopped = true;
+  /** Ends all, those included that are on their way, and removes the folder. Once, however often it is asked. */
+  stop(): Promise<void> {
+    return (this.#stopping ??= this.#stopAll());
+  }
+
+  async #stopAll(): Promise<void> {
+    // What is prepared at this moment has processes of its own (initdb), and is not among those that run yet.
+    await Promise.allSettled(this.#launches);
     const all = [...this.#running.values()].reverse();
     for (const { part, process: running } of all) await endChild(part, running);
     await rm(this.#folder, { recursive: true, force: true });
-    for (const signal of SIGNALS) process.removeListener(signal, this.#onSignal);
+    release(this);
   }
 }
 

@@ -9,9 +9,10 @@ import { addressOf, serverParts } from '../../cli/stack/servers.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
 import { pythonOf } from '../../scripts/python-packages.mjs';
 import { VoidRunError } from '../latency/audit.ts';
-import { commit, loadAverage, type Machine, machineWith, versions } from '../latency/machine.ts';
+import { headOf, loadAverage, type RunHead } from '../latency/machine.ts';
 import { Latencies, type Percentiles, rounded } from '../latency/summary.ts';
 import { allOf, Processes } from '../processes.ts';
+import { holdChild } from '../signals.ts';
 import type { Load, LoadResult } from './load.ts';
 
 export interface SdkPlan {
@@ -38,12 +39,7 @@ export interface SdkFigures {
   readonly rounds: readonly { readonly sdk: number; readonly raw: number }[];
 }
 
-export interface SdkReport {
-  readonly at: string;
-  readonly commit: string;
-  readonly machine: Machine;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly plan: SdkPlan;
+export interface SdkReport extends RunHead<SdkPlan> {
   readonly figures: readonly SdkFigures[];
   readonly leavesOut: readonly string[];
 }
@@ -121,11 +117,7 @@ export async function runSdk(plan: SdkPlan, tell: (line: string) => void): Promi
       figures.push({ language, client, ...rates, rawCpuMicros, goal, nowait, rounds });
     }
     return {
-      at: new Date().toISOString(),
-      commit: commit(),
-      machine: machineWith(loadBefore),
-      versions: versions(),
-      plan,
+      ...headOf(plan, loadBefore),
       figures,
       leavesOut: LEAVES_OUT,
     };
@@ -157,7 +149,9 @@ async function runLoad(program: string, file: string, load: Load): Promise<LoadR
       });
     const env = { ...process.env, PYTHONPATH: join(ROOT, 'sdk', 'python', 'src') };
     const options = { cwd: ROOT, env, timeout: LOAD_MS, maxBuffer: 1e8 };
-    const { stdout } = await promisify(execFile)(program, [file, JSON.stringify(load)], options);
+    const running = promisify(execFile)(program, [file, JSON.stringify(load)], options);
+    holdChild(running.child);
+    const { stdout } = await running;
     const result = JSON.parse(stdout) as LoadResult;
     const offsets = await admin.offsets(topics[0] ?? '');
     const there = offsets.reduce((sum, { start, end }) => sum + end - start, 0);

@@ -12,9 +12,10 @@ import { addressOf, serverParts } from '../../cli/stack/servers.ts';
 import { freePorts } from '../../cli/stack/ports.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
 import { VoidRunError } from '../latency/audit.ts';
-import { commit, loadAverage, type Machine, machineWith, versions } from '../latency/machine.ts';
+import { headOf, loadAverage, type RunHead } from '../latency/machine.ts';
 import { rounded } from '../latency/summary.ts';
 import { ALL_OTHERS, allOf, costOf, type ProcessCost, Processes } from '../processes.ts';
+import { holdChild } from '../signals.ts';
 import { StoreLoad } from './store-load.ts';
 
 /** Where the sink reads and writes. */
@@ -36,12 +37,7 @@ export interface StorePlan {
   readonly given: Pick<StorePlace, 'broker' | 'registryUrl' | 'databaseUrl'> | null;
 }
 
-export interface StoreReport {
-  readonly at: string;
-  readonly commit: string;
-  readonly machine: Machine;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly plan: StorePlan;
+export interface StoreReport extends RunHead<StorePlan> {
   /** Rows a second, of a backlog that waits. */
   readonly flatOut: number;
   readonly steady: {
@@ -103,11 +99,7 @@ export async function runStore(
       await bench.load.open(plan.rate, count);
       await bench.untilStored(plan.backlog + count);
       return {
-        at: new Date().toISOString(),
-        commit: commit(),
-        machine: machineWith(loadBefore),
-        versions: versions(),
-        plan,
+        ...headOf(plan, loadBefore),
         flatOut,
         steady: {
           rowsPerSecond: Math.round(await bench.rate(plan.backlog)),
@@ -180,7 +172,7 @@ async function ownPlace(
 
 function startSink(place: StorePlace): ChildProcess {
   const args = [join(ROOT, 'bench', 'bots', 'store-sink.ts'), JSON.stringify(place)];
-  return spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] });
+  return holdChild(spawn(process.execPath, args, { stdio: ['ignore', 'ignore', 'inherit'] }));
 }
 
 async function ended(sink: ChildProcess): Promise<void> {

@@ -6,7 +6,7 @@ import { freePorts } from '../../cli/stack/ports.ts';
 import { postgresPart, postgresUrl } from '../../cli/stack/postgres.ts';
 import { migrate } from '../../connectors/postgres/index.ts';
 import type { Figures } from '../goals.ts';
-import { commit, loadAverage, type Machine, machineWith, versions } from '../latency/machine.ts';
+import { headOf, loadAverage, type RunHead } from '../latency/machine.ts';
 import { type Percentiles, rounded } from '../latency/summary.ts';
 import { type ProcessCost, Processes } from '../processes.ts';
 import { appendRate, bareRate } from './append.ts';
@@ -23,12 +23,7 @@ export interface EventStorePlan {
   readonly databaseUrl: string | null;
 }
 
-export interface EventStoreReport {
-  readonly at: string;
-  readonly commit: string;
-  readonly machine: Machine;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly plan: Omit<EventStorePlan, 'databaseUrl'>;
+export interface EventStoreReport extends RunHead<Omit<EventStorePlan, 'databaseUrl'>> {
   readonly append: AppendFigures;
   /** Units: milliseconds. */
   readonly history: Percentiles;
@@ -64,12 +59,10 @@ export async function runEventStore(
     const append = await appendFigures(url, plan, { costs, tell });
     tell(`filling the store with ${plan.rows} events`);
     const { history, roundTrip } = await historyLatencies(url, plan, tell);
+    const head = headOf(plan, loadBefore);
     return {
-      at: new Date().toISOString(),
-      commit: commit(),
-      machine: machineWith(loadBefore),
-      versions: { ...versions(), postgres: await serverVersion(url) },
-      plan,
+      ...head,
+      versions: { ...head.versions, postgres: await serverVersion(url) },
       append,
       history,
       roundTrip,

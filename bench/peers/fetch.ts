@@ -4,9 +4,10 @@ import { existsSync } from 'node:fs';
 import { join } from 'node:path';
 import { SYSTEMS } from '../chain/systems.ts';
 import { VoidRunError } from '../latency/audit.ts';
+import { holdChild } from '../signals.ts';
 
 /**
- * Fetches what systems need and is not there, by `set-up.mjs` beside this file.
+ * Fetches what systems need and is not there, or is of another version, by `set-up.mjs` beside this file.
  *
  * Throws: VoidRunError when it cannot be had: a comparison without what it is to compare with is none.
  */
@@ -14,14 +15,14 @@ export async function fetchPeers(
   systems: readonly string[],
   tell: (line: string) => void,
 ): Promise<void> {
-  const missing = systems
-    .filter((name) => !isThere(name))
-    .map((name) => SYSTEMS[name]?.needs?.peer ?? '');
-  for (const peer of new Set(missing)) {
-    tell(`fetching ${peer}`);
-    const child = spawn(process.execPath, [join(import.meta.dirname, 'set-up.mjs'), peer], {
-      stdio: ['ignore', 'inherit', 'inherit'],
-    });
+  const peers = systems.flatMap((name) => SYSTEMS[name]?.needs?.peer ?? []);
+  for (const peer of new Set(peers)) {
+    tell(`seeing to ${peer}`);
+    const child = holdChild(
+      spawn(process.execPath, [join(import.meta.dirname, 'set-up.mjs'), peer], {
+        stdio: ['ignore', 'inherit', 'inherit'],
+      }),
+    );
     await once(child, 'close');
   }
   const away = systems.filter((name) => !isThere(name));

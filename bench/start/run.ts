@@ -12,6 +12,7 @@ import { madeOn, markdownTable } from '../chain/tables.ts';
 import type { Figures } from '../goals.ts';
 import { VoidRunError } from '../latency/audit.ts';
 import { headOf, loadAverage, type RunHead } from '../latency/machine.ts';
+import { hold, holdChild, release } from '../signals.ts';
 
 export interface StartPlan {
   readonly rounds: number;
@@ -54,6 +55,7 @@ export async function runStarts(
   const starts: Start[] = [];
   for (let round = 1; round <= plan.rounds; round++) {
     const folder = await mkdtemp(join(tmpdir(), 'millrace-bench-'));
+    const data = hold({ stop: () => rm(folder, { recursive: true, force: true }) });
     try {
       const ports = await freePorts(PORTS.length);
       const env = Object.fromEntries(PORTS.map((name, index) => [name, String(ports[index])]));
@@ -62,7 +64,8 @@ export async function runStarts(
         starts.push({ round, kind, ...(await startOnce({ ...env, MILLRACE_DATA: folder })) });
       }
     } finally {
-      await rm(folder, { recursive: true, force: true });
+      await data.stop();
+      release(data);
     }
   }
   return {
@@ -75,10 +78,11 @@ async function startOnce(
   env: Readonly<Record<string, string>>,
 ): Promise<Pick<Start, 'readyMs' | 'parts' | 'stopMs'>> {
   const startedAt = performance.now();
-  const child = spawn(
-    process.execPath,
-    [join(ROOT, 'cli', 'main.ts'), 'up', '--json', '--no-first-intent'],
-    { env: { ...withoutServers(process.env), ...env }, stdio: ['ignore', 'pipe', 'inherit'] },
+  const child = holdChild(
+    spawn(process.execPath, [join(ROOT, 'cli', 'main.ts'), 'up', '--json', '--no-first-intent'], {
+      env: { ...withoutServers(process.env), ...env },
+      stdio: ['ignore', 'pipe', 'inherit'],
+    }),
   );
   const closed = once(child, 'close');
   const limit = setTimeout(() => child.kill('SIGTERM'), READY_LIMIT_MS);

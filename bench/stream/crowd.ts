@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { VoidRunError } from '../latency/audit.ts';
+import { holdChild } from '../signals.ts';
 import type { CrowdPlan, Reading } from './clients.ts';
 
 const CONNECT_MS = 120_000;
@@ -36,7 +37,7 @@ export class Crowd {
   /** Resolves when all are connected and subscribed. Throws: VoidRunError. */
   static async gather(plan: CrowdPlan): Promise<Crowd> {
     const file = join(import.meta.dirname, 'clients.ts');
-    const crowd = new Crowd(fork(file, [JSON.stringify(plan)], { execArgv: [] }));
+    const crowd = new Crowd(holdChild(fork(file, [JSON.stringify(plan)], { execArgv: [] })));
     try {
       await crowd.#answer<{ readonly ready: true }>(CONNECT_MS);
     } catch (error) {

@@ -1,5 +1,5 @@
 import { VoidRunError } from '../latency/audit.ts';
-import { commit, loadAverage, type Machine, machineWith, versions } from '../latency/machine.ts';
+import { headOf, loadAverage, type RunHead } from '../latency/machine.ts';
 import { Latencies, type Percentiles } from '../latency/summary.ts';
 import type { ProcessCost } from '../processes.ts';
 import type { Reading } from './clients.ts';
@@ -25,12 +25,7 @@ export interface StreamSystem {
   costs(): Promise<Readonly<Record<string, ProcessCost>>>;
 }
 
-export interface StreamReport {
-  readonly at: string;
-  readonly commit: string;
-  readonly machine: Machine;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly plan: StreamPlan;
+export interface StreamReport extends RunHead<StreamPlan> {
   /** Units: ms from when an event was due on its topic to its frame in the hands of a client. */
   readonly latency: Readonly<Record<Wanted, Readonly<Record<Side, Percentiles>>>>;
   /** Of the load's requests behind their time, which is counted above. Units: ms. */
@@ -87,11 +82,7 @@ export async function runStream(
     for (const crowd of Object.values(crowds)) await crowd.leave();
   }
   return {
-    at: new Date().toISOString(),
-    commit: commit(),
-    machine: machineWith(loadBefore),
-    versions: versions(),
-    plan,
+    ...headOf(plan, loadBefore),
     latency: byWanted(runs, ({ latency }) => latency),
     lateness: byWanted(runs, ({ lateness }) => lateness),
     cpuMs: byWanted(runs, ({ cpuMs }) => cpuMs),
