@@ -1,23 +1,29 @@
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { isDeepStrictEqual } from 'node:util';
 import { medianOf, FLOOR, type ChainReport } from './chain/report.ts';
 import { type Shape } from './chain/work.ts';
 import { VoidRunError } from './latency/audit.ts';
 
-/** How this system stood beside the raw client when it was last said to be well. */
-export interface Baseline {
+/** What a raw client took on a machine that was well. */
+export interface TwinBaseline {
   readonly at: string;
   readonly commit: string;
   readonly cpu: string;
   readonly cores: number;
-  readonly shape: Shape;
   /** p50 of the raw client, ms, by rate. */
   readonly twinP50: Readonly<Record<string, number>>;
+}
+
+/** How this system stood beside the raw client when it was last said to be well. */
+export interface Baseline extends TwinBaseline {
+  readonly shape: Shape;
   /** Ours ÷ the raw client's, by rate. */
   readonly p50: Readonly<Record<string, number>>;
   readonly p99: Readonly<Record<string, number>>;
   readonly flatOut: number;
+  /** Of the raw client that stands beside POST → plan.created. */
+  readonly latency?: TwinBaseline;
 }
 
 /** A ratio that is this much worse than the baseline's fails. */
@@ -36,6 +42,12 @@ export function readBaseline(): Baseline {
       'There is no bench/baseline.json: write one on a quiet machine with npm run bench -- gate --write.',
     );
   return JSON.parse(readFileSync(BASELINE_FILE, 'utf8')) as Baseline;
+}
+
+/** Keeps what is not said anew: a run of one benchmark says nothing of another's raw client. */
+export function writeBaseline(said: Partial<Baseline>): void {
+  const kept = existsSync(BASELINE_FILE) ? readBaseline() : {};
+  writeFileSync(BASELINE_FILE, `${JSON.stringify({ ...kept, ...said }, null, 2)}\n`);
 }
 
 type Measured = Pick<ChainReport, 'latency' | 'flatOut' | 'machine' | 'at' | 'commit' | 'plan'>;
@@ -113,7 +125,19 @@ export function voidWhereMachineIsSlow(report: Measured): void {
  * Throws: VoidRunError.
  */
 export function voidWhereSlow(baseline: Baseline, now: Baseline): void {
-  if (!isComparable(baseline, now)) return;
+  if (isComparable(baseline, now)) voidWhereTwinIsSlow(baseline, now);
+}
+
+/**
+ * The same of raw clients that did the same work. Another processor than the baseline's voids nothing.
+ *
+ * Throws: VoidRunError.
+ */
+export function voidWhereTwinIsSlow(
+  baseline: TwinBaseline,
+  now: Pick<TwinBaseline, 'cpu' | 'cores' | 'twinP50'>,
+): void {
+  if (baseline.cpu !== now.cpu || baseline.cores !== now.cores) return;
   for (const [rate, p50] of Object.entries(now.twinP50)) {
     const before = baseline.twinP50[rate];
     if (before !== undefined && p50 > before * MOST_TWIN)

@@ -21,7 +21,7 @@ export function loadAverage(): number {
   return rounded(loadavg()[0] ?? 0);
 }
 
-export function machineWith(loadBefore: number): Machine {
+function machineWith(loadBefore: number): Machine {
   const found = cpus();
   return {
     cpu: found[0]?.model ?? 'unknown',
@@ -33,7 +33,7 @@ export function machineWith(loadBefore: number): Machine {
   };
 }
 
-export function versions(): Readonly<Record<string, string>> {
+function versions(): Readonly<Record<string, string>> {
   const client = join(ROOT, 'node_modules', '@platformatic', 'kafka', 'package.json');
   const { version } = JSON.parse(readFileSync(client, 'utf8')) as { readonly version: string };
   return { node: process.version, kafka: stack.kafka, '@platformatic/kafka': version };

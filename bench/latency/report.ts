@@ -1,5 +1,5 @@
 import type { Hops } from './hops.ts';
-import type { Machine } from './machine.ts';
+import type { RunHead } from './machine.ts';
 import type { Load } from './phase.ts';
 import type { Percentiles } from './summary.ts';
 import { ALL_OTHERS, type ProcessCost } from '../processes.ts';
@@ -11,12 +11,7 @@ export interface Round extends Percentiles {
 }
 
 /** Shape of bench/results/latency.json. Units: ms, MiB; from when an intent was due. */
-export interface LatencyReport {
-  readonly at: string;
-  readonly commit: string;
-  readonly machine: Machine;
-  readonly versions: Readonly<Record<string, string>>;
-  readonly settings: Load & Readonly<Record<string, string | number>>;
+export interface LatencyReport extends RunHead<Load & Readonly<Record<string, string | number>>> {
   readonly postToPlan: Percentiles;
   readonly postToAnswer: Percentiles;
   readonly intakeToPlan: Percentiles;
@@ -57,15 +52,15 @@ const SERIES: readonly (readonly [
 
 /** The README's table, as Markdown. */
 export function table(report: LatencyReport): string {
-  const { machine, settings, versions, commit, at, costs } = report;
-  const machineMs = (machine.cores * settings.count * 1000) / settings.rate;
+  const { machine, plan, versions, commit, at, costs } = report;
+  const machineMs = (machine.cores * plan.count * 1000) / plan.rate;
   return [
     `| ms | ${SHOWN.join(' | ')} |`,
     `|---|${SHOWN.map(() => '---').join('|')}|`,
     ...SERIES.map(([key, name]) => `| ${name} | ${numbers(report[key]).join(' | ')} |`),
     `| without HTTP ÷ twin | ${ratios(report).join(' | ')} |`,
     '',
-    `${settings.rate} intents/s, ${settings.count} of each kind after ${settings.warmUp} to warm up. ${machine.cores} cores of ` +
+    `${plan.rate} intents/s, ${plan.count} of each kind after ${plan.warmUp} to warm up. ${machine.cores} cores of ` +
       `${machine.cpu}, shared by the load, the apps and the broker; other work of the machine took ${shareOf(costs[ALL_OTHERS], machineMs)}, its ` +
       `load average was ${machine.loadBefore} before and ${machine.loadAfter} after. ` +
       `Node ${versions['node']}, Kafka ${versions['kafka']}; ${at.slice(0, 10)}, commit ${commit}.`,
@@ -91,7 +86,7 @@ export function lines(report: LatencyReport): string[] {
     `  The gateway's request to the broker takes ${hops.gatewayPublishMs} ms of accept. A hop below 0 began before the`,
     `  one above had ended: a record can be read before its acknowledgement is.`,
     '',
-    `Each process, over the ${report.settings.count} POSTs:`,
+    `Each process, over the ${report.plan.count} POSTs:`,
     ...Object.entries(costs).map(([name, { cpuMs, rssMiB }]) =>
       row(`  ${name}`, [`${cpuMs} ms`, `${rssMiB} MiB`]),
     ),

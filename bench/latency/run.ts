@@ -5,7 +5,7 @@ import { TOPIC_CONFIGS } from '../../kafka/topics.ts';
 import { decodeWith } from './audit.ts';
 import { type Histograms, hopsOf, readHistograms } from './hops.ts';
 import { directIntake, httpIntake, type Intake } from './intake.ts';
-import { commit, loadAverage, machineWith, versions } from './machine.ts';
+import { headOf, loadAverage } from './machine.ts';
 import { type Load, type Phase, type PhaseOptions, runPhase } from './phase.ts';
 import { runProjection } from './projection.ts';
 import { untilPlanned } from './ready.ts';
@@ -28,6 +28,7 @@ type Track = Omit<PhaseOptions<Reading>, 'load'>;
 const TOPICS = ['intents', 'risk', 'plans'];
 const TWIN_PREFIX = 'twin.';
 const ROUNDS = 2;
+const SETTINGS = { rounds: ROUNDS, sockets: 'keep-alive', brokers: 1, acks: 'all' };
 /** Of the warm-up, in each later phase: what the first one warmed up stays so. */
 const LATER_WARM_UP = 0.2;
 /** From here on the machine has other work than this. */
@@ -137,11 +138,7 @@ async function measure(
   const toAnswer = http.samples.map(({ answeredAt, dueAt }) => answeredAt - dueAt);
   const lateness = http.samples.map(({ startedAt, dueAt }) => startedAt - dueAt);
   return {
-    at: new Date().toISOString(),
-    commit: commit(),
-    machine: machineWith(loadBefore),
-    versions: versions(),
-    settings: { ...load, rounds: ROUNDS, sockets: 'keep-alive', brokers: 1, acks: 'all' },
+    ...headOf({ ...load, ...SETTINGS }, loadBefore),
     postToPlan: toPlan([http]),
     postToAnswer: Latencies.of(toAnswer),
     intakeToPlan: toPlan(rounds.direct),

@@ -1,15 +1,14 @@
-import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { type ChainPlan, runChain } from '../../bench/chain/run.ts';
 import { USUAL_SHAPE } from '../../bench/chain/work.ts';
 import {
   type Baseline,
-  BASELINE_FILE,
   baselineOf,
   isComparable,
   readBaseline,
   regressions,
   voidWhereSlow,
+  writeBaseline,
 } from '../../bench/gate.ts';
 import { VoidRunError } from '../../bench/latency/audit.ts';
 import type { ExitCode, Io } from '../command.ts';
@@ -64,7 +63,7 @@ measured the baseline. Exit code 3: the raw client was more than twice as slow a
 
 async function renew(plan: ChainPlan, io: Io): Promise<ExitCode> {
   const baseline = baselineOf(await runChain(plan, io.err));
-  await writeFile(BASELINE_FILE, `${JSON.stringify(baseline, null, 2)}\n`);
+  writeBaseline(baseline);
   show(baseline, io);
   return 0;
 }

@@ -1,7 +1,18 @@
 import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { VoidRunError } from '../../bench/latency/audit.ts';
-import { keepsBudget, lines, MEDIAN_BUDGET_MS } from '../../bench/latency/report.ts';
+import { type TwinBaseline, writeBaseline } from '../../bench/gate.ts';
+import {
+  latencyBaseline,
+  latencyBaselineOf,
+  voidWhereLatencyIsSlow,
+} from '../../bench/latency/baseline.ts';
+import {
+  keepsBudget,
+  type LatencyReport,
+  lines,
+  MEDIAN_BUDGET_MS,
+} from '../../bench/latency/report.ts';
 import { runLatency } from '../../bench/latency/run.ts';
 import type { ExitCode, Io } from '../command.ts';
 import { positive } from './number-option.ts';
@@ -10,13 +21,13 @@ import type { Benchmark } from './benchmark.ts';
 export const latency: Benchmark = {
   summary: 'POST to plan.created on a system of its own, beside a raw client',
   usage: `
-Usage: millrace bench latency [--rate 100] [--count 1000] [--warm-up 2000] [--json <file>] [--no-budget]
+Usage: millrace bench latency [--rate 100] [--count 1000] [--warm-up 2000] [--json <file>] [--no-budget] [--write]
 
 Open loop at a fixed rate, POST /intents to plan.created as read by the benchmark's own Kafka client; the same without
 HTTP; and a raw client that does the same hops. --warm-up is that of the first phase, on a fresh broker; each later
-phase takes a fifth of it. --json <file> keeps the result.
+phase takes a fifth of it. --json <file> keeps the result; --write makes the raw client's median the baseline of this rate.
 Exit code 1: the median of POST to plan.created is not below ${MEDIAN_BUDGET_MS} ms (--no-budget: not judged). 2: wrong use.
-3: the run is void.`,
+3: the run is void: outputs were wrong, or the raw client took more than twice its time in bench/baseline.json.`,
 
   async run(args, io) {
     const { values } = parseArgs({
@@ -27,6 +38,7 @@ Exit code 1: the median of POST to plan.created is not below ${MEDIAN_BUDGET_MS}
         'warm-up': { type: 'string', default: '2000' },
         json: { type: 'string' },
         'no-budget': { type: 'boolean', default: false },
+        write: { type: 'boolean', default: false },
       },
     });
     const load = {
@@ -34,27 +46,44 @@ Exit code 1: the median of POST to plan.created is not below ${MEDIAN_BUDGET_MS}
       count: positive('count', values.count),
       warmUp: positive('warm-up', values['warm-up']),
     };
-    return measure(load, { file: values.json, judged: !values['no-budget'] }, io);
+    try {
+      const report = await runLatency(load, io.err);
+      const before = latencyBaseline();
+      if (values.write) writeBaseline({ latency: latencyBaselineOf(report, before) });
+      return await reported(
+        report,
+        { file: values.json, judged: !values['no-budget'], baseline: values.write ? null : before },
+        io,
+      );
+    } catch (error) {
+      if (!(error instanceof VoidRunError)) throw error;
+      io.err(error.message);
+      return 3;
+    }
   },
 };
 
-async function measure(
-  load: { readonly rate: number; readonly count: number; readonly warmUp: number },
-  { file, judged }: { readonly file: string | undefined; readonly judged: boolean },
-  io: Io,
+/**
+ * Shows and keeps what was measured, and says the exit code. `baseline` null: the machine is not judged.
+ *
+ * Throws: VoidRunError; nothing is shown or kept then.
+ */
+export async function reported(
+  report: LatencyReport,
+  about: {
+    readonly file: string | undefined;
+    readonly judged: boolean;
+    readonly baseline: TwinBaseline | null;
+  },
+  io: Pick<Io, 'out' | 'err'>,
 ): Promise<ExitCode> {
-  try {
-    const report = await runLatency(load, io.err);
-    for (const line of lines(report)) io.out(line);
-    if (file !== undefined) await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
-    if (!judged || keepsBudget(report)) return 0;
-    io.err(
-      `The median of POST → plan.created is ${report.postToPlan.p50} ms, not below ${MEDIAN_BUDGET_MS}.`,
-    );
-    return 1;
-  } catch (error) {
-    if (!(error instanceof VoidRunError)) throw error;
-    io.err(error.message);
-    return 3;
-  }
+  const { file, judged, baseline } = about;
+  voidWhereLatencyIsSlow(report, baseline);
+  for (const line of lines(report)) io.out(line);
+  if (file !== undefined) await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
+  if (!judged || keepsBudget(report)) return 0;
+  io.err(
+    `The median of POST → plan.created is ${report.postToPlan.p50} ms, not below ${MEDIAN_BUDGET_MS}.`,
+  );
+  return 1;
 }

@@ -1,8 +1,9 @@
 import { parseArgs } from 'node:util';
 import { goalsOf } from '../../bench/goals.ts';
+import { latencyBaseline, voidWhereLatencyIsSlow } from '../../bench/latency/baseline.ts';
 import type { LatencyReport } from '../../bench/latency/report.ts';
 import { runLatency } from '../../bench/latency/run.ts';
-import type { Percentiles } from '../../bench/latency/summary.ts';
+import { tradingLines } from '../../bench/trading/report.ts';
 import { runSwaps } from '../../bench/trading/swaps.ts';
 import type { Benchmark } from './benchmark.ts';
 import { judged } from './judged.ts';
@@ -37,21 +38,12 @@ on servers of its own. Exit code 1: a goal of bench/goals.json is missed; 3: the
     const goals = values['no-goals'] ? [] : goalsOf('trading');
     return judged(io, { goals, file: values.json }, async () => {
       const latencies: (readonly [number, LatencyReport])[] = [];
-      for (const each of rates)
-        latencies.push([
-          each,
-          await runLatency({ rate: each, count: each * seconds, warmUp }, io.err),
-        ]);
+      for (const each of rates) {
+        const report = await runLatency({ rate: each, count: each * seconds, warmUp }, io.err);
+        voidWhereLatencyIsSlow(report, latencyBaseline());
+        latencies.push([each, report]);
+      }
       const swaps = await runSwaps({ rate, count, warmUp: Math.ceil(count / 2) }, io.err);
-      const lines = [
-        line('ms', ['p50', 'p95', 'p99', 'max']),
-        ...latencies.flatMap(([each, { postToPlan, twin }]) => [
-          row(`${each}/s: POST → plan.created`, postToPlan),
-          row(`${each}/s: raw client, without HTTP`, twin),
-        ]),
-        row(`${rate}/s: POST → exec.completed, on a chain`, swaps.postToCompleted),
-        row(`${rate}/s: the bare library, sign to receipt`, swaps.raw),
-      ];
       const figures = Object.fromEntries([
         ...latencies.flatMap(([each, { postToPlan }]) => [
           [`plan.${each}.p50`, postToPlan.p50],
@@ -59,18 +51,8 @@ on servers of its own. Exit code 1: a goal of bench/goals.json is missed; 3: the
         ]),
         ['swap.p50', swaps.postToCompleted.p50],
       ]) as Record<string, number>;
-      return { lines, report: { latencies, swaps }, figures };
+      const report = { latencies, swaps };
+      return { lines: tradingLines(report), report, figures };
     });
   },
 };
-
-function row(name: string, { p50, p95, p99, max }: Percentiles): string {
-  return line(
-    name,
-    [p50, p95, p99, max].map((ms) => ms.toFixed(2)),
-  );
-}
-
-function line(name: string, cells: readonly string[]): string {
-  return [name.padEnd(46), ...cells.map((cell) => cell.padStart(9))].join(' ');
-}

@@ -1,12 +1,16 @@
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
+import { rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CHAIN, checkChains, type LoggedEvent, VoidRunError } from '../../bench/latency/audit.ts';
+import { latencyBaseline, latencyBaselineOf } from '../../bench/latency/baseline.ts';
 import { type Histograms, hopsOf, total } from '../../bench/latency/hops.ts';
 import { openLoop } from '../../bench/latency/open-loop.ts';
 import { keepsBudget, table } from '../../bench/latency/report.ts';
 import { Latencies } from '../../bench/latency/summary.ts';
 import { ALL_OTHERS } from '../../bench/processes.ts';
+import { reported } from '../../cli/bench/latency.ts';
 import { ROOT } from '../../cli/stack/programs.ts';
 import { documentWith, DOCUMENTS, pictures, storedBots, storedReport } from '../../bench/table.ts';
 
@@ -96,7 +100,7 @@ describe('what the latency benchmark measures', () => {
   it('B-100 B-110 keeps a run of a thousand intents and more that is within it', () => {
     const kept = storedReport();
     expect(kept.postToPlan.count).toBeGreaterThanOrEqual(1_000);
-    expect(kept.settings.count).toBeGreaterThanOrEqual(1_000);
+    expect(kept.plan.count).toBeGreaterThanOrEqual(1_000);
     expect(keepsBudget(kept)).toBe(true);
   });
 
@@ -141,6 +145,35 @@ describe('a run of the latency benchmark is void', () => {
     expect(changed({ type: 'plan.rejected' })).toThrow(VoidRunError);
     expect(changed({ sequence: 5 })).toThrow(VoidRunError);
     expect(changed({ causationId: 'b-2' })).toThrow(VoidRunError);
+  });
+
+  it('K-12 when its raw client takes more than twice its time in the baseline, and then nothing of it is kept', async () => {
+    const said: string[] = [];
+    const io = { out: (line: string) => said.push(line), err: (line: string) => said.push(line) };
+    const kept = storedReport();
+    const baseline = latencyBaselineOf(kept, null);
+    const file = join(tmpdir(), `${crypto.randomUUID()}.json`);
+    const at = (p50: number, cpu = kept.machine.cpu) =>
+      reported(
+        { ...kept, machine: { ...kept.machine, cpu }, twin: { ...kept.twin, p50 } },
+        { file, judged: true, baseline },
+        io,
+      );
+    await expect(at(2.1 * kept.twin.p50)).rejects.toThrow('the machine is busy, the run is void');
+    expect(said).toEqual([]);
+    expect(existsSync(file)).toBe(false);
+    expect(await at(1.9 * kept.twin.p50)).toBe(0);
+    expect(await at(9 * kept.twin.p50, 'another')).toBe(0);
+    await rm(file);
+  });
+
+  it('K-12 by a baseline that keeps the rates that were not measured anew', () => {
+    const kept = storedReport();
+    const before = latencyBaselineOf({ ...kept, plan: { ...kept.plan, rate: 7 } }, null);
+    expect(Object.keys(latencyBaselineOf(kept, before).twinP50)).toEqual(['7', '100']);
+    expect(latencyBaseline()?.twinP50['100']).toBeGreaterThan(0);
+    const other = { ...kept, machine: { ...kept.machine, cores: 99 } };
+    expect(Object.keys(latencyBaselineOf(other, before).twinP50)).toEqual(['100']);
   });
 
   it('when something else was sent meanwhile, or two intents share a correlation', () => {
