@@ -7,6 +7,7 @@ import { heldTable } from './chain/held.ts';
 import type { ChainReport } from './chain/report.ts';
 import { chainTable } from './chain/tables.ts';
 import { type EventStoreReport, eventStoreTable } from './event-store/run.ts';
+import { settingsTable } from './chain/streams-settings.ts';
 import type { Verdict } from './goals.ts';
 import { type LatencyReport, table } from './latency/report.ts';
 import { memoryTable } from './memory/run.ts';
@@ -14,6 +15,7 @@ import { comparisonSvg, percentilesSvg } from './pictures.ts';
 import { type RecoveryReport, recoveryTable } from './recovery/report.ts';
 import { startTable } from './start/run.ts';
 import { streamTable } from './stream/report.ts';
+import { type TradingReport, tradingTable } from './trading/report.ts';
 
 /* Writes the tables of README.md and bench/README.md, and the pictures, from the checked-in results: npx node bench/table.ts */
 
@@ -43,7 +45,9 @@ const SECTIONS: readonly Section[] = [
   ...[
     { name: 'engine', text: () => kept('engine', withGoals(chainTable)) },
     { name: 'held', text: () => kept('held', withGoals(heldTable)) },
+    { name: 'streams-settings', text: () => kept('streams-settings', settingsTable) },
     { name: 'start', text: () => kept('start', withGoals(startTable)) },
+    { name: 'trading', text: () => kept('trading', withGoals<TradingReport>(tradingTable)) },
     { name: 'recovery', text: () => kept('recovery', withGoals(recoveryTable)) },
     { name: 'memory', text: () => kept('memory', withGoals(memoryTable)) },
     { name: 'stream', text: () => kept('stream', withGoals(streamTable)) },

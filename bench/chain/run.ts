@@ -164,11 +164,16 @@ async function runLatencies(
   return phases;
 }
 
-async function runPhase(
+/** One system, warmed up, at one rate. Throws: VoidRunError. */
+export async function runPhase(
   stand: ChainStand,
   system: ChainSystem,
   lane: Lane,
-  about: { readonly rate: number; readonly round: number; readonly plan: ChainPlan },
+  about: {
+    readonly rate: number;
+    readonly round: number;
+    readonly plan: Pick<ChainPlan, 'secondsPerPhase'>;
+  },
 ): Promise<LatencyPhase> {
   const { rate, round, plan } = about;
   const count = Math.ceil(rate * plan.secondsPerPhase);

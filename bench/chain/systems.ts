@@ -7,6 +7,7 @@ import packages from '../../package.json' with { type: 'json' };
 import npmPeers from '../peers/npm/package.json' with { type: 'json' };
 import restatePeer from '../peers/restate/package.json' with { type: 'json' };
 import pythonPeers from '../peers/python/versions.json' with { type: 'json' };
+import streamsSettings from '../results/streams-settings.json' with { type: 'json' };
 import type { Work } from './work.ts';
 
 /** Where a system runs: what its process gets. */
@@ -216,7 +217,25 @@ function perStep(variant: Variant): string {
 }
 
 const EOS = 'exactly_once_v2';
-const FAST = { GUARANTEE: EOS, COMMIT_MS: '10', LINGER_MS: '0' };
+
+/** What of Kafka Streams is searched for its best. Units: ms, as text; THREADS: of a process. */
+export interface StreamsSettings {
+  readonly COMMIT_MS: string;
+  readonly LINGER_MS: string;
+  readonly POLL_MS: string;
+  readonly THREADS: string;
+}
+
+/** Kafka Streams, exactly once, with settings of one's own. */
+export function streamsWith(name: string, best: StreamsSettings, variant: Variant = 'fused') {
+  const { COMMIT_MS, LINGER_MS, THREADS } = best;
+  const threads = THREADS === '1' ? '' : `, ${THREADS} threads`;
+  const what = `${EOS}, commit every ${COMMIT_MS} ms, linger ${LINGER_MS}${threads}${perStep(variant)}`;
+  return streams(name, what, { GUARANTEE: EOS, ...best, VARIANT: variant });
+}
+
+/** What `bench streams-settings` found; the run is kept. */
+const BEST: StreamsSettings = streamsSettings.best;
 
 /** All systems by name. */
 export const SYSTEMS: Readonly<Record<string, ChainSystem>> = Object.fromEntries(
@@ -228,16 +247,14 @@ export const SYSTEMS: Readonly<Record<string, ChainSystem>> = Object.fromEntries
       GUARANTEE: EOS,
       COMMIT_MS: '100',
     }),
-    streams('streams-eos-fast', `${EOS}, commit every 10 ms, linger 0`, FAST),
+    streamsWith('streams-eos-fast', BEST),
     streams('streams-alo', 'at_least_once, commit every 100 ms, linger 0', {
       GUARANTEE: 'at_least_once',
       COMMIT_MS: '100',
       LINGER_MS: '0',
+      POLL_MS: '5',
     }),
-    streams('streams-split', `${EOS}, commit every 10 ms, linger 0${perStep('split')}`, {
-      ...FAST,
-      VARIANT: 'split',
-    }),
+    streamsWith('streams-split', BEST, 'split'),
     kafkajs('kafkajs', 'fused'),
     kafkajs('kafkajs-split', 'split'),
     kafkats('kafkats', 'fused', '100'),

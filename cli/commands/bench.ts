@@ -12,6 +12,7 @@ import { memory } from '../bench/memory.ts';
 import { recovery } from '../bench/recovery.ts';
 import { start } from '../bench/start.ts';
 import { stream } from '../bench/stream.ts';
+import { streamsSettings } from '../bench/streams-settings.ts';
 import { trading } from '../bench/trading.ts';
 import { UsageError, type Command } from '../command.ts';
 
@@ -21,6 +22,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   engine,
   quick,
   held,
+  'streams-settings': streamsSettings,
   recovery,
   memory,
   start,

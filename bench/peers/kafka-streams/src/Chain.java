@@ -18,7 +18,7 @@ import org.apache.kafka.streams.state.Stores;
 /**
  * The chain as Kafka Streams would have it: one topology, three processors with a persistent, logged store each; or one that
  * counts and emits; or an application for each step, all in this process.
- * Settings: KAFKA_BROKERS, TOPIC_PREFIX, STATE_FOLDER, GUARANTEE, COMMIT_MS, LINGER_MS, THREADS, STANDBYS, MEMBER, WORK (chain,
+ * Settings: KAFKA_BROKERS, TOPIC_PREFIX, STATE_FOLDER, GUARANTEE, COMMIT_MS, LINGER_MS, POLL_MS, THREADS, STANDBYS, MEMBER, WORK (chain,
  * count), VARIANT (fused, split).
  */
 public final class Chain {
@@ -54,10 +54,9 @@ public final class Chain {
     properties.put("consumer.session.timeout.ms", "6000");
     properties.put("consumer.heartbeat.interval.ms", "2000");
     String linger = setting("LINGER_MS", "");
-    if (!linger.isEmpty()) {
-      properties.put("producer.linger.ms", linger);
-      properties.put("poll.ms", linger.equals("0") ? "5" : "100");
-    }
+    if (!linger.isEmpty()) properties.put("producer.linger.ms", linger);
+    String poll = setting("POLL_MS", "");
+    if (!poll.isEmpty()) properties.put("poll.ms", poll);
 
     StreamsBuilder builder = new StreamsBuilder();
     KStream<String, byte[]> flow =
