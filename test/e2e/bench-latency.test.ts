@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { afterEach, beforeEach, expect, it, vi } from 'vitest';
 import type { LatencyReport } from '../../bench/latency/report.ts';
 import { ROOT } from '../../cli/stack/programs.ts';
 
@@ -21,12 +21,14 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
+const spawnBench = (...args: readonly string[]) =>
+  spawn(process.execPath, [join(ROOT, 'cli', 'main.ts'), 'bench', 'latency', ...args], {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...process.env, TMPDIR: folder },
+  });
+
 async function bench(...args: readonly string[]): Promise<{ code: number | null; err: string }> {
-  const child = spawn(
-    process.execPath,
-    [join(ROOT, 'cli', 'main.ts'), 'bench', 'latency', ...args],
-    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, TMPDIR: folder } },
-  );
+  const child = spawnBench(...args);
   let err = '';
   child.stderr.on('data', (bytes: Buffer) => (err += bytes.toString()));
   child.stdout.resume();
@@ -71,6 +73,25 @@ it(
     );
     expect(await readdir(folder)).toEqual(['latency.json']);
     expect(await left()).toEqual([]);
+  },
+  RUN_MS,
+);
+
+it(
+  'K-12 ends its servers when it is asked to end, also twice, while they start',
+  async () => {
+    const child = spawnBench();
+    const ended = once(child, 'exit');
+    // The benchmark itself, the broker and the registry at least.
+    const patience = { timeout: 60_000, interval: 20 };
+    await vi.waitUntil(async () => (await left()).length >= 3, patience);
+    const started = (await left()).length;
+    child.kill('SIGTERM');
+    await vi.waitUntil(async () => (await left()).length < started, patience);
+    child.kill('SIGTERM');
+    expect(await ended).toEqual([1, null]);
+    expect(await left()).toEqual([]);
+    expect(await readdir(folder)).toEqual([]);
   },
   RUN_MS,
 );
