@@ -11,6 +11,12 @@ import type { FetchedRecord, PartitionReader, PlainProducer } from './client.ts'
 import { JOURNAL_REMEDY } from './journal-evidence.ts';
 import { readRange } from './read-range.ts';
 
+/** What a process knows of a journal's end, from one term of its task to the next. */
+export interface KnownEnd {
+  /** Past the newest record that any of them has had acknowledged. */
+  offset: number;
+}
+
 export interface JournalLogOptions {
   readonly producer: PlainProducer;
   readonly reader: PartitionReader;
@@ -19,6 +25,8 @@ export interface JournalLogOptions {
   readonly topic: string;
   readonly partition: number;
   readonly signal: AbortSignal;
+  /** Absent: this term is the only one. */
+  readonly known?: KnownEnd;
   onVoid(count: number): void;
 }
 
@@ -28,12 +36,14 @@ export interface JournalLogOptions {
  * Invariants, by their number in docs/protocol.md:
  * J1  `append` resolves only when the record is confirmed: acknowledged, and every record between the
  *     expected and the acknowledged offset read and found to be no other owner's fence;
- * J3  a base below the expected one means that acknowledged records were lost: stop;
+ * J3  a base below the expected one means that acknowledged records were lost, and so does a fence below what an earlier term of
+ *     this process had acknowledged: stop. A term left behind may be answered late, so each expects by itself;
  * J3a an unknown result ends the term; nothing here is ever sent again;
  * J3c one journal record per batch.
  */
 export class JournalLog {
   readonly #options: JournalLogOptions;
+  readonly #known: KnownEnd;
   #expected = -1;
   #confirmedAt = Number.NEGATIVE_INFINITY;
   /** Of the last record sent. */
@@ -41,6 +51,7 @@ export class JournalLog {
 
   constructor(options: JournalLogOptions) {
     this.#options = options;
+    this.#known = options.known ?? { offset: 0 };
   }
 
   /**
@@ -54,13 +65,13 @@ export class JournalLog {
   /**
    * Appends the term's fence; the offset it gets is its name.
    *
-   * Throws: EngineError APPEND_UNKNOWN (retake), APPEND_REFUSED (stop).
+   * Throws: EngineError APPEND_UNKNOWN (retake), APPEND_REFUSED, JOURNAL_LOST_RECORDS (stop).
    */
   async appendFence(fence: Fence): Promise<number> {
     const sentAt = performance.now();
     const offset = await this.#send(JOURNAL_RECORD.fence, fence);
-    this.#expected = offset + 1;
-    this.#confirmedAt = sentAt;
+    if (offset < this.#known.offset) throw this.#lostRecords(offset, this.#known.offset);
+    this.#reached(offset, sentAt);
     return offset;
   }
 
@@ -71,11 +82,16 @@ export class JournalLog {
     const sentAt = performance.now();
     const isAnchor = !('inputs' in entry);
     const offset = await this.#send(isAnchor ? JOURNAL_RECORD.anchor : JOURNAL_RECORD.batch, entry);
-    if (offset < this.#expected) throw this.#lostRecords(offset);
+    if (offset < this.#expected) throw this.#lostRecords(offset, this.#expected);
     if (offset > this.#expected) await this.#readGap(this.#expected, offset);
-    this.#expected = offset + 1;
-    this.#confirmedAt = sentAt;
+    this.#reached(offset, sentAt);
     return offset;
+  }
+
+  #reached(offset: number, sentAt: number): void {
+    this.#expected = offset + 1;
+    this.#known.offset = Math.max(this.#known.offset, this.#expected);
+    this.#confirmedAt = sentAt;
   }
 
   /** As `decodeEntry`. */
@@ -126,12 +142,12 @@ export class JournalLog {
     );
   }
 
-  #lostRecords(offset: number): EngineError {
+  #lostRecords(offset: number, due: number): EngineError {
     const { topic, partition } = this.#options;
     return new EngineError(
       'JOURNAL_LOST_RECORDS',
       'stop',
-      `Journal ${topic}/${partition} gave offset ${offset} where ${this.#expected} was due: ` +
+      `Journal ${topic}/${partition} gave offset ${offset} where ${due} was due: ` +
         `acknowledged records are gone. ${JOURNAL_REMEDY}`,
     );
   }

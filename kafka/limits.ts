@@ -74,6 +74,8 @@ export const SHELL_LIMITS = {
   journalEndTries: 4,
   /** and milliseconds between two looks. */
   journalEndMs: 500,
+  /** How long a log may end before what was acknowledged: a new leader knows a moment later than the old one how far all have come. */
+  shortLogMs: 3_000,
   /** Milliseconds of a read of a log between two looks at the event loop (J5a). */
   breathEveryMs: 20,
   /** Milliseconds of a long poll of sources, in a task or a sink: bounds how late one that was full, or is new, is asked for. */

@@ -18,7 +18,8 @@ export interface Range {
  * Reads [from, until) of one partition in order. Ends by position, never by idleness and never by waiting for
  * the last offset. An unreachable broker is waited for; an offset out of range is an error, not a jump.
  *
- * Throws: KafkaError with the broker's code (not retried), ABORTED when the signal fires, and what `take` throws.
+ * Limits: a log that ends before `until` for SHELL_LIMITS.shortLogMs, though all of it was acknowledged, is waited for no longer.
+ * Throws: KafkaError with the broker's code (not retried), LOG_TOO_SHORT, ABORTED when the signal fires, and what `take` throws.
  */
 export async function readRange(
   range: Range,
@@ -28,6 +29,7 @@ export async function readRange(
   const backoff = new Backoff(100, 2_000);
   let next = range.from;
   let breathedAt = performance.now();
+  let shortSince: number | null = null;
   while (next < until) {
     if (signal.aborted)
       throw new KafkaError('ABORTED', true, `Reading ${topic}/${partition} was ended.`);
@@ -37,6 +39,8 @@ export async function readRange(
       continue;
     }
     backoff.reset();
+    if (fetched.nextOffset > next || fetched.highWatermark >= until) shortSince = null;
+    else refuseShortLog(range, fetched.highWatermark, (shortSince ??= performance.now()));
     for (const record of fetched.records) {
       if (record.offset >= until) break;
       await take(record);
@@ -47,6 +51,18 @@ export async function readRange(
     next = Math.max(next, fetched.nextOffset);
     range.onProgress?.(Math.min(next, until));
   }
+}
+
+/** Throws: KafkaError LOG_TOO_SHORT when the log has ended there for too long. */
+function refuseShortLog({ topic, partition, until }: Range, end: number, since: number): void {
+  const ms = performance.now() - since;
+  if (ms < SHELL_LIMITS.shortLogMs) return;
+  throw new KafkaError(
+    'LOG_TOO_SHORT',
+    true,
+    `${topic}/${partition} has ended at ${end} for ${Math.round(ms)} ms, and ${until} was acknowledged: records are gone, or ` +
+      'their leader is new and its replicas lag behind. Look at the replicas of the partition.',
+  );
 }
 
 async function fetchOnce(range: Range, offset: number) {

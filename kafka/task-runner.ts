@@ -17,6 +17,7 @@ import { type KafkaAdmin, KafkaError, type PartitionReader } from './client.ts';
 import type { Circuits, CircuitState } from './circuit.ts';
 import type { EffectPerformer } from './effect-runner.ts';
 import { SHELL_LIMITS } from './limits.ts';
+import type { KnownEnd } from './journal-log.ts';
 import type { Log } from './log.ts';
 import type { ProducerPool } from './producer-pool.ts';
 import type { SourceFetcher } from './source-fetcher.ts';
@@ -130,6 +131,7 @@ export class TaskRunner {
   #mode: TermMode = 'normal';
   #healed = Promise.withResolvers<EngineError>();
   #membership: Membership;
+  readonly #known: KnownEnd = { offset: 0 };
   #term: Term | null = null;
   #status: TaskStatus = 'starting';
   #failure: Error | null = null;
@@ -240,6 +242,7 @@ export class TaskRunner {
         fence: this.#newFence(),
         mode: this.#mode,
         store: this.#store,
+        known: this.#known,
       });
       this.#term = term;
       const ending = await this.#outcome(term);

@@ -1,5 +1,6 @@
 import type { Fence } from '../engine/journal.ts';
 import type { StateStore } from '../engine/state-store.ts';
+import type { KnownEnd } from './journal-log.ts';
 
 /**
  * normal: a changed graph is reported; drain: every emit is handled when it comes back, and the term ends when
@@ -12,4 +13,5 @@ export interface TermOptions {
   readonly fence: Fence;
   readonly mode: TermMode;
   readonly store: StateStore | null;
+  readonly known: KnownEnd;
 }

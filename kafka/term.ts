@@ -69,7 +69,8 @@ export class Term {
   status: TaskStatus = 'starting';
 
   /** `store` holds what this task's journal held some time ago, or nothing; null: everything stands in memory. */
-  constructor(surroundings: TaskSurroundings, { partition, fence, mode, store }: TermOptions) {
+  constructor(surroundings: TaskSurroundings, options: TermOptions) {
+    const { partition, fence, mode, store, known } = options;
     this.#mode = mode;
     this.#store = store;
     this.#in = surroundings;
@@ -88,8 +89,7 @@ export class Term {
       codec,
       logicalTopic: topology.journal,
       topic: names.physical(topology.journal),
-      partition,
-      signal,
+      ...{ partition, signal, known },
       onVoid: (count) => observer.voidBatches(count),
     });
     this.#publisher = new Publisher({

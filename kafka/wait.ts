@@ -45,23 +45,32 @@ export class Backoff {
   }
 }
 
-/** One waiter, woken by any number of signals; a signal before the wait is not lost. */
+/** Wakes all who wait; a signal while nobody waits is kept for the next who does. */
 export class Wake {
-  #resolve: (() => void) | null = null;
+  readonly #waiters = new Set<() => void>();
   #signalled = false;
 
   signal(): void {
-    this.#signalled = true;
-    this.#resolve?.();
-    this.#resolve = null;
+    this.#signalled = this.#waiters.size === 0;
+    for (const wake of this.#waiters) wake();
+    this.#waiters.clear();
   }
 
   /** `mostMs`: goes on without a signal after that. Default: never. */
   async wait(mostMs?: number): Promise<void> {
-    const timer = mostMs === undefined ? undefined : setTimeout(() => this.signal(), mostMs);
-    if (!this.#signalled) await new Promise<void>((resolve) => (this.#resolve = resolve));
-    clearTimeout(timer);
-    this.#signalled = false;
+    if (this.#signalled) {
+      this.#signalled = false;
+      return;
+    }
+    await new Promise<void>((resolve) => {
+      const timer = mostMs === undefined ? undefined : setTimeout(() => wake(), mostMs);
+      const wake = (): void => {
+        clearTimeout(timer);
+        this.#waiters.delete(wake);
+        resolve();
+      };
+      this.#waiters.add(wake);
+    });
   }
 }
 

@@ -1,9 +1,11 @@
-import { expect, it } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { MemoryStateStore } from '../../engine/memory-state-store.ts';
 import { MemoryKafka } from '../../testing/memory-kafka.ts';
+import type { MemoryLog } from '../../testing/memory-topic.ts';
 import { add } from '../support/counter.ts';
 import { EngineFixture } from '../support/engine-fixture.ts';
 import { eventually } from '../support/eventually.ts';
+import { type Faults, faultyClient, unknownResults } from '../support/faulty-client.ts';
 
 const handled = 3;
 
@@ -85,4 +87,45 @@ it('J3 a journal made again under its owner is refused', async () => {
   await eventually('it has stopped by name', () => run.failures.length > 0);
   expect(run.failures[0]).toContain('acknowledged records are gone');
   await fixture.end();
+});
+
+describe('J3 J10 a journal that loses what its owner had acknowledged is refused by the next term of that owner', () => {
+  /** Until then the journal is whole; from the term's next request on it is not. */
+  async function withLoss(act: (log: MemoryLog) => void, loses: 'batch' | 'fence') {
+    const { kafka, fixture, run, journal } = await fixtureWithHistory();
+    await run.stop();
+    const faults: Faults = {};
+    const partition = fixture.partitionOf('a');
+    const log = kafka.log(journal, partition);
+    let left = loses === 'fence' ? 1 : 2;
+    faults.produce = async (records, send) => {
+      const isJournal = records.some(
+        (each) => each.topic === journal && each.partition === partition,
+      );
+      if (!isJournal || left === 0) return send(records);
+      const results = await send(records);
+      if (--left > 0) return results;
+      act(log);
+      return loses === 'fence' ? results : unknownResults(records);
+    };
+    const again = fixture.run({ client: faultyClient(kafka, faults) });
+    if (loses === 'batch') await fixture.publish(add('a', 'next', { amount: 1_000 }));
+    return { fixture, again };
+  }
+
+  it('its newest batches', async () => {
+    const { fixture, again } = await withLoss((log) => log.lose(log.end - 3), 'batch');
+    await eventually('it has stopped by name', () => again.failures.length > 0);
+    expect(again.failures[0]).toMatch(/gave offset \d+ where \d+ was due: acknowledged records/);
+    await fixture.end();
+  });
+
+  it('its fence, which is not waited for until the watchdog comes', async () => {
+    const { fixture, again } = await withLoss((log) => log.lose(log.end - 1), 'fence');
+    await eventually('it has stopped by name', () => again.failures.length > 0, 10_000);
+    expect(again.failures[0]).toMatch(/gave offset \d+ where \d+ was due: acknowledged records/);
+    expect(again.counts.complaints.join()).toMatch(/has ended at \d+ for \d+ ms/);
+    expect(again.counts.stalled).toBe(0);
+    await fixture.end();
+  });
 });

@@ -2,6 +2,7 @@ import { describe, expect, it } from 'vitest';
 import type { EngineError } from '../../engine/errors.ts';
 import { type JournaledEmit, outputOf, type Watermark } from '../../engine/journal.ts';
 import type { RecordToSend, SendResult } from '../../kafka/client.ts';
+import { SHELL_LIMITS } from '../../kafka/limits.ts';
 import { Publisher } from '../../kafka/publisher.ts';
 import { TopicNames } from '../../kafka/topic-names.ts';
 import { eventually } from '../support/eventually.ts';
@@ -83,6 +84,16 @@ describe('the publisher', () => {
       ['p.t a/3/0/0', 'p.u a/3/0/1'],
       ['p.t a/3/0/1', 'p.t a/3/0/3', 'p.u a/3/0/2'],
     ]);
+  });
+
+  it('J5 tells who waits for room and who waits for its end, at the same time', async () => {
+    const { publisher, answer } = start();
+    publisher.enqueue(1, [emit('t', 0, SHELL_LIMITS.publishBytes)]);
+    expect(publisher.isFull).toBe(true);
+    const waiting = Promise.all([publisher.room(), publisher.drained()]);
+    await answer('confirmed');
+    await waiting;
+    expect(publisher.waiting).toBe(0);
   });
 
   it('J5 tells the partitions of a topic apart', async () => {
