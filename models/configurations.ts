@@ -14,8 +14,6 @@ export interface Configuration {
   readonly off?: string;
   /** Part of `npm run verify`. */
   readonly isQuick?: boolean;
-  /** Takes over half a minute or a gigabyte: left out by `--medium`. */
-  readonly isLarge?: boolean;
   /** Absent: all states; bitstate: a sample of what is too large for that, in random order, for a minute. */
   readonly search?: 'bitstate';
 }
@@ -43,7 +41,6 @@ export const CONFIGURATIONS: readonly Configuration[] = [
   },
   {
     name: 'a doubled append',
-    isLarge: true,
     file: 'journal.pml',
     rules: 'J2 J3',
     defines: { INC: 3, PIPE: 2, DUPS: 1 },
@@ -75,7 +72,6 @@ export const CONFIGURATIONS: readonly Configuration[] = [
   },
   {
     name: 'cleaning, three owners, a doubled append',
-    isLarge: true,
     file: 'journal.pml',
     rules: 'J9',
     defines: { INC: 3, PIPE: 1, LA: 2, LB: 0, DELMASK: 0b100, CLEANS: 1, DUPS: 1 },
@@ -106,7 +102,6 @@ export const CONFIGURATIONS: readonly Configuration[] = [
   },
   {
     name: 'all faults at once',
-    isLarge: true,
     file: 'journal.pml',
     rules: 'J1 J2 J3 J5 J9',
     search: 'bitstate',

@@ -20,7 +20,16 @@ export interface Found {
   /** Why the search is not whole. */
   readonly cutShort: string | undefined;
   /** Of a sample only. */
-  readonly coverage: string | undefined;
+  readonly coverage: Coverage | undefined;
+}
+
+/** What a sample, that cannot look everywhere, has looked at. */
+export interface Coverage {
+  /** Bits of its table for each state that it met; above 100 hardly one was taken for another. */
+  readonly hashFactor: number;
+  /** Statements of the model, and how many of them it never came to; the end of an endless loop is left out. */
+  readonly statements: number;
+  readonly unreached: number;
 }
 
 /** `canary`: a rule is off, and a violation has to be found; `bitstate`: a sample of what is too large. */
@@ -38,8 +47,6 @@ export function parsePan(output: string): Found {
     return match === null ? undefined : Number(match[1]);
   };
   const error = /^pan:\d+: (.*) \(at depth \d+\)/m.exec(output)?.[1];
-  const hashFactor = /hash factor: ([\d.]+)/.exec(output)?.[1];
-  const bits = number(/bits set per state: (\d+)/);
   return {
     states: number(/^\s*(\d+(?:\.\d+)?(?:e\+\d+)?) states, stored/m),
     depth: number(/depth reached (\d+)/),
@@ -47,11 +54,27 @@ export function parsePan(output: string): Found {
     seconds: number(/elapsed time ([\d.]+) seconds/) ?? 0,
     error,
     cutShort: CUT_SHORT.find((sentence) => output.includes(sentence)),
-    coverage:
-      hashFactor === undefined
-        ? undefined
-        : `a sample of a minute at most; hash factor ${hashFactor} (above 100: hardly a state taken for another), ${bits ?? '?'} bits a state`,
+    coverage: coverageOf(output),
   };
+}
+
+function coverageOf(output: string): Coverage | undefined {
+  const hashFactor = /hash factor: ([\d.]+)/.exec(output)?.[1];
+  if (hashFactor === undefined) return undefined;
+  const reached = /\((\d+) of (\d+) states\)/.exec(output);
+  const ends = output.match(/"-end-"/g)?.length ?? 0;
+  const [, unreached = NaN, statements = NaN] = reached?.map(Number) ?? [];
+  return {
+    hashFactor: Number(hashFactor),
+    statements: statements - ends,
+    unreached: unreached - ends,
+  };
+}
+
+/** For people. */
+export function coverageText({ hashFactor, statements, unreached }: Coverage): string {
+  const reached = `${statements - unreached} of ${statements} statements reached`;
+  return `a sample of a minute; ${reached}; hash factor ${hashFactor} (above 100: hardly a state taken for another)`;
 }
 
 const VIOLATION = /VIOLATION: (.*)$/;
@@ -69,10 +92,17 @@ export function judge(found: Found, search: Search, trace: readonly string[]): V
     return { isGood: true, verdict: `caught: ${named}` };
   }
   if (found.errors > 0) return { isGood: false, verdict: `VIOLATION: ${named ?? found.error}` };
-  if (search === 'bitstate') return { isGood: true, verdict: 'no violation in the sample' };
+  if (search === 'bitstate') return judgeSample(found.coverage);
   if (found.cutShort !== undefined)
     return { isGood: false, verdict: `the search was cut short: ${found.cutShort}` };
   return { isGood: true, verdict: 'holds, all states' };
+}
+
+/** A sample that has not come to every statement of its model says nothing of those. */
+function judgeSample(coverage: Coverage | undefined): Verdict {
+  if (coverage?.unreached === 0) return { isGood: true, verdict: 'no violation in the sample' };
+  const missed = coverage?.unreached ?? NaN;
+  return { isGood: false, verdict: `the sample never came to ${missed} statements of the model` };
 }
 
 /** The events of a replayed trail, numbered, to the first violation; indented is what lands. */

@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { CANARIES } from '../../models/canaries.ts';
-import { judge, parsePan, readableTrace } from '../../models/pan-output.ts';
+import { coverageText, judge, parsePan, readableTrace } from '../../models/pan-output.ts';
 
 const WHOLE = `
 (Spin Version 6.5.2 -- 6 December 2019)
@@ -64,12 +64,28 @@ describe('the runner of the models', () => {
     ]);
   });
 
-  it('says what a sample covered', () => {
-    const found = parsePan(
-      `${WHOLE}\nhash factor: 121.5 (best if > 100.)\nbits set per state: 3 (-k3)`,
-    );
-    expect(found.coverage).toContain('121.5');
-    expect(judge(found, 'bitstate', [])).toMatchObject({ isGood: true });
+  describe('of a sample', () => {
+    const sampled = (unreached: string): string =>
+      `${WHOLE}\nhash factor: 121.5 (best if > 100.)\nunreached in proctype world\n${unreached}`;
+    const END = '\tjournal.pml:676, state 5495, "-end-"\n';
+
+    it('says what it covered: every statement but the end of the loop', () => {
+      const found = parsePan(sampled(`${END}\t(1 of 5495 states)`));
+      expect(found.coverage && coverageText(found.coverage)).toContain(
+        '5494 of 5494 statements reached; hash factor 121.5',
+      );
+      expect(judge(found, 'bitstate', [])).toMatchObject({ isGood: true });
+    });
+
+    it('does not take one for good that never came to some of the model', () => {
+      const missed = '\tjournal.pml:300, state 812, "cut = 0"\n';
+      const found = parsePan(sampled(`${missed}${END}\t(2 of 5495 states)`));
+      expect(judge(found, 'bitstate', [])).toEqual({
+        isGood: false,
+        verdict: 'the sample never came to 1 statements of the model',
+      });
+      expect(judge(parsePan(sampled('')), 'bitstate', [])).toMatchObject({ isGood: false });
+    });
   });
 
   it('has a canary for each rule that a model can turn off', () => {
