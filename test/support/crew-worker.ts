@@ -56,6 +56,8 @@ export type CrewWorkerLine =
 /** Each step is drawn out, so that a kill can fall into any of them. */
 const STRETCH_MS = { handle: 0.3, append: 4, publish: 8, commit: 40 };
 const COMMIT_EVERY_MS = 150;
+/** How often read models are looked through: as ever it is each minute. */
+const LOOK_MS = 3_000;
 const STATUS_EVERY_MS = 100;
 
 const say = (line: CrewWorkerLine): void => void process.stdout.write(`${JSON.stringify(line)}\n`);
@@ -71,6 +73,7 @@ const runs = [COUNTER_APPLICATION, TALLY].map((application) => {
     instanceId: `${definition.application}.${member}`,
     sessionTimeoutMs,
     commitEveryMs: COMMIT_EVERY_MS,
+    lookMs: LOOK_MS,
     ...storesOf(application),
     ...(settings.cleaning === undefined ? {} : { cleaning: settings.cleaning }),
     onDiscarded: (partition, reason) =>
