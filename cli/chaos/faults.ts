@@ -1,3 +1,4 @@
+import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import type { RunFolder } from '../stack/run-folder.ts';
 import { pidOf } from './victims.ts';
@@ -6,7 +7,27 @@ import { pidOf } from './victims.ts';
 export interface Done {
   kills: number;
   pauses: number;
-  resets: number;
+  /** Of connections, by app. */
+  resets: Readonly<Record<string, number>>;
+}
+
+/** Faults that were asked for and never happened, in sentences: a run without them shows nothing of them. */
+export function neverHappened(
+  done: Done,
+  asked: Pick<FaultPlan, 'kill' | 'pause'>,
+): readonly string[] {
+  const without = Object.keys(done.resets).filter((app) => done.resets[app] === 0);
+  return [
+    ...(asked.kill.length > 0 && done.kills === 0
+      ? [`No process of ${asked.kill.join(', ')} was killed: let it run longer.`]
+      : []),
+    ...(asked.pause.length > 0 && done.pauses === 0
+      ? [`No process of ${asked.pause.join(', ')} was held: let it run longer.`]
+      : []),
+    ...without.map(
+      (app) => `No connection of ${app} was reset: let it run longer, or ask for a larger share.`,
+    ),
+  ];
 }
 
 export interface FaultPlan {
@@ -26,9 +47,10 @@ const PAUSE_EVERY_MS = 12_000;
 /** How long a held process hangs. */
 const HOLD_MS = 4_000;
 
-/** Kills and holds until the signal fires; what was held goes on, whatever happens. */
+/** Kills and holds until the signal fires, also when that is nothing; what was held goes on, whatever happens. */
 export async function disturb(plan: FaultPlan): Promise<void> {
-  await Promise.all([kills(plan), pauses(plan)]);
+  const over = plan.signal.aborted ? null : once(plan.signal, 'abort');
+  await Promise.all([kills(plan), pauses(plan), over]);
 }
 
 async function kills({ run, kill, done, signal, say }: FaultPlan): Promise<void> {

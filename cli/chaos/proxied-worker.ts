@@ -7,7 +7,6 @@ import { startFaultProxy } from '../../testing/fault-proxy.ts';
 import { isHealthy } from '../stack/app-part.ts';
 import { ROOT } from '../stack/programs.ts';
 import type { RunFolder } from '../stack/run-folder.ts';
-import type { Done } from './faults.ts';
 
 export interface ProxiedWorkerOptions {
   readonly run: RunFolder;
@@ -19,7 +18,15 @@ export interface ProxiedWorkerOptions {
   readonly env: Readonly<Record<string, string>>;
   /** Share of produce requests whose connection is reset, half of them after the broker took it. */
   readonly share: number;
-  readonly done: Done;
+}
+
+/** An app that runs in place of the supervisor's own. */
+export interface ProxiedWorker {
+  readonly app: AppName;
+  /** Connections that were reset so far. */
+  readonly resets: number;
+  /** Puts things back. */
+  end(): Promise<void>;
 }
 
 /** For the part to stop, and for its stand-in to be healthy. */
@@ -27,14 +34,13 @@ const LIMIT_MS = 60_000;
 const LOOK_EVERY_MS = 100;
 
 /**
- * Runs one app in place of the supervisor's, behind a proxy that resets its connections. `end` puts things back.
+ * Runs one app in place of the supervisor's, behind a proxy that resets its connections.
  *
  * Throws: Error when the stand-in does not become healthy; the supervisor's own is started again first.
  */
-export async function startProxiedWorker(
-  options: ProxiedWorkerOptions,
-): Promise<{ end(): Promise<void> }> {
-  const { run, app, port, broker, env, share, done } = options;
+export async function startProxiedWorker(options: ProxiedWorkerOptions): Promise<ProxiedWorker> {
+  const { run, app, port, broker, env, share } = options;
+  let resets = 0;
   const proxy = await startFaultProxy({ broker });
   let child: ChildProcess | null = null;
   const end = async (): Promise<void> => {
@@ -61,10 +67,16 @@ export async function startProxiedWorker(
   }
   proxy.onProduce(() => {
     if (Math.random() >= share) return 'pass';
-    done.resets += 1;
+    resets += 1;
     return Math.random() < 0.5 ? 'cut-after' : 'cut-before';
   });
-  return { end };
+  return {
+    app,
+    get resets() {
+      return resets;
+    },
+    end,
+  };
 }
 
 async function until(what: string, condition: () => boolean | Promise<boolean>): Promise<void> {

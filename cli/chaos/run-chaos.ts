@@ -1,4 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import type { AppName } from '../../apps/config.ts';
 import { type AnomalyReport, isClean } from '../../testing/anomaly-checker.ts';
 import { checkAll } from '../check/check-all.ts';
 import type { Io } from '../command.ts';
@@ -9,15 +10,15 @@ import { withLog } from '../log/log-session.ts';
 import type { RunFolder } from '../stack/run-folder.ts';
 import { addressOf } from '../stack/servers.ts';
 import { stackSettings } from '../stack/settings.ts';
-import { type Done, disturb } from './faults.ts';
-import { startProxiedWorker } from './proxied-worker.ts';
+import { type Done, disturb, neverHappened } from './faults.ts';
+import { type ProxiedWorker, startProxiedWorker } from './proxied-worker.ts';
 
 export interface ChaosOptions {
   readonly run: RunFolder;
   readonly kill: readonly string[];
   readonly pause: readonly string[];
-  /** Share of the orchestrator's produce requests that are cut; 0: none. */
-  readonly resetShare: number;
+  /** Apps behind a proxy, and the share of their produce requests whose connection is reset. */
+  readonly resets: ReadonlyMap<AppName, number>;
   readonly forMs: number;
   /** Intents a second. */
   readonly rate: number;
@@ -31,6 +32,9 @@ export interface ChaosResult {
   readonly done: Done;
   readonly demo: Report;
   readonly reports: readonly AnomalyReport[];
+  /** Faults that were asked for and never happened. */
+  readonly never: readonly string[];
+  /** Nothing is wrong, and every fault that was asked for happened. */
   readonly isClean: boolean;
 }
 
@@ -44,13 +48,18 @@ const LOOK_EVERY_MS = 1_000;
  */
 export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
   const { run, kill, rate, forMs, url, say } = options;
-  const done: Done = { kills: 0, pauses: 0, resets: 0 };
+  const done: Done = { kills: 0, pauses: 0, resets: {} };
   const ended = new AbortController();
   const stop = (): void => ended.abort();
   const signals = ['SIGINT', 'SIGTERM'] as const;
   for (const signal of signals) process.once(signal, stop);
-  const worker = options.resetShare > 0 ? await startReset(options, done) : null;
+  const proxied: ProxiedWorker[] = [];
+  const putBack = async (): Promise<void> => {
+    await Promise.all(proxied.map((worker) => worker.end()));
+    done.resets = Object.fromEntries(proxied.map(({ app, resets }) => [app, resets]));
+  };
   try {
+    for (const [app, share] of options.resets) proxied.push(await startReset(options, app, share));
     const count = Math.max(1, Math.round((rate * forMs) / 1000));
     const lines = Array.from({ length: count }, (_, index) => lineOf(options.lines, index));
     const { signal } = ended;
@@ -59,28 +68,33 @@ export async function runChaos(options: ChaosOptions): Promise<ChaosResult> {
     const demo = runDemo(lines, { url, rate, onProgress: () => {} });
     await disturbing;
     clearTimeout(timer);
-    await worker?.end();
+    await putBack();
     const { outcomes, resent } = await demo;
     say('the load has ended; every topic is read');
     const reports = await verdict(options.io);
     const report = reportOf(outcomes, resent);
-    const clean = reports.every(isClean) && report.mismatches.length === 0;
-    return { done, demo: report, reports, isClean: clean };
+    const never = neverHappened(done, options);
+    const clean = reports.every(isClean) && report.mismatches.length + never.length === 0;
+    return { done, demo: report, reports, never, isClean: clean };
   } finally {
     ended.abort();
-    await worker?.end();
+    await putBack();
     for (const signal of signals) process.off(signal, stop);
   }
 }
 
-async function startReset(options: ChaosOptions, done: Done) {
-  const { run, io, resetShare: share } = options;
+async function startReset(
+  { run, io, say }: ChaosOptions,
+  app: AppName,
+  share: number,
+): Promise<ProxiedWorker> {
   const { envOf, config } = await stackSettings(io.env);
-  const env = envOf('orchestrator');
-  const port = config.service.ports.orchestrator;
+  const port = config.service.ports[app];
   const broker = config.kafka.brokers[0] ?? addressOf('kafka', 0);
-  options.say(`orchestrator runs behind a proxy that cuts ${share * 100} % of what it produces`);
-  return startProxiedWorker({ run, app: 'orchestrator', port, broker, env, share, done });
+  say(
+    `${app} runs behind a proxy that resets the connection of ${share * 100} % of what it produces`,
+  );
+  return startProxiedWorker({ run, app, port, broker, env: envOf(app), share });
 }
 
 function lineOf(lines: readonly DemoLine[], index: number): DemoLine {

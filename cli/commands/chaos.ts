@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import type { AppName } from '../../apps/config.ts';
 import { type ChaosResult, runChaos } from '../chaos/run-chaos.ts';
 import { partsNamed } from '../chaos/victims.ts';
 import { anomalyLines } from '../check/report-text.ts';
@@ -10,7 +11,7 @@ import { parseIntentFile } from '../demo/intent-file.ts';
 import { durationMs } from '../log/duration.ts';
 import { ROOT } from '../stack/programs.ts';
 import { RunFolder } from '../stack/run-folder.ts';
-import { dataFolderOf } from '../stack/settings.ts';
+import { APPS, dataFolderOf } from '../stack/settings.ts';
 
 const FILE = join(ROOT, 'demo', 'intents.ndjson');
 const MAX_RATE = 200;
@@ -20,18 +21,20 @@ export const command: Command = {
   name: 'chaos',
   summary: 'load and faults on the running system, and what they left behind',
   usage: `
-Usage: millrace chaos run [--kill worker]… [--pause broker]… [--rst 5%] [--for 60s] [--rate 10] [--url U] [--json]
+Usage: millrace chaos run [--kill worker]… [--pause broker]… [--rst 5%]… [--for 60s] [--rate 10] [--url U] [--json]
 
 Sends the demo's intents to the system that millrace up runs, disturbs it meanwhile, and then looks how every intent ended
 and reads every topic for what is lost, doubled, reordered or torn.
 
   --kill P    kill -9 a part every few seconds: worker (trading, orchestrator, coordinator in turn) or a part's name
   --pause P   hold a part for 4 s every 12 s (SIGSTOP): broker, worker, or a part's name
-  --rst N%    run the orchestrator behind a proxy that resets the connection of N % of its produce requests
+  --rst N%    run the orchestrator behind a proxy that resets the connection of N % of its produce requests;
+              --rst P=N% any other app, or worker
   --for T     how long, 60s; at most 1h. --rate N: intents a second, 10
 
 Ends by itself and puts back what it changed, on Ctrl-C too. docs/guides/chaos.md says how to read it.
-Exit code 1: an anomaly, or an intent that did not end as it should. 2: wrong use, or nothing runs.`,
+Exit code 1: an anomaly, an intent that did not end as it should, or a fault that was asked for and never happened. 2: wrong
+use, or nothing runs.`,
   run,
 };
 
@@ -42,7 +45,7 @@ async function run(args: readonly string[], io: Io): Promise<ExitCode> {
     options: {
       kill: { type: 'string', multiple: true, default: [] },
       pause: { type: 'string', multiple: true, default: [] },
-      rst: { type: 'string', default: '0%' },
+      rst: { type: 'string', multiple: true, default: [] },
       for: { type: 'string', default: '60s' },
       rate: { type: 'string', default: '10' },
       url: { type: 'string', default: `http://127.0.0.1:${io.env['PORT'] || '3000'}` },
@@ -51,17 +54,17 @@ async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   });
   if (positionals.join() !== 'run')
     throw new UsageError('WRONG_USE', 'Say millrace chaos run, and what to do: --kill worker.');
-  const resetShare = shareOf(values.rst);
   const [forMs, rate] = [timeOf(values.for), rateOf(values.rate)];
   const folder = new RunFolder(dataFolderOf(io.env));
   const kill = values.kill.flatMap((word) => partsNamed(folder, word));
   const pause = values.pause.flatMap((word) => partsNamed(folder, word));
+  const resets = new Map(values.rst.flatMap((text) => resetsOf(folder, text)));
   // Without faults it is a load with a check, which has its use; the system must run all the same.
   partsNamed(folder, 'orchestrator');
   if (!(await isReachable(values.url)))
     throw new UsageError('NOT_RUNNING', `No gateway answers at ${values.url}; name it with --url.`);
   const result = await runChaos({
-    ...{ run: folder, kill, pause, resetShare, forMs, rate, url: values.url, io },
+    ...{ run: folder, kill, pause, resets, forMs, rate, url: values.url, io },
     lines: parseIntentFile(readFileSync(FILE, 'utf8'), FILE),
     say: values.json ? () => {} : io.err,
   });
@@ -70,20 +73,34 @@ async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   return result.isClean ? 0 : 1;
 }
 
-function resultLines({ done, demo, reports, isClean }: ChaosResult): readonly string[] {
+function resultLines({ done, demo, reports, never, isClean }: ChaosResult): readonly string[] {
+  const resets = Object.entries(done.resets).map(([app, count]) => `${count} of ${app}`);
   return [
-    `${done.kills} kills, ${done.pauses} pauses, ${done.resets} connections reset`,
+    `${done.kills} kills, ${done.pauses} pauses, connections reset: ${resets.join(', ') || 'none'}`,
     `${demo.lines} intents: ${demo.completed} completed, ${demo.unfinished} without an end, ` +
       `${demo.mismatches.length} ended otherwise than they should`,
     ...reports.flatMap(anomalyLines),
+    ...never,
     isClean ? 'Nothing is wrong.' : 'Something is wrong.',
   ];
 }
 
-function shareOf(text: string): number {
-  const share = Number(/^(\d{1,2}(?:\.\d+)?)%$/.exec(text)?.[1] ?? 'NaN') / 100;
-  if (share >= 0 && share <= 0.5) return share;
-  throw new UsageError('WRONG_USE', `--rst is ${text}, no share from 0% to 50%; say 5%.`);
+/** Throws: UsageError for a share that is none, or a part that is no app of the system. */
+function resetsOf(run: RunFolder, text: string): readonly (readonly [AppName, number])[] {
+  const [, part = 'orchestrator', digits = 'NaN'] =
+    /^(?:([\w.-]+)=)?(\d{1,2}(?:\.\d+)?)%$/.exec(text) ?? [];
+  const share = Number(digits) / 100;
+  if (!(share > 0 && share <= 0.5))
+    throw new UsageError(
+      'WRONG_USE',
+      `--rst is ${text}, no share up to 50%; say 5%, or trading=5%.`,
+    );
+  return partsNamed(run, part).map((each) => {
+    const app = APPS.find((name) => name === each);
+    if (app !== undefined) return [app, share] as const;
+    const remedy = `say worker=5%, or one of ${APPS.join(', ')}.`;
+    throw new UsageError('WRONG_USE', `--rst is ${text}, and ${each} is no app; ${remedy}`);
+  });
 }
 
 function timeOf(text: string): number {

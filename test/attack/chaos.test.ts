@@ -49,6 +49,8 @@ it(
     expect(result.reports?.map(({ application }) => application)).toContain('orchestrator.workers');
     expect(result.done?.kills).toBeGreaterThan(0);
     expect(result.done?.pauses).toBeGreaterThan(0);
+    expect(result.done?.resets['orchestrator']).toBeGreaterThan(0);
+    expect(result.never).toEqual([]);
     expect(code).toBe(0);
     const isRunning = async (): Promise<boolean> =>
       (await millrace.run(['stack', 'status'])).code === 0;
@@ -60,11 +62,37 @@ it(
   LIMIT_MS,
 );
 
+it(
+  'B-81 K-06 chaos resets the connections of any app, and puts each back',
+  async () => {
+    const faults = ['gateway=10%', 'trading=10%', 'coordinator=10%'].flatMap((of) => ['--rst', of]);
+    const { code, out, err } = await millrace.run(['chaos', 'run', ...faults, '--for', '12s']);
+    expect(out, err).toMatch(/reset: \d+ of gateway, \d+ of trading, \d+ of coordinator/);
+    expect(out).toContain('Nothing is wrong.');
+    expect(code).toBe(0);
+    expect((await millrace.run(['stack', 'status'])).code).toBe(0);
+  },
+  LIMIT_MS,
+);
+
+it(
+  'chaos in which no fault happened that was asked for says so, and is no success',
+  async () => {
+    const { code, out } = await millrace.run(['chaos', 'run', '--rst', '0.01%', '--for', '2s']);
+    expect(out).toContain('connections reset: 0 of orchestrator');
+    expect(out).toContain('No connection of orchestrator was reset: let it run longer');
+    expect(out).not.toContain('Nothing is wrong.');
+    expect(code).toBe(1);
+  },
+  LIMIT_MS,
+);
+
 it('chaos and check refuse wrong use with exit code 2, before anything is touched', async () => {
   const wrong = [
     ['chaos'],
     ['chaos', 'run', '--kill', 'nobody'],
     ['chaos', 'run', '--rst', '500%'],
+    ['chaos', 'run', '--rst', 'kafka=5%'],
     ['chaos', 'run', '--for', 'ever'],
     ['check', '--application', 'nobody'],
   ];
