@@ -24,6 +24,8 @@ export class CrewMember {
   batches = 0;
   /** `application/partition: why` of local stores that were thrown away. */
   readonly discarded: string[] = [];
+  /** Versions of states that it has brought up to its own. */
+  readonly upcasts = new Set<number>();
   /** Offsets that a slow restore has asked for, by `journal/partition`. */
   readonly restores = new Map<string, readonly number[]>();
 
@@ -114,6 +116,7 @@ export class CrewMember {
     if ('tasks' in line) this.tasks = line.tasks;
     else if ('appended' in line) this.batches += 1;
     else if ('discarded' in line) this.discarded.push(line.discarded);
+    else if ('upcast' in line) this.upcasts.add(line.upcast);
     else if ('complaint' in line) this.#complaints.push(line.complaint);
     else if ('restores' in line) this.#restores(line.restores, line.offset);
     else for (const what of Object.keys(line)) this.#said.add(what);

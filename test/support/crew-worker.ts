@@ -12,6 +12,7 @@ import { StepFile, steppingClient } from './fault-steps.ts';
 import { slowRestore } from './slow-restore.ts';
 import { TALLY } from './tally.ts';
 import type { TestApplication } from './test-application.ts';
+import { versioned } from './versioned.ts';
 
 /*
  * One member of the counter and of the tally behind it, as a process of its own, to be killed. CREW_WORKER says what it
@@ -24,7 +25,7 @@ export interface CrewWorkerSettings {
   readonly member: string;
   readonly stepFile: string;
   readonly sessionTimeoutMs: number;
-  /** Of the states' schema; from 2 on with an upcast. */
+  /** Of the states' schema: each has a shape of its own, from 2 on with an upcast. */
   readonly stateVersion: number;
   /** Folder of its local stores, kept over its restarts. */
   readonly data: string;
@@ -49,6 +50,8 @@ export type CrewWorkerLine =
   | { readonly discarded: string }
   /** Where a slow restore of a journal has come to. */
   | { readonly restores: string; readonly offset: number }
+  /** It has brought a first state of that version up to its own. */
+  | { readonly upcast: number }
   /** A warning or an error of its log. */
   | { readonly complaint: string }
   | { readonly tasks: readonly string[] };
@@ -64,6 +67,8 @@ const say = (line: CrewWorkerLine): void => void process.stdout.write(`${JSON.st
 
 const settings = JSON.parse(process.env['CREW_WORKER'] ?? '{}') as CrewWorkerSettings;
 const { brokers, prefix, member, sessionTimeoutMs, stateVersion } = settings;
+/** Versions of states that it has brought up to its own. */
+const upcasts = new Set<number>();
 const steps = new StepFile(settings.stepFile);
 const runs = [COUNTER_APPLICATION, TALLY].map((application) => {
   const client = steppingClient(ownClient(), steps, STRETCH_MS);
@@ -158,7 +163,9 @@ function stepping(actor: Actor<any>): Actor<any> {
     };
     return [type, noted] as const;
   });
-  const upcast = (_from: number, stored: unknown): unknown => stored;
-  const state = { ...actor.state, version: stateVersion, upcast };
-  return { ...actor, state, handles: Object.fromEntries(handles) };
+  const noted = { ...actor, handles: Object.fromEntries(handles) };
+  return versioned(noted, stateVersion, (from) => {
+    if (!upcasts.has(from)) say({ upcast: from });
+    upcasts.add(from);
+  });
 }

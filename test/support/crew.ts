@@ -10,6 +10,7 @@ import type { CrewWorkerSettings } from './crew-worker.ts';
 import { EngineFixture } from './engine-fixture.ts';
 import { eventually } from './eventually.ts';
 import { TALLY } from './tally.ts';
+import { heldIn } from './versioned.ts';
 
 /** Until everything that was sent is handled and published. */
 const SETTLE_MS = 120_000;
@@ -201,10 +202,10 @@ export class Crew {
 }
 
 const lastSeen = (state: unknown): unknown => ({
-  total: (state as { readonly seen: readonly number[] }).seen.at(-1),
+  total: (heldIn(state) as { readonly seen: readonly number[] }).seen.at(-1),
 });
 const totals = (state: unknown): unknown => ({
-  total: (state as { readonly totals: number }).totals,
+  total: (heldIn(state) as { readonly totals: number }).totals,
 });
 
 function verdictOf(reports: readonly AnomalyReport[]): Verdict {

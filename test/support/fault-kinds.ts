@@ -3,7 +3,16 @@ import type { Crew } from './crew.ts';
 import type { KillSteps } from './fault-steps.ts';
 import { input } from './input-faults.ts';
 import { journalAnew, journalPrefix, journalTail } from './journal-faults.ts';
-import { clients, deploy, kill, killEarly, scale, standby, zombie } from './member-faults.ts';
+import {
+  clients,
+  deploy,
+  downgrade,
+  kill,
+  killEarly,
+  scale,
+  standby,
+  zombie,
+} from './member-faults.ts';
 import { storeDamage, storeFull } from './store-faults.ts';
 
 /** What a kind of fault can do to the broker, when it is one of its own. */
@@ -39,6 +48,7 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   { name: 'standby', act: standby },
   { name: 'zombie', act: zombie },
   { name: 'deploy', act: deploy },
+  { name: 'downgrade', act: downgrade },
   { name: 'scale', act: scale },
   { name: 'clients', act: clients },
   { name: 'network', act: network },

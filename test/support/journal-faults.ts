@@ -89,11 +89,16 @@ export async function journalPrefix({ crew, rounds }: FaultContext): Promise<str
 }
 
 /** Until each journal holds some batches, more than are taken from it. */
-export async function longEnough({ counter: { admin, names } }: Crew): Promise<void> {
-  const isLong = async (): Promise<boolean> =>
-    (await admin.offsets(names.physical(JOURNAL))).every(
-      ({ start, end }) => end - start > 3 * LOST_BATCHES,
-    );
+export async function longEnough(
+  { counter: { admin, names } }: Crew,
+  journals: readonly string[] = [JOURNAL],
+): Promise<void> {
+  const isLong = async (): Promise<boolean> => {
+    const bounds = journals.map((journal) => admin.offsets(names.physical(journal)));
+    return (await Promise.all(bounds))
+      .flat()
+      .every(({ start, end }) => end - start > 3 * LOST_BATCHES);
+  };
   await eventually('every journal holds some batches', isLong, 60_000);
 }
 

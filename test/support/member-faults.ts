@@ -4,6 +4,7 @@ import type { Crew } from './crew.ts';
 import type { CrewMember } from './crew-member.ts';
 import type { FaultContext } from './fault-kinds.ts';
 import type { KillSteps } from './fault-steps.ts';
+import { longEnough } from './journal-faults.ts';
 
 export const SHORT_SESSION_MS = 3_000;
 /** Nobody takes over while a member is down. */
@@ -150,11 +151,40 @@ export async function deploy({ crew, rounds }: FaultContext): Promise<string> {
       members[place] = next;
       await next.ready();
       await next.works();
+      await next.until('has brought states up', () => next.upcasts.has(round + 1));
     }
     counted.push((await crew.look()).visibleDuplicates);
   }
   const each = counted.slice(1).map((count, round) => count - (counted[round] ?? 0));
   return `${each.join(', ')} visible duplicates in ${rounds} rolling deploys`;
+}
+
+/**
+ * A member comes back with code that is older than the states: it refuses its tasks by name, and the newer one gets them. Without a
+ * newer one it goes on refusing, and what is newer then takes up where the states are.
+ */
+export async function downgrade({ crew, rounds }: FaultContext): Promise<string> {
+  const newer = { sessionTimeoutMs: LONG_SESSION_MS, stateVersion: 2 };
+  let [stays, goes] = await crew.members(['1', '2'], newer);
+  await longEnough(crew, ['counter.journal', 'tally.journal']);
+  for (let round = 0; round < rounds && stays !== undefined; round++) {
+    await goes?.end('SIGTERM');
+    const older = crew.member('2', { ...newer, stateVersion: 1 });
+    await ownsAll(stays);
+    await stays.works();
+    await stays.end('SIGUSR2');
+    await older.until(
+      'refuses every task',
+      () => older.tasks.filter(isTooOld).length === ALL_TASKS,
+    );
+    await older.end('SIGTERM');
+    [stays, goes] = await crew.members(['1', '2'], newer);
+  }
+  return `${rounds} times refused, and handed to newer code`;
+}
+
+function isTooOld(task: string): boolean {
+  return /holds states of \w+ in version 2, this code knows 1/.test(task);
 }
 
 /** A third member comes and leaves. */
