@@ -1,11 +1,9 @@
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
-import type { KafkaClient } from '../../kafka/client.ts';
-import { platformaticClient } from '../../kafka/platformatic.ts';
-import { SystemClient, type WireEvent } from '../e2e/system-client.ts';
-import { startSystem, type System } from '../e2e/system-fixture.ts';
+import type { SystemClient, WireEvent } from '../e2e/system-client.ts';
+import type { System } from '../e2e/system-fixture.ts';
+import { ChainRig } from '../support/chain-rig.ts';
 import { eventually } from '../support/eventually.ts';
-import { type LocalChain, startLocalChain } from '../support/local-chain.ts';
-import { RpcTap } from '../support/rpc-tap.ts';
+import type { LocalChain } from '../support/local-chain.ts';
 import { venueOn } from '../support/venue-on.ts';
 
 const AMOUNT = '0.1';
@@ -13,56 +11,30 @@ const CONFIRMATIONS = 2;
 /** How long an instance that is gone may leave a place empty that others hang on. */
 const HOLE_MS = 30_000;
 
+let rig: ChainRig;
 let chain: LocalChain;
-/** In front of the node of the first instance alone. */
-let tap: RpcTap;
 let system: System;
-let kafka: KafkaClient;
 let client: SystemClient;
 
-/** Two orchestrators of one account, on a chain whose blocks the test mines. */
+/** Two orchestrators of one account, on a chain whose blocks the test mines; the tap is the first one's. */
 beforeAll(async () => {
-  chain = await startLocalChain();
-  await chain.rpc('evm_setAutomine', false);
-  tap = await RpcTap.start(chain.url);
-  const env = {
-    PLATFORM_MOCK_CHAIN: 'false',
-    ETH_RPC_URL: chain.url,
-    CHAIN_ID: '31337',
-    SIGNER_PRIVATE_KEY: chain.key,
-    CONFIRMATIONS: String(CONFIRMATIONS),
-    SWAP_BUMP_AFTER_S: '2',
-  };
-  const envOf = { orchestrator: { ETH_RPC_URL: tap.url } };
-  const second = ['orchestrator'] as const;
-  system = await startSystem('chain-instances', { separate: true, second, env, envOf });
-  kafka = platformaticClient({ brokers: system.config.kafka.brokers, clientId: 'instances' });
-  client = new SystemClient(system, kafka);
+  rig = await ChainRig.start({
+    name: 'chain-instances',
+    ...{ amount: AMOUNT, notionalUsd: '250', second: ['orchestrator'] },
+    env: { CONFIRMATIONS: String(CONFIRMATIONS), SWAP_BUMP_AFTER_S: '2' },
+    prepare: ({ rpc }) => rpc('evm_setAutomine', false),
+  });
+  ({ chain, system, client } = rig);
 }, 90_000);
 
-afterAll(async () => {
-  await system?.stop();
-  await tap?.stop();
-  await chain?.remove();
-});
+afterAll(() => rig?.stop());
 
 afterEach(() => mineEvery(0));
 
 const mine = (blocks = 1): Promise<unknown> => chain.rpc('anvil_mine', `0x${blocks.toString(16)}`);
 const mineEvery = (seconds: number): Promise<unknown> =>
   chain.rpc('evm_setIntervalMining', seconds);
-const units = (amount: string): bigint => {
-  const [whole = '', fraction = ''] = amount.split('.');
-  return BigInt(whole + fraction.padEnd(18, '0'));
-};
-
-/** What the account has sold, and how many transactions it has made. */
-async function spent(): Promise<{ readonly sold: bigint; readonly mined: number }> {
-  const venue = venueOn(chain);
-  return { sold: -units(await venue.balance('WETH')), mined: (await venue.nonceState()).mined };
-}
-
-const submit = (): Promise<string> => client.submit({ amount_in: AMOUNT, notional_usd: '250' });
+const submit = (): Promise<string> => rig.submit();
 const isMined = async (txHash: unknown): Promise<boolean> =>
   (await chain.rpc('eth_getTransactionReceipt', txHash)) !== null;
 /** Hash of an intent's newest transaction, once it has so many. */
@@ -81,19 +53,16 @@ async function whole(intentId: string): Promise<readonly WireEvent[]> {
   return events;
 }
 
-async function expectSold(
-  before: { readonly sold: bigint; readonly mined: number },
-  intents: readonly string[],
-): Promise<void> {
+type Before = Awaited<ReturnType<ChainRig['spent']>>;
+
+async function expectSold(before: Before, intents: readonly string[]): Promise<void> {
   for (const intentId of intents) expect((await client.ended(intentId)).state).toBe('Completed');
-  const after = await spent();
-  expect(after.sold - before.sold).toBe(BigInt(intents.length) * units(AMOUNT));
-  expect(after.mined - before.mined).toBe(intents.length);
+  await rig.requireSold(before, intents.length);
 }
 
 describe('a swap that is not mined at once', () => {
   it('B-57 B-59 is offered again for more at its own place; what was mined is named', async () => {
-    const before = await spent();
+    const before = await rig.spent();
     const intentId = await submit();
     const first = await submitted(intentId);
     await submitted(intentId, 2);
@@ -112,7 +81,7 @@ describe('a swap that is not mined at once', () => {
   });
 
   it('B-61 B-63 that the node drops is shown to it again, at its own place', async () => {
-    const before = await spent();
+    const before = await rig.spent();
     const intentId = await submit();
     const txHash = await submitted(intentId);
     expect(await chain.rpc('anvil_dropTransaction', txHash)).toBe(txHash);
@@ -125,7 +94,7 @@ describe('a swap that is not mined at once', () => {
   });
 
   it('B-58 B-63 waits again when the chain takes its block back', async () => {
-    const before = await spent();
+    const before = await rig.spent();
     const intentId = await submit();
     const txHash = await submitted(intentId);
     await mine();
@@ -144,7 +113,7 @@ describe('a swap that is not mined at once', () => {
 
 describe('two orchestrators of one account', () => {
   it('B-61 B-63 swap each once, in places without a gap, when one of them is killed', async () => {
-    const before = await spent();
+    const before = await rig.spent();
     await mineEvery(1);
     const killed = Math.random() < 0.5 ? 'orchestrator' : 'orchestrator.2';
     const afterMs = Math.random() * 500;
@@ -160,7 +129,7 @@ describe('two orchestrators of one account', () => {
   });
 
   it('B-61 an instance that is gone between a place and its transaction holds the others up for 30 s at most', async () => {
-    const before = await spent();
+    const before = await rig.spent();
     const queued = async (): Promise<number> =>
       Number(((await chain.rpc('txpool_status')) as { readonly queued: string }).queued);
     const later: string[] = [];
@@ -169,7 +138,7 @@ describe('two orchestrators of one account', () => {
       await eventually('another hangs on it', async () => (await queued()) > 0);
       await system.kill('orchestrator');
     };
-    const killed = tap.arm({ method: 'eth_sendRawTransaction', when: 'before', act });
+    const killed = rig.tap.arm({ method: 'eth_sendRawTransaction', when: 'before', act });
     const intents = await Promise.all(Array.from({ length: 8 }, submit));
     await killed;
     const goneAt = performance.now();

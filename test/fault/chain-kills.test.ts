@@ -1,74 +1,48 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import type { KafkaClient } from '../../kafka/client.ts';
-import { platformaticClient } from '../../kafka/platformatic.ts';
-import { LIFE, SystemClient } from '../e2e/system-client.ts';
-import { startSystem, type System } from '../e2e/system-fixture.ts';
+import { LIFE, type SystemClient } from '../e2e/system-client.ts';
+import type { System } from '../e2e/system-fixture.ts';
+import { ChainRig, units } from '../support/chain-rig.ts';
 import { eventually } from '../support/eventually.ts';
-import { type LocalChain, startLocalChain } from '../support/local-chain.ts';
 import { ProduceTrap } from '../support/produce-trap.ts';
-import { RpcTap, type Trap } from '../support/rpc-tap.ts';
+import type { Trap } from '../support/rpc-tap.ts';
 import { makeUnready } from '../support/unready.ts';
 import { venueOn } from '../support/venue-on.ts';
 
 const AMOUNT = '0.25';
 const JOURNAL = 'orchestrator.workers.journal';
 
-let chain: LocalChain;
-let tap: RpcTap;
+let rig: ChainRig;
 let broker: ProduceTrap;
 let system: System;
-let kafka: KafkaClient;
 let client: SystemClient;
 
 beforeAll(async () => {
-  chain = await startLocalChain();
-  tap = await RpcTap.start(chain.url);
-  const env = {
-    PLATFORM_MOCK_CHAIN: 'false',
-    ETH_RPC_URL: tap.url,
-    CHAIN_ID: '31337',
-    SIGNER_PRIVATE_KEY: chain.key,
-  };
   broker = await ProduceTrap.start();
-  const envOf = { orchestrator: { KAFKA_BROKERS: broker.address } };
-  system = await startSystem('chain-kills', { separate: true, env, envOf });
-  kafka = platformaticClient({ brokers: system.config.kafka.brokers, clientId: 'chain-kills' });
-  client = new SystemClient(system, kafka);
+  rig = await ChainRig.start({
+    name: 'chain-kills',
+    ...{ amount: AMOUNT, notionalUsd: '600' },
+    orchestratorEnv: { KAFKA_BROKERS: broker.address },
+  });
+  ({ system, client } = rig);
 }, 90_000);
 
 afterAll(async () => {
-  await system?.stop();
+  await rig?.stop();
   await broker?.stop();
-  await tap?.stop();
-  await chain?.remove();
 });
 
-const units = (amount: string): bigint => {
-  const [whole = '', fraction = ''] = amount.split('.');
-  return BigInt(whole + fraction.padEnd(18, '0'));
-};
-
-/** What the account has sold, and how many transactions it has made. */
-async function spent(): Promise<{ readonly sold: bigint; readonly mined: number }> {
-  const venue = venueOn(chain);
-  return { sold: -units(await venue.balance('WETH')), mined: (await venue.nonceState()).mined };
-}
-
-const submit = (): Promise<string> => client.submit({ amount_in: AMOUNT, notional_usd: '600' });
 const lastOf = async (intentId: string): Promise<string | undefined> =>
   (await client.history(intentId, 8)).at(-1)?.topic;
 
 /** Of a swap in whose midst the orchestrator is killed, and started again. */
 async function sellsOnce(arm: () => Promise<{ readonly done: Promise<void> }>): Promise<void> {
-  const before = await spent();
+  const before = await rig.spent();
   const killed = await arm();
-  const intentId = await submit();
+  const intentId = await rig.submit();
   await killed.done;
   await system.start('orchestrator');
   expect(await lastOf(intentId)).toBe('exec.completed');
-  const after = await spent();
-  expect(after.sold - before.sold).toBe(units(AMOUNT));
-  expect(after.mined - before.mined).toBe(1);
+  await rig.requireSold(before, 1);
 }
 
 describe('an orchestrator that is killed', () => {
@@ -82,7 +56,7 @@ describe('an orchestrator that is killed', () => {
 
   it.each(points)('B-61 B-63 swaps once: $point', async ({ method, when }) => {
     const act = (): Promise<void> => system.kill('orchestrator');
-    await sellsOnce(async () => ({ done: tap.arm({ method, when, act }) }));
+    await sellsOnce(async () => ({ done: rig.tap.arm({ method, when, act }) }));
   });
 
   const records = [
@@ -96,10 +70,10 @@ describe('an orchestrator that is killed', () => {
     'B-61 B-63 swaps once: $when $point is on the log',
     async ({ topic, after, when }) => {
       await sellsOnce(() => {
-        const seen = after === null ? 0 : tap.answered(after);
+        const seen = after === null ? 0 : rig.tap.answered(after);
         return broker.arm({
-          ...{ topic: system.names.physical(topic), when, kafka },
-          isDue: () => after === null || tap.answered(after) > seen,
+          ...{ topic: system.names.physical(topic), when, kafka: rig.kafka },
+          isDue: () => after === null || rig.tap.answered(after) > seen,
           act: () => system.kill('orchestrator'),
         });
       });
@@ -107,10 +81,10 @@ describe('an orchestrator that is killed', () => {
   );
 
   it('B-61 B-63 B-82 swaps each once, while nothing is mined, and says what is under way', async () => {
-    const before = await spent();
-    const venue = venueOn(chain);
-    await chain.rpc('evm_setAutomine', false);
-    const intents = await Promise.all([submit(), submit(), submit()]);
+    const before = await rig.spent();
+    const venue = venueOn(rig.chain);
+    await rig.chain.rpc('evm_setAutomine', false);
+    const intents = await Promise.all([rig.submit(), rig.submit(), rig.submit()]);
     const pending = async (): Promise<number> => (await venue.nonceState()).pending;
     await eventually('all are handed in', async () => (await pending()) === before.mined + 3);
     await system.kill('orchestrator');
@@ -122,17 +96,15 @@ describe('an orchestrator that is killed', () => {
     expect(await metric(`millrace_signer_balance_ether{account="${venue.account}"}`)).toBeLessThan(
       10_000,
     );
-    await chain.rpc('evm_mine');
-    await chain.rpc('evm_setAutomine', true);
+    await rig.chain.rpc('evm_mine');
+    await rig.chain.rpc('evm_setAutomine', true);
     for (const intentId of intents) expect(await lastOf(intentId)).toBe('exec.completed');
-    const after = await spent();
-    expect(after.sold - before.sold).toBe(3n * units(AMOUNT));
-    expect(after.mined - before.mined).toBe(3);
+    await rig.requireSold(before, 3);
   });
 
   // Last: from here on the account has nothing but ether, and no allowance.
   describe('of an account that has only ether', () => {
-    beforeAll(() => makeUnready(chain));
+    beforeAll(() => makeUnready(rig.chain));
 
     const ready = { wraps: 1, approves: 1, swaps: 1 };
     it.each([
@@ -143,20 +115,20 @@ describe('an orchestrator that is killed', () => {
       { killed: 'before it swaps', nth: 3, when: 'before' },
     ] as const)('B-57 B-61 B-63 wraps, approves and swaps once: killed $killed', async (point) => {
       const { nth, when } = point;
-      const venue = venueOn(chain);
+      const venue = venueOn(rig.chain);
       const [mined, dollars] = [(await venue.nonceState()).mined, await venue.balance('USDC')];
       const ether = units(await venue.funds());
       const act = (): Promise<void> => system.kill('orchestrator');
       const isKilled = nth > 0;
-      const killed = isKilled && tap.arm({ method: 'eth_sendRawTransaction', when, nth, act });
-      const intentId = await submit();
+      const killed = isKilled && rig.tap.arm({ method: 'eth_sendRawTransaction', when, nth, act });
+      const intentId = await rig.submit();
       if (killed !== false) {
         await killed;
         await system.start('orchestrator');
       }
       const events = await client.history(intentId, 8);
       expect(events.map(({ topic }) => topic)).toEqual(LIFE);
-      const { nonce } = (await chain.rpc(
+      const { nonce } = (await rig.chain.rpc(
         'eth_getTransactionByHash',
         events[5]?.payload['txHash'],
       )) as { readonly nonce: string };

@@ -6,6 +6,7 @@ import type {
   RecordToSend,
   SendResult,
 } from '../../kafka/client.ts';
+import { withReader } from './altered-reader.ts';
 
 type Send = PlainProducer['send'];
 type Fetch = (positions: readonly FetchPosition[]) => ReturnType<PartitionReader['fetch']>;
@@ -20,20 +21,15 @@ export interface Faults {
 
 /** A client whose producers and readers go through `faults`. */
 export function faultyClient(client: KafkaClient, faults: Faults): KafkaClient {
-  return {
-    ...client,
-    reader: () => {
-      const reader = client.reader();
-      return {
-        fetch: (positions, options) => {
-          const fetch: Fetch = (asked) => reader.fetch(asked, options);
-          return faults.fetch?.(positions, fetch) ?? fetch(positions);
-        },
-        close: () => reader.close(),
-      };
+  const wrapped = withReader(client, (reader) => ({
+    fetch: (positions, options) => {
+      const fetch: Fetch = (asked) => reader.fetch(asked, options);
+      return faults.fetch?.(positions, fetch) ?? fetch(positions);
     },
-    admin: () => client.admin(),
-    joinGroup: (options) => client.joinGroup(options),
+    close: () => reader.close(),
+  }));
+  return {
+    ...wrapped,
     producer: () => {
       const producer = client.producer();
       const send: Send = (records) => producer.send(records);

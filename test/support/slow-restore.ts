@@ -1,5 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { FetchPosition, KafkaClient } from '../../kafka/client.ts';
+import { withReader } from './altered-reader.ts';
 
 /** So many fetches of each journal */
 const FETCHES = 20;
@@ -17,28 +18,20 @@ export function slowRestore(
   onFetch: (position: FetchPosition) => void,
 ): KafkaClient {
   const fetches = new Map<string, number>();
-  return {
-    producer: () => client.producer(),
-    admin: () => client.admin(),
-    joinGroup: (options) => client.joinGroup(options),
-    reader() {
-      const reader = client.reader();
-      return {
-        close: () => reader.close(),
-        async fetch(positions, options) {
-          const [position] = positions;
-          // A look at how a journal was written says how much it wants.
-          if (position?.topic.endsWith('.journal') !== true || options.maxBytes !== undefined)
-            return reader.fetch(positions, options);
-          const place = `${position.topic}/${position.partition}`;
-          const before = fetches.get(place) ?? 0;
-          fetches.set(place, before + 1);
-          if (before >= FETCHES) return reader.fetch(positions, options);
-          onFetch(position);
-          await pause(LATE_MS);
-          return reader.fetch(positions, { ...options, maxBytes: BYTES });
-        },
-      };
+  return withReader(client, (reader) => ({
+    close: () => reader.close(),
+    async fetch(positions, options) {
+      const [position] = positions;
+      // A look at how a journal was written says how much it wants.
+      if (position?.topic.endsWith('.journal') !== true || options.maxBytes !== undefined)
+        return reader.fetch(positions, options);
+      const place = `${position.topic}/${position.partition}`;
+      const before = fetches.get(place) ?? 0;
+      fetches.set(place, before + 1);
+      if (before >= FETCHES) return reader.fetch(positions, options);
+      onFetch(position);
+      await pause(LATE_MS);
+      return reader.fetch(positions, { ...options, maxBytes: BYTES });
     },
-  };
+  }));
 }

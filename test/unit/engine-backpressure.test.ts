@@ -1,8 +1,9 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { LIMITS } from '../../engine/limits.ts';
 import { SHELL_LIMITS } from '../../kafka/limits.ts';
-import type { KafkaClient, PartitionReader } from '../../kafka/client.ts';
+import type { KafkaClient } from '../../kafka/client.ts';
 import { MemoryKafka } from '../../testing/memory-kafka.ts';
+import { withAlteredReader } from '../support/altered-reader.ts';
 import { add } from '../support/counter.ts';
 import { EngineFixture } from '../support/engine-fixture.ts';
 import { eventually } from '../support/eventually.ts';
@@ -21,26 +22,11 @@ beforeEach(async () => {
 });
 afterEach(() => fixture.end());
 
-function counting(client: KafkaClient): KafkaClient {
-  const reader = (): PartitionReader => {
-    const inner = client.reader();
-    return {
-      close: () => inner.close(),
-      fetch: async (positions, options) => {
-        const answer = await inner.fetch(positions, options);
-        for (const { topic, records } of answer)
-          if (topic === fixture.names.physical('adds')) fetched += records.length;
-        return answer;
-      },
-    };
-  };
-  return {
-    reader,
-    producer: () => client.producer(),
-    admin: () => client.admin(),
-    joinGroup: (options) => client.joinGroup(options),
-  };
-}
+const counting = (client: KafkaClient): KafkaClient =>
+  withAlteredReader(client, (answer) => {
+    if (answer.topic === fixture.names.physical('adds')) fetched += answer.records.length;
+    return answer;
+  });
 
 /** What one answer to a fetch brings at most, of small records. */
 const RECORDS_PER_FETCH = 3_000;

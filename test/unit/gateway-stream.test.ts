@@ -5,6 +5,7 @@ import { parseMessage } from '../../gateway/stream/client-message.ts';
 import { formatPosition, parsePosition } from '../../gateway/stream/stream-position.ts';
 import { isAllowed, matches } from '../../gateway/stream/topic-pattern.ts';
 import { MemoryKafka } from '../../testing/memory-kafka.ts';
+import { withReader } from '../support/altered-reader.ts';
 import { eventually } from '../support/eventually.ts';
 import { StreamRig, type StreamTestClient } from '../support/stream-rig.ts';
 
@@ -217,15 +218,10 @@ describe('the stream', () => {
   });
 
   it('B-30 misses nothing that passes while the reader which caught up is closed', async () => {
-    const kafka = new MemoryKafka();
-    const readerOf = kafka.reader.bind(kafka);
-    const slowToClose = Object.assign(kafka, {
-      reader: () => {
-        const reader = readerOf();
-        const close = () => pause(200).then(() => reader.close());
-        return { fetch: reader.fetch.bind(reader), close };
-      },
-    });
+    const slowToClose = withReader(new MemoryKafka(), (reader) => ({
+      fetch: (...args) => reader.fetch(...args),
+      close: () => pause(200).then(() => reader.close()),
+    }));
     const slow = await StreamRig.start(slowToClose, '');
     const first = await slow.connect();
     const { position: resume = '' } = await first.subscribe({ topics: ['exec.*'] });
