@@ -13,7 +13,7 @@ import type { CoreComponents } from './core-components.ts';
 import { engineObserver } from './engine-observer.ts';
 import type { Log } from './log.ts';
 import type { Metrics } from './metrics.ts';
-import type { Services } from './service-connector.ts';
+import type { LogServices, Services } from './service-connector.ts';
 import { type HealthChecks, VERSION } from './service-server.ts';
 import { traceObserver } from './trace-observer.ts';
 import type { Tracing } from './tracing.ts';
@@ -24,7 +24,7 @@ export interface ProcessContext {
   readonly config: Config;
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly services: Services;
+  readonly services: LogServices;
   /** null: nothing is traced. */
   readonly tracing: Tracing | null;
   /** Ends the process at once: another one has taken its place (J5a). */
@@ -33,6 +33,7 @@ export interface ProcessContext {
 
 /** What every app of this system is made from. */
 export interface AppContext extends ProcessContext {
+  readonly services: Services;
   readonly components: CoreComponents;
 }
 

@@ -59,10 +59,12 @@ async function runAll(
     writesStores: names.includes('coordinator'),
     ...(file === null ? {} : { schemas: file.schemas }),
   });
-  const connecting = connector.connectAll();
   // Loaded while the servers answer.
-  const loading = file === null ? import('./core-apps.ts') : null;
-  const services = await connecting;
+  const own =
+    file === null
+      ? { connecting: connector.connectAll(), loading: import('./core-apps.ts') }
+      : null;
+  const services = await (own?.connecting ?? connector.connectLog());
   const metrics = createMetrics();
   let components: CoreComponents | null = null;
   const die = (reason: Error): void => {
@@ -79,11 +81,12 @@ async function runAll(
     await tracing?.close();
   });
   if (file !== null) running.push(await startTopologyFile(context, file));
-  const core = await loading;
-  if (core !== null) {
-    components = new core.CoreComponents(config, services, log, metrics);
+  if (own !== null) {
+    const [core, all] = await Promise.all([own.loading, own.connecting]);
+    components = new core.CoreComponents(config, all, log, metrics);
     await core.applyTopicsBy(services.admin, config);
-    for (const name of names) running.push(await core.APPS[name]({ ...context, components }));
+    const appContext = { ...context, services: all, components };
+    for (const name of names) running.push(await core.APPS[name](appContext));
   }
   for (const { name, port } of running) log.info({ port }, `${name} serves`);
 }

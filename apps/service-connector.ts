@@ -1,14 +1,14 @@
 import { AvroCodec, SchemaRegistry, type Schemas, type TopicRecord } from '../avro/index.ts';
-import { EventStore } from '../connectors/postgres/index.ts';
-import { ReadModelReader, ReadModelWriter } from '../connectors/redis/index.ts';
+import type { EventStore } from '../connectors/postgres/index.ts';
+import type { ReadModelReader, ReadModelWriter } from '../connectors/redis/index.ts';
 import type { KafkaAdmin, KafkaClient } from '../kafka/client.ts';
 import { loadKafkaClient } from '../kafka/client-library.ts';
 import { TopicNames } from '../kafka/topic-names.ts';
 import type { Config } from './config.ts';
 import type { HealthChecks } from './service-server.ts';
 
-/** Handles of everything outside, open and checked. */
-export interface Services {
+/** Handles of the log and what its records are written in, open and checked. */
+export interface LogServices {
   readonly kafka: KafkaClient;
   /** The same broker, for callers at the edge who will not wait as long as a task does. */
   readonly edgeKafka: KafkaClient;
@@ -16,6 +16,11 @@ export interface Services {
   readonly names: TopicNames;
   readonly registry: SchemaRegistry;
   readonly codec: AvroCodec;
+  close(): Promise<void>;
+}
+
+/** Handles of everything outside. */
+export interface Services extends LogServices {
   /**
    * Opens lazily and comes back by itself: a store that is away holds up only who needs it. Read-only in
    * every process but the coordinator's.
@@ -24,6 +29,9 @@ export interface Services {
   readonly redis: ReadModelReader;
   /** Null in every process but the coordinator's, the single writer (B-13). */
   readonly redisWriter: ReadModelWriter | null;
+}
+
+interface Closable {
   close(): Promise<void>;
 }
 
@@ -76,44 +84,63 @@ export class ServiceConnector {
   }
 
   async connectAll(): Promise<Services> {
-    const { kafka: broker, stores } = this.#config;
-    const opened: { close(): Promise<void> }[] = [];
+    const log = await this.connectLog();
+    const opened: Closable[] = [log];
     const close = async (): Promise<void> => {
       await Promise.allSettled(opened.map((each) => each.close()));
     };
-    const keep = <Handle extends { close(): Promise<void> }>(handle: Handle): Handle => {
+    const keep = <Handle extends Closable>(handle: Handle): Handle => {
       opened.push(handle);
       return handle;
     };
     try {
-      const { client, brokers, security } = broker;
-      const options = { brokers, security, clientId: this.#clientId };
-      const starting = this.#startCodec();
-      // It is looked at when the broker has answered.
-      starting.catch(() => {});
-      const open = await loadKafkaClient(client);
-      const kafka = open(options);
-      const edgeKafka = open({ ...options, requestTimeoutMs: EDGE_REQUEST_MS });
-      const admin = keep(kafka.admin());
-      await this.#pingBroker(admin);
-      const codec = await starting;
-      const { writesStores = false } = this.#options;
-      const pg = keep(
-        writesStores
-          ? new EventStore(stores.coordinatorDatabaseUrl)
-          : new EventStore(stores.databaseUrl, 'reads'),
-      );
-      const redis = keep(await ReadModelReader.open(stores.redisUrl));
-      const redisWriter = writesStores
-        ? keep(await ReadModelWriter.open(stores.redisUrl, broker.topicPrefix))
-        : null;
-      const registry = new SchemaRegistry({ url: stores.registryUrl, timeoutMs: PING_MS });
-      const names = new TopicNames(broker.topicPrefix);
-      return { kafka, edgeKafka, admin, names, registry, codec, pg, redis, redisWriter, close };
+      return { ...log, ...(await this.#openStores(keep)), close };
     } catch (error) {
       await close();
       throw error;
     }
+  }
+
+  /** Without the stores, whose clients are not even loaded. */
+  async connectLog(): Promise<LogServices> {
+    const { kafka: broker, stores } = this.#config;
+    const { client, brokers, security } = broker;
+    const options = { brokers, security, clientId: this.#clientId };
+    const starting = this.#startCodec();
+    // It is looked at when the broker has answered.
+    starting.catch(() => {});
+    const open = await loadKafkaClient(client);
+    const kafka = open(options);
+    const edgeKafka = open({ ...options, requestTimeoutMs: EDGE_REQUEST_MS });
+    const admin = kafka.admin();
+    try {
+      await this.#pingBroker(admin);
+      const codec = await starting;
+      const registry = new SchemaRegistry({ url: stores.registryUrl, timeoutMs: PING_MS });
+      const names = new TopicNames(broker.topicPrefix);
+      return { kafka, edgeKafka, admin, names, registry, codec, close: () => admin.close() };
+    } catch (error) {
+      await Promise.allSettled([admin.close()]);
+      throw error;
+    }
+  }
+
+  async #openStores(
+    keep: <Handle extends Closable>(handle: Handle) => Handle,
+  ): Promise<Pick<Services, 'pg' | 'redis' | 'redisWriter'>> {
+    const { coordinatorDatabaseUrl, databaseUrl, redisUrl } = this.#config.stores;
+    const { writesStores = false } = this.#options;
+    const { EventStore } = await import('../connectors/postgres/index.ts');
+    const { ReadModelReader, ReadModelWriter } = await import('../connectors/redis/index.ts');
+    const pg = keep(
+      writesStores ? new EventStore(coordinatorDatabaseUrl) : new EventStore(databaseUrl, 'reads'),
+    );
+    const redis = keep(await ReadModelReader.open(redisUrl));
+    const { topicPrefix } = this.#config.kafka;
+    const redisWriter = writesStores
+      ? keep(await ReadModelWriter.open(redisUrl, topicPrefix))
+      : null;
+    return { pg, redis, redisWriter };
   }
 
   async #pingBroker(admin: KafkaAdmin): Promise<void> {
@@ -151,11 +178,18 @@ export class ServiceConnector {
 
 type Component = 'kafka' | 'schema_registry' | 'postgres' | 'redis';
 
+/** The checks of `/health` for what every process of the engine needs. */
+export function logChecks({ admin, registry }: LogServices) {
+  return {
+    kafka: () => admin.ping(PING_MS),
+    schema_registry: async () => void (await registry.subjects()),
+  };
+}
+
 /** The checks of `/health` for the components an app needs. */
 export function healthChecks(services: Services, needed: readonly Component[]): HealthChecks {
   const all: Record<Component, () => Promise<void>> = {
-    kafka: () => services.admin.ping(PING_MS),
-    schema_registry: async () => void (await services.registry.subjects()),
+    ...logChecks(services),
     postgres: () => services.pg.ping(PING_MS),
     redis: () => services.redis.ping(PING_MS),
   };

@@ -13,7 +13,7 @@ import { applyTopics } from '../kafka/topics.ts';
 import { topicsOf } from '../topologies/topics.ts';
 import { type ProcessContext, type RunningApp, startApplication, taskCheck } from './app.ts';
 import { codeVersionOf } from './code-version.ts';
-import { healthChecks } from './service-connector.ts';
+import { logChecks } from './service-connector.ts';
 import { serve } from './service-server.ts';
 
 /**
@@ -87,7 +87,7 @@ export async function startTopologyFile(
     file.topologies.map((each) => startApplication(context, each, { performers, codeVersion })),
   );
   const checks = {
-    ...healthChecks(services, ['kafka', 'schema_registry']),
+    ...logChecks(services),
     ...taskCheck(...runners),
   };
   const { host } = config.service;

@@ -19,6 +19,8 @@ if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
   modules.enableCompileCache(isClone ? join(root, '.cache', 'node') : undefined);
   const { runCommandLine } = await import(pathToFileURL(main).href);
   await runCommandLine(process.argv.slice(2));
+  // Else it would be kept when the process ends by itself, and one that is killed does not.
+  modules.flushCompileCache();
 } else {
   runOnOwnNode();
 }

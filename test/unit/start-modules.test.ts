@@ -20,13 +20,13 @@ const LOADED = `
   process.exit(0);`;
 
 describe('start of a process', () => {
-  it('loads no Kafka library, venue or web framework before it knows that it needs one', () => {
+  it('loads no Kafka library, store, venue or web framework before it knows that it needs one', () => {
     const args = ['--input-type=module', '--eval', LOADED, MAIN];
     const loaded = JSON.parse(
       execFileSync(process.execPath, args, { encoding: 'utf8' }),
     ) as string[];
     expect(loaded).toContain('avsc');
-    for (const late of ['@platformatic/kafka', 'kafkajs', 'viem', 'fastify', 'ajv'])
+    for (const late of ['@platformatic/kafka', 'kafkajs', 'pg', 'ioredis', 'viem', 'fastify'])
       expect(loaded).not.toContain(late);
   });
 });
