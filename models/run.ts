@@ -32,8 +32,8 @@ const BUILD: Record<Search, readonly string[]> = {
   canary: ['-O0', '-DBFS'],
   bitstate: ['-O1', '-DBITSTATE', '-DT_RAND'],
 };
-/** A sample has 2^31 bits, this seed, and a minute; and it says which statements it has not reached. */
-const SAMPLE = ['-w31', '-RS20', '-Q1', '-v'];
+/** A sample has 2^32 bits, this seed, and a minute; and it says which statements it has not reached. */
+const SAMPLE = ['-w32', '-RS20', '-Q1', '-v'];
 
 type Result = Configuration & Partial<Found> & Verdict & { readonly trace: readonly string[] };
 
