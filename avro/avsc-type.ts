@@ -1,5 +1,7 @@
 import avsc from 'avsc';
 import type { Type } from 'avsc';
+import { PlacedHeaders } from '../engine/header-block.ts';
+import { TextCache } from '../engine/text-cache.ts';
 import type { Schema } from './schemas.ts';
 
 /*
@@ -10,11 +12,16 @@ import type { Schema } from './schemas.ts';
 
 /** The part of avsc's reading cursor that its type classes use. */
 interface Tap {
-  readonly buf: Uint8Array;
-  readonly pos: number;
+  readonly buf: Buffer;
+  pos: number;
   readLong(): number;
   readString(): string;
   writeLong(value: number): void;
+  writeFixed(bytes: Uint8Array, length: number): void;
+}
+
+interface Writes {
+  _write(tap: Tap, value: unknown): void;
 }
 
 interface Reads {
@@ -61,6 +68,13 @@ class CountedMap extends avsc.types.MapType {
     });
     return values;
   }
+  _write(tap: Tap, value: object): void {
+    const block = value instanceof PlacedHeaders ? PlacedHeaders.blockOf(value) : undefined;
+    if (block === undefined)
+      return (avsc.types.MapType.prototype as unknown as Writes)._write.call(this, tap, value);
+    tap.writeFixed(block, block.byteLength);
+    tap.writeLong(0);
+  }
   _skip(tap: Tap): void {
     const type = this.valuesType as unknown as Reads;
     readBlocks(tap, () => {
@@ -93,6 +107,14 @@ class ExactLong extends avsc.types.LongType {
 }
 
 class AnyBytes extends avsc.types.LogicalType {
+  _write(tap: Tap, value: unknown): void {
+    if (!(value instanceof Uint8Array)) throw new Error(`${typeof value} is no bytes`);
+    tap.writeLong(value.byteLength);
+    const at = tap.pos;
+    tap.pos += value.byteLength;
+    // Past the end nothing is written; the caller sees how much room it takes.
+    if (tap.pos <= tap.buf.length) tap.buf.set(value, at);
+  }
   override _fromValue(value: unknown): unknown {
     return value;
   }
@@ -107,6 +129,63 @@ class AnyBytes extends avsc.types.LogicalType {
   }
 }
 
+/** Longest text that is written and read letter by letter, in bytes: its length then takes one byte. */
+const SHORT_TEXT = 63;
+const LAST_ASCII = 0x7f;
+
+const texts = new TextCache();
+
+/** Most texts are short and of ASCII, and many come again. A resolver borrows `_read`, so it asks nothing of `this`. */
+class ShortString extends avsc.types.StringType {
+  _write(tap: Tap, value: unknown): void {
+    if (typeof value === 'string' && value.length <= SHORT_TEXT && isWritten(tap, value)) return;
+    (avsc.types.StringType.prototype as unknown as Writes)._write.call(this, tap, value);
+  }
+  _read(tap: Tap): string {
+    const length = tap.readLong();
+    const start = tap.pos;
+    tap.pos += length;
+    if (length < 0 || tap.pos > tap.buf.length) {
+      // What avsc does with a text that is cut off: its caller finds that the bytes do not suffice.
+      tap.pos = tap.buf.length + 1;
+      return '';
+    }
+    return texts.read(tap.buf, start, tap.pos);
+  }
+}
+
+/** False: it is not of ASCII alone, or there is no room, and nothing counts as written. */
+function isWritten(tap: Tap, value: string): boolean {
+  const { buf, pos } = tap;
+  if (pos + 1 + value.length > buf.length) return false;
+  for (let index = 0; index < value.length; index++) {
+    const code = value.charCodeAt(index);
+    if (code > LAST_ASCII) return false;
+    buf[pos + 1 + index] = code;
+  }
+  buf[pos] = value.length << 1;
+  tap.pos = pos + 1 + value.length;
+  return true;
+}
+
+/** Types that tell by themselves whether a value is theirs. */
+const SIMPLE: ReadonlySet<unknown> = new Set([
+  ...['boolean', 'int', 'long', 'float', 'double', 'bytes', 'string', 'enum', 'fixed'],
+]);
+
+/** Null, or a value of one simple type: which of the two needs no look at what the value may be. */
+class Optional extends avsc.types.UnwrappedUnionType {
+  _getIndex(value: unknown): number | undefined {
+    return value === undefined ? undefined : value === null ? 0 : 1;
+  }
+}
+
+function isOptional(part: unknown): boolean {
+  if (!Array.isArray(part) || part.length !== 2 || part[0] !== 'null') return false;
+  const other = part[1] as { readonly type?: unknown } | string;
+  return SIMPLE.has(typeof other === 'string' ? other : other.type);
+}
+
 /** Throws: Error of avsc when the schema is not valid Avro. */
 export function parseType(schema: Schema): Type {
   return avsc.Type.forSchema(
@@ -115,6 +194,8 @@ export function parseType(schema: Schema): Type {
       omitRecordMethods: true,
       typeHook: (part, options) => {
         const type = typeof part === 'string' ? part : (part as { readonly type?: unknown }).type;
+        if (isOptional(part)) return new Optional(part as never, options);
+        if (type === 'string') return new ShortString();
         if (type === 'bytes') return new AnyBytes({ type: 'bytes', logicalType: 'bytes' }, {});
         if (type === 'long') return new ExactLong();
         if (type === 'array') return new CountedArray(part as never, options);

@@ -33,8 +33,8 @@ export interface DecisionCall {
   readonly actor: Actor<any>;
   readonly key: string;
   readonly cause: Cause;
-  /** What derived ids descend from: the id of the input. */
-  readonly causeId: string;
+  /** Of the input: what derived ids descend from. */
+  readonly eventId: string;
   readonly source?: InputSource;
   // eslint-disable-next-line @typescript-eslint/no-explicit-any -- states differ per actor
   handle(state: any, context: Context): Decision<any>;
@@ -56,11 +56,12 @@ export class DecisionMaker {
   }
 
   /** The error, if any, parks the key. */
-  decide({ actor, key, cause, causeId, source, handle }: DecisionCall): DecidedStep | EngineError {
+  decide(call: DecisionCall): DecidedStep | EngineError {
+    const { actor, key, cause, eventId: causeId, source } = call;
     try {
       const reads: ReferenceRead[] = [];
       const context = this.#context({ actor: actor.name, causeId, source }, reads);
-      const decision = handle(this.#stateOf(actor, key), context);
+      const decision = call.handle(this.#stateOf(actor, key), context);
       const time = this.#state.time;
       const origin = { key, cause, causeId, time, ...(source && { source }) };
       const emits = this.#encoder.encode(actor, decision.emit ?? [], origin);
@@ -108,7 +109,11 @@ export class DecisionMaker {
   }
 
   #context(
-    { actor, causeId, source }: Pick<DecisionCall, 'causeId' | 'source'> & { actor: string },
+    {
+      actor,
+      causeId,
+      source,
+    }: Pick<DecisionCall, 'source'> & { readonly actor: string; readonly causeId: string },
     reads: ReferenceRead[],
   ): Context {
     const { application, references: declared } = this.#topology;

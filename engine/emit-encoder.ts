@@ -12,6 +12,7 @@ import {
   type Headers,
   type Micros,
 } from './event.ts';
+import { PlacedHeaders } from './header-block.ts';
 import type { JournaledEmit } from './journal.ts';
 import { LIMITS } from './limits.ts';
 import { formatOrigin } from './origin.ts';
@@ -67,6 +68,7 @@ export interface InputSource {
 }
 
 const utf8 = new TextEncoder();
+const NO_CAUSES: readonly EventCause[] = [];
 
 /** A key as its records have it. */
 interface RecordKey {
@@ -135,14 +137,16 @@ export class EmitEncoder {
 
   /** Gives an emit its place in the journal: the origin header that its readers know it by (J7a). */
   place(emit: UnplacedEmit, batch: BatchBuilder): UnplacedEmit {
-    const { topology, partition } = this.#options;
+    const { topology, partition: task } = this.#options;
     const origin = formatOrigin({
       application: topology.application,
-      task: partition,
+      task,
       n: batch.number,
       index: batch.nextIndex,
     });
-    return { ...emit, headers: { ...emit.headers, [HEADER.origin]: origin } };
+    const { topic, partition, key, value } = emit;
+    const headers = new PlacedHeaders(emit.headers, HEADER.origin, origin);
+    return { topic, partition, key, value, headers };
   }
 
   /** A record that cannot be handled, with its bytes as they came. */
@@ -189,7 +193,7 @@ export class EmitEncoder {
   ): EncodedEmit {
     const { topology, partition: own, codec, fuse } = this.#options;
     const { time } = origin;
-    const { cause, causeId } = joined(origin, emit.causes ?? []);
+    const { cause, causeId } = joined(origin, emit.causes ?? NO_CAUSES);
     const definition = topology.events.get(emit.type);
     if (definition === undefined || !actor.emits.includes(emit.type))
       throw unknownEmit(actor.name, emit.type);
@@ -221,19 +225,12 @@ export class EmitEncoder {
     // Only what comes back to this task can have been handled by it.
     const isFusable = fuse && emit.to === undefined && partition === own;
     const fused = isFusable ? this.#fusedIds.get(emit.type) : undefined;
-    const headers = {
-      ...envelopeHeaders(envelope),
-      ...traceHeaders(cause.traceparent),
-      ...replyHeaders(emit, origin.key),
-    };
+    const headers: Record<string, string> = envelopeHeaders(envelope);
+    if (cause.traceparent !== null) headers[HEADER.traceparent] = cause.traceparent;
+    if (emit.to !== undefined) Object.assign(headers, replyHeaders(emit, origin.key));
+    if (fused !== undefined) headers[HEADER.fused] = fused;
     return {
-      emit: {
-        topic,
-        partition,
-        key,
-        value,
-        headers: fused === undefined ? headers : { ...headers, [HEADER.fused]: fused },
-      },
+      emit: { topic, partition, key, value, headers },
       // Decoded again so that a chained consumer sees exactly what one behind the broker would.
       event: fused === undefined ? record : (codec.decode(value).value as EventRecord),
     };
@@ -367,6 +364,7 @@ function joined(
   { cause, causeId }: EmitOrigin,
   others: readonly EventCause[],
 ): Pick<EmitOrigin, 'cause' | 'causeId'> {
+  if (others.length === 0) return { cause, causeId };
   const newest = others.reduce<EventCause>(
     (last, each) => ((each.sequence ?? 0) > (last.sequence ?? 0) ? each : last),
     cause,
@@ -376,8 +374,8 @@ function joined(
   return { cause: { ...cause, eventId, sequence }, causeId: [...ids].sort().join() };
 }
 
-function replyHeaders({ to, replyTopic }: EventEmit, key: string): Headers {
-  return to === undefined ? {} : addressHeaders({ key, topic: replyTopic ?? null });
+function replyHeaders({ replyTopic }: EventEmit, key: string): Headers {
+  return addressHeaders({ key, topic: replyTopic ?? null });
 }
 
 function unknownEmit(actor: string, name: string): EngineError {

@@ -2,7 +2,7 @@ import type { ReplyAddress } from './actor.ts';
 import { type Envelope, HEADER, type Headers } from './event.ts';
 
 /** The headers every event carries; what is null is absent. Source: docs/reference/interfaces.md. */
-export function envelopeHeaders(envelope: Envelope): Headers {
+export function envelopeHeaders(envelope: Envelope): Record<string, string> {
   const headers: Record<string, string> = {
     [HEADER.eventId]: envelope.event_id,
     [HEADER.eventType]: envelope.event_type,

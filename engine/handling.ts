@@ -78,6 +78,7 @@ export class Handling {
   }
 
   isBlocked(actor: string, key: string): boolean {
+    if (this.#state.parked.size === 0) return false;
     return this.#state.parked.has(parkedKey(actor, key));
   }
 
@@ -145,8 +146,8 @@ export class Handling {
     this.batch.park({ actor, key, act: 'wait', code, reason, message: null, attempt: 0, due });
   }
 
-  #decide({ eventId, ...call }: Call): DecidedStep | EngineError {
-    return this.#decisions.decide({ ...call, causeId: eventId });
+  #decide(call: Call): DecidedStep | EngineError {
+    return this.#decisions.decide(call);
   }
 
   #runOne(work: Work, queued: number): readonly Work[] {
@@ -170,15 +171,18 @@ export class Handling {
 
   /** Emits that actors of this task handle at once, before the next record. */
   #chain(emits: readonly EncodedEmit[], input: InputHead): Work[] {
-    return emits.flatMap(({ emit, event }) => {
-      if (event === null || emit.headers[HEADER.fused] === undefined) return [];
+    const work: Work[] = [];
+    for (const { emit, event } of emits) {
+      if (event === null || emit.headers[HEADER.fused] === undefined) continue;
       const message = toMessage(event, event.envelope.correlation_id, emit.headers);
-      const chained = { ...input, kind: 'chain' as const, event_id: message.eventId, data: null };
-      const link = { ...chained, topic: null, partition: null, offset: null };
-      const consumers = this.#options.topology.consumers.get(message.type) ?? [];
+      const { key, time } = input;
+      const place = { topic: null, partition: null, offset: null, data: null };
+      const link = { kind: 'chain' as const, key, event_id: message.eventId, ...place, time };
       const bytes = emit.value === null ? {} : { value: emit.value };
-      return consumers.map((actor) => ({ actor, message, input: link, ...bytes }));
-    });
+      for (const actor of this.#options.topology.consumers.get(message.type) ?? [])
+        work.push({ actor, message, input: link, ...bytes });
+    }
+    return work;
   }
 
   #keep({ actor, key, cause }: Call, step: DecidedStep, input: InputHead): void {

@@ -4,13 +4,15 @@ import { type EventRecord, HEADER, type Headers } from './event.ts';
 import { attemptSpan, traceIdOf, traceparentOf } from './traceparent.ts';
 import type { Cause, OpenEffect, OpenTimer } from './task-state.ts';
 
+type Writable<Value> = { -readonly [Name in keyof Value]: Value[Name] };
+
 /** An event as an actor sees it. */
 export function toMessage(event: EventRecord, key: string, headers: Headers = {}): Message {
   const { envelope } = event;
   const replyKey = headers[HEADER.replyKey];
   const topic = headers[HEADER.replyTopic] ?? null;
   const traceparent = traceparentOf(headers);
-  return {
+  const message: Writable<Message> = {
     type: envelope.event_type,
     eventId: envelope.event_id,
     key,
@@ -20,9 +22,10 @@ export function toMessage(event: EventRecord, key: string, headers: Headers = {}
     occurredAt: envelope.occurred_at,
     payload: event.payload,
     envelope,
-    ...(replyKey === undefined ? {} : { replyTo: { key: replyKey, topic } }),
-    ...(traceparent === null ? {} : { traceparent }),
   };
+  if (replyKey !== undefined) message.replyTo = { key: replyKey, topic };
+  if (traceparent !== null) message.traceparent = traceparent;
+  return message;
 }
 
 /**

@@ -15,7 +15,26 @@ export function formatOrigin(origin: Origin): string {
 /** The origin named by a record's headers; null for records of foreign producers. */
 export function originOf(headers: Headers): Origin | null {
   const text = headers[HEADER.origin];
-  if (text === undefined) return null;
+  return text === undefined ? null : last.of(text);
+}
+
+/** A record is asked for its origin several times in a row. */
+class LastOrigin {
+  #text = '';
+  #origin: Origin | null = null;
+
+  of(text: string): Origin | null {
+    if (text !== this.#text) {
+      this.#origin = parsed(text);
+      this.#text = text;
+    }
+    return this.#origin;
+  }
+}
+
+const last = new LastOrigin();
+
+function parsed(text: string): Origin | null {
   const [application, task, n, index, rest] = text.split('/');
   if (!application || rest !== undefined) return null;
   const origin = { application, task: Number(task), n: Number(n), index: Number(index) };

@@ -6,8 +6,11 @@ import type { Kept } from './table.ts';
 /** The event ids of one key, oldest first. */
 interface SeenIds {
   /** How many there ever were. */
-  readonly count: number;
+  count: number;
   readonly ids: Set<string>;
+  /** The newest of them, from this place among all on: what full rows in the store do not have yet. */
+  readonly tail: string[];
+  tailFrom: number;
 }
 
 /** The part of a Map that the seen ids have, wherever they are kept. */
@@ -60,20 +63,22 @@ export class SeenTable implements SeenSets, Kept {
   }
 
   add(key: string, eventId: string): boolean {
-    const known = this.#values.get(key) ?? { count: 0, ids: new Set<string>() };
+    const known = this.#values.get(key) ?? { count: 0, ids: new Set(), tail: [], tailFrom: 0 };
     if (known.ids.has(eventId)) return false;
     if (!this.#before.has(key)) this.#before.set(key, known.count);
     const forgot = added(known.ids, eventId);
-    this.#values.set(key, { count: known.count + 1, ids: known.ids });
+    known.tail.push(eventId);
+    known.count += 1;
+    this.#values.set(key, known);
     return forgot;
   }
 
   replace(key: string, eventIds: readonly string[]): void {
-    const known = this.#values.get(key);
-    if (!this.#before.has(key)) this.#before.set(key, known?.count ?? 0);
+    const before = this.#values.get(key)?.count ?? 0;
+    if (!this.#before.has(key)) this.#before.set(key, before);
     // Counted on, so that every row of the old ones is rewritten or given up.
-    const count = (known?.count ?? 0) + eventIds.length;
-    this.#values.set(key, { count, ids: new Set(eventIds) });
+    const count = before + eventIds.length;
+    this.#values.set(key, { count, ids: new Set(eventIds), tail: [...eventIds], tailFrom: before });
   }
 
   *[Symbol.iterator](): Iterator<[string, Set<string>]> {
@@ -81,7 +86,7 @@ export class SeenTable implements SeenSets, Kept {
   }
 
   takeChanges(into: StoreChange[], generation: number): void {
-    for (const [key, known] of this.#values.take(generation)) {
+    for (const { key, value: known } of this.#values.take(generation)) {
       if (known === undefined) continue;
       this.#put(into, key, known, this.#before.get(key) ?? 0);
     }
@@ -92,20 +97,24 @@ export class SeenTable implements SeenSets, Kept {
     this.#values.settle(generation);
   }
 
-  #put(into: StoreChange[], key: string, { count, ids }: SeenIds, before: number): void {
-    const all = [...ids];
-    const first = count - all.length;
+  #put(into: StoreChange[], key: string, known: SeenIds, before: number): void {
+    const { count, ids, tail, tailFrom } = known;
     const fullRows = Math.floor(count / ROW);
     for (let row = Math.floor(before / ROW); row < fullRows; row++) {
-      const from = Math.max(0, row * ROW - first);
-      const value = JSON.stringify(all.slice(from, (row + 1) * ROW - first));
-      into.push({ table: FULL, key: rowKey(key, row), value });
+      const from = Math.max(0, row * ROW - tailFrom);
+      const until = Math.max(0, (row + 1) * ROW - tailFrom);
+      into.push({
+        table: FULL,
+        key: rowKey(key, row),
+        value: JSON.stringify(tail.slice(from, until)),
+      });
     }
     const oldFirst = Math.max(0, before - LIMITS.seenIdsPerKey);
-    for (let row = Math.floor(oldFirst / ROW); row < Math.floor(first / ROW); row++)
+    for (let row = Math.floor(oldFirst / ROW); row < Math.floor((count - ids.size) / ROW); row++)
       into.push({ table: FULL, key: rowKey(key, row), value: null });
-    const rest = all.slice(Math.max(0, fullRows * ROW - first));
-    into.push({ table: TABLE, key, value: JSON.stringify([count, rest]) });
+    tail.splice(0, Math.max(0, fullRows * ROW - tailFrom));
+    known.tailFrom = Math.max(tailFrom, fullRows * ROW);
+    into.push({ table: TABLE, key, value: JSON.stringify([count, tail]) });
   }
 
   #read(key: string): SeenIds | undefined {
@@ -116,7 +125,8 @@ export class SeenTable implements SeenSets, Kept {
     const first = Math.max(0, count - LIMITS.seenIdsPerKey);
     for (let row = Math.floor(first / ROW); row < Math.floor(count / ROW); row++)
       all.push(...(JSON.parse(this.#store.get(FULL, rowKey(key, row)) ?? '[]') as string[]));
-    return { count, ids: new Set([...all, ...rest].slice(-LIMITS.seenIdsPerKey)) };
+    const ids = new Set([...all, ...rest].slice(-LIMITS.seenIdsPerKey));
+    return { count, ids, tail: rest, tailFrom: count - rest.length };
   }
 }
 

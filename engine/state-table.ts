@@ -45,7 +45,7 @@ export class StateTable extends Map<string, ActorStates> implements Kept {
   }
 
   takeChanges(into: StoreChange[], generation: number): void {
-    for (const [key, state] of this.#values.take(generation))
+    for (const { key, value: state } of this.#values.take(generation))
       into.push({ table: TABLE, key, value: state === undefined ? null : toText(state) });
   }
 

@@ -1,22 +1,31 @@
 import type { StateStore } from './state-store.ts';
 
-interface Pending<Value> {
-  readonly value: Value | undefined;
-  readonly generation: number;
+/** One value, as it stands in memory. */
+interface Entry<Value> {
+  readonly key: string;
+  /** undefined: removed. */
+  value: Value | undefined;
+  /** Of its last change that the store does not have yet; null: the store has it. */
+  unsettled: number | null;
+  /** What it takes of the bound; none while the store does not have it. */
+  bytes: number;
+  /** Since its turn to go came last. */
+  isUsed: boolean;
 }
 
 /**
- * Values of which only two kinds stand in memory: what is not in the store yet, and what was used last, within a
- * bound. A read sees the first before the second before the store.
+ * Values of which only two kinds stand in memory: what is not in the store yet, and, within a bound, what was used of late.
+ * Of those the first goes that was not used since its turn came last: so a read moves nothing.
  */
 export class StoredValues<Value> {
   readonly #read: (key: string) => Value | undefined;
   readonly #sizeOf: (value: Value) => number;
   readonly #mostBytes: number;
-  readonly #pending = new Map<string, Pending<Value>>();
-  readonly #taken: { readonly generation: number; readonly keys: readonly string[] }[] = [];
-  readonly #recent = new Map<string, Value>();
-  #changed = new Set<string>();
+  /** In their turn to go. */
+  readonly #known = new Map<string, Entry<Value>>();
+  readonly #taken: { readonly generation: number; readonly entries: readonly Entry<Value>[] }[] =
+    [];
+  #changed: Entry<Value>[] = [];
   #generation = 0;
   #bytes = 0;
 
@@ -31,64 +40,79 @@ export class StoredValues<Value> {
   }
 
   get(key: string): Value | undefined {
-    const pending = this.#pending.get(key);
-    if (pending !== undefined) return pending.value;
-    const known = this.#recent.get(key);
+    const known = this.#known.get(key);
     if (known !== undefined) {
-      this.#recent.delete(key);
-      this.#recent.set(key, known);
-      return known;
+      known.isUsed = true;
+      return known.value;
     }
     const value = this.#read(key);
-    if (value !== undefined) this.#remember(key, value);
+    if (value === undefined) return undefined;
+    const entry = { key, value, unsettled: null, bytes: 0, isUsed: false };
+    this.#known.set(key, entry);
+    this.#count(entry, value);
     return value;
   }
 
   /** undefined: removed. */
   set(key: string, value: Value | undefined): void {
-    this.#forget(key);
-    this.#pending.set(key, { value, generation: this.#generation + 1 });
-    this.#changed.add(key);
+    const generation = this.#generation + 1;
+    let entry = this.#known.get(key);
+    if (entry === undefined) {
+      entry = { key, value, unsettled: null, bytes: 0, isUsed: true };
+      this.#known.set(key, entry);
+    }
+    if (entry.unsettled !== generation) this.#changed.push(entry);
+    this.#bytes -= entry.bytes;
+    entry.bytes = 0;
+    entry.value = value;
+    entry.unsettled = generation;
+    entry.isUsed = true;
   }
 
   /** Keys and values that the store does not have yet. */
   *unsettled(): Iterable<readonly [string, Value | undefined]> {
-    for (const [key, { value }] of this.#pending) yield [key, value];
+    for (const { key, value, unsettled } of this.#known.values())
+      if (unsettled !== null) yield [key, value];
   }
 
-  take(generation: number): Iterable<readonly [string, Value | undefined]> {
+  /** What has changed since the last call, as it is now. */
+  take(generation: number): Iterable<Pick<Entry<Value>, 'key' | 'value'>> {
     this.#generation = generation;
-    const keys = [...this.#changed];
-    this.#changed = new Set();
-    this.#taken.push({ generation, keys });
-    return keys.map((key) => [key, this.#pending.get(key)?.value] as const);
+    const entries = this.#changed;
+    this.#changed = [];
+    this.#taken.push({ generation, entries });
+    return entries;
   }
 
   settle(generation: number): void {
     while (this.#taken[0] !== undefined && this.#taken[0].generation <= generation) {
-      for (const key of this.#taken.shift()?.keys ?? []) {
-        const pending = this.#pending.get(key);
-        if (pending === undefined || pending.generation > generation) continue;
-        this.#pending.delete(key);
-        if (pending.value !== undefined) this.#remember(key, pending.value);
+      for (const entry of this.#taken.shift()?.entries ?? []) {
+        if (entry.unsettled === null || entry.unsettled > generation) continue;
+        entry.unsettled = null;
+        if (entry.value === undefined) this.#known.delete(entry.key);
+        else this.#count(entry, entry.value);
       }
     }
   }
 
-  #remember(key: string, value: Value): void {
-    this.#recent.set(key, value);
-    this.#bytes += this.#sizeOf(value);
-    for (const oldest of this.#recent.keys()) {
-      if (this.#bytes <= this.#mostBytes) return;
-      this.#forget(oldest);
-    }
+  #count(entry: Entry<Value>, value: Value): void {
+    entry.bytes = this.#sizeOf(value);
+    this.#bytes += entry.bytes;
+    if (this.#bytes > this.#mostBytes) this.#makeRoom();
   }
 
-  #forget(key: string): void {
-    const value = this.#recent.get(key);
-    if (value === undefined) return;
-    this.#recent.delete(key);
-    this.#bytes -= this.#sizeOf(value);
+  #makeRoom(): void {
+    for (const entry of this.#known.values()) {
+      if (this.#bytes <= this.#mostBytes) return;
+      this.#known.delete(entry.key);
+      if (entry.unsettled === null && !entry.isUsed) {
+        this.#bytes -= entry.bytes;
+        continue;
+      }
+      entry.isUsed = false;
+      // At the end: its turn comes again when that of all others has.
+      this.#known.set(entry.key, entry);
+    }
   }
 }
 

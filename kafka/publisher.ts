@@ -1,4 +1,5 @@
 import { EngineError } from '../engine/errors.ts';
+import { headerBlock } from '../engine/header-block.ts';
 import { type JournaledEmit, outputOf, type Watermark } from '../engine/journal.ts';
 import type { PlainProducer, RecordToSend, SendResult } from './client.ts';
 import { SHELL_LIMITS } from './limits.ts';
@@ -194,10 +195,7 @@ function firstOf(waiting: readonly Pending[]): readonly Pending[] {
 
 /** Upper bound of a record's bytes in its batch, lengths and deltas included. */
 function sizeOf({ key, value, headers }: JournaledEmit): number {
-  let bytes = 40 + (key?.byteLength ?? 0) + (value?.byteLength ?? 0);
-  for (const name in headers)
-    bytes += 10 + Buffer.byteLength(name) + Buffer.byteLength(headers[name] ?? '');
-  return bytes;
+  return 40 + (key?.byteLength ?? 0) + (value?.byteLength ?? 0) + headerBlock(headers).byteLength;
 }
 
 function refused(result: Extract<SendResult, { result: 'refused' }>): EngineError {

@@ -1,4 +1,4 @@
-import { Admin, type API, type Broker, type fetchV17, kGetApi } from '@platformatic/kafka';
+import { Admin, type Broker, kGetApi } from '@platformatic/kafka';
 import {
   type FetchedPartition,
   type FetchPosition,
@@ -14,8 +14,15 @@ import {
   type FoundTopic,
   watchConnections,
 } from './cluster.ts';
-import { errorsWithin, toKafkaError, UNKNOWN_TOPIC } from './errors.ts';
-import { type FetchAnswer, type PartitionAnswer, notFetched, toFetched } from './fetched.ts';
+import { canRetry, nameOf } from '../error-table.ts';
+import { toKafkaError, UNKNOWN_TOPIC } from './errors.ts';
+import {
+  fetchFrom,
+  LAST_VERSION_BY_NAME,
+  type PartitionAnswer,
+  speaksFetch,
+} from './fetch-request.ts';
+import { notFetched, toFetched } from './fetched.ts';
 import { Lanes } from './lanes.ts';
 
 /*
@@ -23,9 +30,6 @@ import { Lanes } from './lanes.ts';
  * answers an error breaks it, and partitions without news are missing from its answers. So requests are made
  * here, each outside of any session and on a connection that it has for itself.
  */
-
-type FetchRequest = Parameters<typeof fetchV17.createRequest>;
-type FetchApi = API<FetchRequest, FetchAnswer>;
 
 interface FetchLimits {
   readonly maxWaitMs: number;
@@ -35,8 +39,6 @@ interface FetchLimits {
 const READ_UNCOMMITTED = 0;
 /** The session epoch that asks for no session. */
 const NO_SESSION = -1;
-/** Up to this version a Fetch names its topics; later ones give their ids. */
-const LAST_VERSION_BY_NAME = 12;
 
 /** What an answer says that a look-up may cure. OFFSET_OUT_OF_RANGE is none of them. */
 const STALE: ReadonlySet<string> = new Set([
@@ -150,43 +152,48 @@ export class PlatformaticReader implements PartitionReader {
   }
 
   async #request(places: readonly Place[], limits: FetchLimits) {
-    const api = await this.#api();
-    const byName = api.version <= LAST_VERSION_BY_NAME;
+    const version = await this.#version();
+    const byName = version <= LAST_VERSION_BY_NAME;
     const nameIn = ({ topicId, position }: Place): string => (byName ? position.topic : topicId);
     const names = new Map(places.map((each) => [nameIn(each), each.topicId]));
-    const response = await this.#lanes.use(async (lane) => {
-      const connection = await lane.get((places[0] as Place).broker);
-      return answerOrThrow(
-        api.async(
-          connection,
-          Math.min(limits.maxWaitMs, this.#maxWaitMs),
-          1,
-          limits.maxBytes ?? CLIENT_LIMITS.fetchBytes,
-          READ_UNCOMMITTED,
-          0,
-          NO_SESSION,
-          requestTopics(places, nameIn),
-          [],
-          '',
-        ),
-      );
-    });
+    const { errorCode, topics } = await this.#lanes.use(async (lane) =>
+      fetchFrom(await lane.get((places[0] as Place).broker), version, [
+        Math.min(limits.maxWaitMs, this.#maxWaitMs),
+        1,
+        limits.maxBytes ?? CLIENT_LIMITS.fetchBytes,
+        READ_UNCOMMITTED,
+        0,
+        NO_SESSION,
+        requestTopics(places, nameIn),
+        [],
+        '',
+      ]),
+    );
+    if (errorCode !== 0) throw refusedWhole(nameOf(errorCode));
     const answers = new Map(
-      response.responses.flatMap(({ topicId, partitions }) =>
-        partitions.map((each) => [`${names.get(topicId)}/${each.partitionIndex}`, each] as const),
+      topics.flatMap(({ topic, partitions }) =>
+        partitions.map((each) => [`${names.get(topic)}/${each.partition}`, each] as const),
       ),
     );
     return (topicId: string, partition: number): PartitionAnswer | undefined =>
       answers.get(`${topicId}/${partition}`);
   }
 
-  #api(): Promise<FetchApi> {
+  #version(): Promise<number> {
     return new Promise((resolve, reject) =>
-      this.#cluster[kGetApi]<FetchRequest, FetchAnswer>('Fetch', (error, api) =>
-        api === undefined ? reject(error) : resolve(api),
-      ),
+      this.#cluster[kGetApi]('Fetch', (error, api) => {
+        if (api !== undefined && speaksFetch(api.version)) resolve(api.version);
+        else reject(error ?? new KafkaError('UNSUPPORTED_VERSION', false, UNSUPPORTED));
+      }),
     );
   }
+}
+
+const UNSUPPORTED =
+  'The broker speaks no version of Fetch from 4 to 17; use Kafka 0.11 or later, or Redpanda.';
+
+function refusedWhole(code: string): KafkaError {
+  return new KafkaError(code, canRetry(code), `The broker answered a Fetch with ${code}.`);
 }
 
 /** One leader away leaves the others readable; all of them away is an error of the call. */
@@ -224,17 +231,4 @@ function requestTopics(places: readonly Place[], nameIn: (place: Place) => strin
       partitionMaxBytes: CLIENT_LIMITS.fetchPartitionBytes,
     })),
   }));
-}
-
-/** The library throws an answer that carries errors of partitions, answer included. */
-async function answerOrThrow(answer: Promise<FetchAnswer>): Promise<FetchAnswer> {
-  try {
-    return await answer;
-  } catch (error) {
-    for (const each of errorsWithin(error)) {
-      const { response } = each as { readonly response?: FetchAnswer };
-      if (response !== undefined && response.errorCode === 0) return response;
-    }
-    throw error;
-  }
 }

@@ -1,4 +1,5 @@
 import { crc32c } from '@platformatic/kafka';
+import { headerBlock } from '../../engine/header-block.ts';
 import type { RecordToSend } from '../client.ts';
 
 /*
@@ -19,28 +20,23 @@ const MAGIC = 2;
 const NO_PRODUCER_ID = -1n;
 /** Longest varint of 32 bits. */
 const VARINT_BYTES = 5;
-/** Besides keys, values and headers: lengths, deltas and the count of headers. */
-const RECORD_OVERHEAD = 6 * VARINT_BYTES;
-/** A text of this many bytes or fewer has a length of one byte. */
-const SHORT_TEXT = 63;
-const LAST_ASCII = 0x7f;
-/** Bytes that UTF-8 takes for one UTF-16 unit, at most. */
-const UTF8_GROWTH = 3;
+/** Besides keys, values and headers: lengths and deltas. */
+const RECORD_OVERHEAD = 5 * VARINT_BYTES;
 
 /** The records of one partition, in their order, as one uncompressed batch. */
 export function encodeRecordBatch(records: readonly RecordToSend[], timestampMs: number): Buffer {
-  const writer = new BatchWriter(
-    records.reduce((sum, record) => sum + mostBytes(record), HEAD_BYTES),
-  );
-  for (const [index, record] of records.entries()) writer.record(record, index);
+  const blocks = records.map(({ headers }) => headerBlock(headers));
+  let bytes = HEAD_BYTES;
+  for (const [index, { key, value }] of records.entries())
+    bytes += RECORD_OVERHEAD + sizeOf(key) + sizeOf(value) + sizeOf(blocks[index] ?? null);
+  const writer = new BatchWriter(bytes);
+  for (const [index, record] of records.entries())
+    writer.record(record, blocks[index] as Uint8Array, index);
   return writer.finish(records.length, BigInt(timestampMs));
 }
 
-function mostBytes({ key, value, headers }: RecordToSend): number {
-  let bytes = RECORD_OVERHEAD + (key?.byteLength ?? 0) + (value?.byteLength ?? 0);
-  for (const name in headers)
-    bytes += 2 * VARINT_BYTES + UTF8_GROWTH * (name.length + (headers[name]?.length ?? 0));
-  return bytes;
+function sizeOf(bytes: Uint8Array | null): number {
+  return bytes?.byteLength ?? 0;
 }
 
 class BatchWriter {
@@ -51,7 +47,7 @@ class BatchWriter {
     this.#bytes = Buffer.allocUnsafeSlow(mostBytes);
   }
 
-  record({ key, value, headers }: RecordToSend, offsetDelta: number): void {
+  record({ key, value }: RecordToSend, headers: Uint8Array, offsetDelta: number): void {
     const start = this.#at;
     // The length stands before what it measures: written behind a gap for the longest, and moved up to it.
     this.#at = start + VARINT_BYTES;
@@ -60,13 +56,8 @@ class BatchWriter {
     this.#varint(offsetDelta);
     this.#blob(key);
     this.#blob(value);
-    let count = 0;
-    for (const _name in headers) count += 1;
-    this.#varint(count);
-    for (const name in headers) {
-      this.#text(name);
-      this.#text(headers[name] ?? '');
-    }
+    this.#bytes.set(headers, this.#at);
+    this.#at += headers.byteLength;
     const length = this.#at - start - VARINT_BYTES;
     this.#at = start;
     this.#varint(length);
@@ -97,33 +88,6 @@ class BatchWriter {
     this.#varint(blob.byteLength);
     this.#bytes.set(blob, this.#at);
     this.#at += blob.byteLength;
-  }
-
-  /** Most texts are short: their length is guessed to take one byte, and the text is written again where it does not. */
-  #text(text: string): void {
-    if (text.length <= SHORT_TEXT && this.#ascii(text)) return;
-    const written = this.#bytes.write(text, this.#at + 1);
-    if (written <= SHORT_TEXT) {
-      this.#bytes[this.#at] = written << 1;
-      this.#at += written + 1;
-      return;
-    }
-    this.#varint(written);
-    this.#at += this.#bytes.write(text, this.#at);
-  }
-
-  /** For few letters a loop is faster than a call into the runtime. False: not of ASCII alone, and not written. */
-  #ascii(text: string): boolean {
-    const bytes = this.#bytes;
-    let at = this.#at;
-    bytes[at++] = text.length << 1;
-    for (let index = 0; index < text.length; index++) {
-      const code = text.charCodeAt(index);
-      if (code > LAST_ASCII) return false;
-      bytes[at++] = code;
-    }
-    this.#at = at;
-    return true;
   }
 
   /** Zigzag, seven bits a byte, the lowest first. */

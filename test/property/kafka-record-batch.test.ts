@@ -1,6 +1,7 @@
 import { createRecordsBatch, type MessageRecord } from '@platformatic/kafka';
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
+import { PlacedHeaders } from '../../engine/header-block.ts';
 import type { RecordToSend } from '../../kafka/client.ts';
 import { encodeRecordBatch } from '../../kafka/platformatic/record-batch.ts';
 
@@ -48,6 +49,19 @@ it('J3b writes the same bytes as the library, whatever stands in the records', (
     fc.property(fc.array(record, { minLength: 1, maxLength: 100 }), (records) => {
       const own = encodeRecordBatch(records, TIMESTAMP_MS);
       expect(Buffer.compare(own, byLibrary(records))).toBe(0);
+    }),
+  );
+});
+
+it('J3b J5 writes headers that have their bytes already like those that do not, and a changed copy anew', () => {
+  fc.assert(
+    fc.property(record, text, (one, origin) => {
+      const plain = { ...one, headers: { ...one.headers, origin } };
+      const placed = { ...one, headers: new PlacedHeaders(one.headers, 'origin', origin) };
+      expect(encodeRecordBatch([placed], TIMESTAMP_MS)).toEqual(byLibrary([plain]));
+      const changed = { ...one, headers: { ...placed.headers, origin: `${origin}/1` } };
+      const anew = { ...one, headers: { ...one.headers, origin: `${origin}/1` } };
+      expect(encodeRecordBatch([changed], TIMESTAMP_MS)).toEqual(byLibrary([anew]));
     }),
   );
 });
