@@ -36,7 +36,7 @@ export type SendResult = { readonly topic: string; readonly partition: number } 
 
 /**
  * A producer that never resends by itself (J3b): no idempotence, acks=all, no retries. One record batch per
- * partition per call; the order of records within a partition is the order given.
+ * partition per call; the order of records within a partition is the order given. Calls of one moment may share a request.
  */
 export interface PlainProducer {
   /** One result per topic-partition that occurs in `records`. Never throws for what the broker or network did. */

@@ -23,6 +23,14 @@ import { produce, type ProduceResponse } from './produce-request.ts';
  *    when no look-up can come between it and its connection.
  */
 
+/**
+ * Calls of so many bytes together share a request: what is large is worth one of its own, and goes out while the next is made. It is
+ * about what two calls cost a broker besides their bytes.
+ */
+const SHARED_BYTES = 32 * 1024;
+/** Records of one call that may share one: to look for a partition that two of them name must cost next to nothing. */
+const SHARED_RECORDS = 64;
+
 /** Produce requests on one connection that wait for their answers; further ones wait here. */
 const MAX_IN_FLIGHT = 100;
 
@@ -32,11 +40,24 @@ interface Plan {
   readonly results: readonly SendResult[];
 }
 
+/** A call that waits for the end of this turn of the event loop. */
+interface Call {
+  readonly records: readonly RecordToSend[];
+  readonly partitions: ReadonlySet<string>;
+  readonly resolve: (results: readonly SendResult[]) => void;
+}
+
+/**
+ * Tasks that act on one answer of the broker send at the same moment, to partitions of their own: what small calls are made in one
+ * turn of the event loop goes out as one request.
+ */
 export class PlatformaticProducer implements PlainProducer {
   readonly #cluster: Admin;
   readonly #timeoutMs: number;
   readonly #closeLost: () => Promise<void>;
   #handedOver: Promise<unknown> = Promise.resolve();
+  #calls: Call[] = [];
+  #bytes = 0;
 
   constructor(options: KafkaClientOptions) {
     this.#timeoutMs = requestTimeoutOf(options);
@@ -46,6 +67,33 @@ export class PlatformaticProducer implements PlainProducer {
 
   async send(records: readonly RecordToSend[]): Promise<readonly SendResult[]> {
     if (records.length === 0) return [];
+    const bytes = bytesOf(records);
+    if (records.length > SHARED_RECORDS || bytes > SHARED_BYTES) {
+      this.#sendCalls();
+      return this.#request(records);
+    }
+    const partitions = new Set(records.map(partitionKey));
+    // One request has one batch of a partition, and a batch is of one call.
+    const isNamed = this.#calls.some((call) => haveCommon(call.partitions, partitions));
+    if (isNamed || this.#bytes + bytes > SHARED_BYTES) this.#sendCalls();
+    // Before the first, so that it comes when all that this turn has woken has run.
+    if (this.#calls.length === 0) process.nextTick(() => this.#sendCalls());
+    this.#bytes += bytes;
+    return new Promise((resolve) => this.#calls.push({ records, partitions, resolve }));
+  }
+
+  #sendCalls(): void {
+    const calls = this.#calls;
+    if (calls.length === 0) return;
+    this.#calls = [];
+    this.#bytes = 0;
+    void this.#request(calls.flatMap(({ records }) => records)).then((results) => {
+      for (const { partitions, resolve } of calls)
+        resolve(results.filter((result) => partitions.has(partitionKey(result))));
+    });
+  }
+
+  async #request(records: readonly RecordToSend[]): Promise<readonly SendResult[]> {
     const handedOver = this.#inTurn(this.#handedOver, records);
     this.#handedOver = handedOver;
     return (await handedOver).results;
@@ -174,6 +222,18 @@ function answeredOf({ responses }: ProduceResponse, cause: unknown): readonly Se
       return { topic, partition, result: 'unknown', code, cause };
     }),
   );
+}
+
+function haveCommon(left: ReadonlySet<string>, right: ReadonlySet<string>): boolean {
+  for (const each of left) if (right.has(each)) return true;
+  return false;
+}
+
+/** Of keys and values; headers are few. */
+function bytesOf(records: readonly RecordToSend[]): number {
+  let bytes = 0;
+  for (const { key, value } of records) bytes += (key?.byteLength ?? 0) + (value?.byteLength ?? 0);
+  return bytes;
 }
 
 function partitionKey({ topic, partition }: { topic: string; partition: number }): string {

@@ -4,7 +4,7 @@ import { platformaticClient } from '../../kafka/platformatic.ts';
 import { kafkaClientContract } from './kafka-client.contract.ts';
 import { processContract } from './kafka-client/process.contract.ts';
 import { eventually } from '../support/eventually.ts';
-import { Rig } from './kafka-client/rig.ts';
+import { record, Rig } from './kafka-client/rig.ts';
 
 describe('connections of the platformatic adapter', () => {
   it('F25 loses sight of no connection that is made right after one that failed', async () => {
@@ -25,6 +25,65 @@ describe('connections of the platformatic adapter', () => {
     expect(proxy.connections).toBeGreaterThan(0);
     await admin.close();
     await eventually('none is left', () => proxy.connections === 0, 2_000);
+    await rig.end();
+  });
+});
+
+describe('requests of the platformatic producer', () => {
+  it('J3b shares one among the calls of a moment, and keeps a batch and an order for each call of a partition', async () => {
+    const rig = new Rig(platformaticClient, process.env['KAFKA_BROKERS'] ?? '');
+    const proxy = await rig.proxy();
+    const topic = await rig.topic(3);
+    const requests: string[] = [];
+    proxy.onProduce(({ partitions }) => {
+      requests.push(
+        partitions
+          .map(({ partition }) => partition)
+          .sort()
+          .join(),
+      );
+      return 'pass';
+    });
+    const producer = rig.producer({ proxy });
+    const send = (value: string, ...of: number[]) =>
+      producer.send(of.map((partition) => record(topic, value, { partition })));
+    await send('warm', 0, 1, 2);
+    requests.length = 0;
+
+    const [first, second, third, large, last] = await Promise.all([
+      send('first', 0),
+      send('second', 1, 2),
+      send('third', 1, 1),
+      send('x'.repeat(100_000), 0),
+      send('last', 0),
+    ]);
+
+    expect(requests).toEqual(['0,1,2', '1', '0', '0']);
+    expect(first).toEqual([{ topic, partition: 0, result: 'confirmed', baseOffset: 1 }]);
+    expect([...(second ?? [])].sort((left, right) => left.partition - right.partition)).toEqual([
+      { topic, partition: 1, result: 'confirmed', baseOffset: 1 },
+      { topic, partition: 2, result: 'confirmed', baseOffset: 1 },
+    ]);
+    expect(third).toEqual([{ topic, partition: 1, result: 'confirmed', baseOffset: 2 }]);
+    expect(large).toMatchObject([{ result: 'confirmed', baseOffset: 2 }]);
+    expect(last).toMatchObject([{ result: 'confirmed', baseOffset: 3 }]);
+    await rig.end();
+  });
+
+  it('J3a says of each call of a shared request what became of its own partitions', async () => {
+    const rig = new Rig(platformaticClient, process.env['KAFKA_BROKERS'] ?? '');
+    const small = await rig.topic(1, { 'max.message.bytes': '2000' });
+    const usual = await rig.topic();
+    const producer = rig.producer();
+    await producer.send([record(small, 'warm'), record(usual, 'warm')]);
+    const [refused, taken, missing] = await Promise.all([
+      producer.send([record(small, 'x'.repeat(5_000))]),
+      producer.send([record(usual, 'fits')]),
+      producer.send([record(`${usual}.not-there`, 'nowhere')]),
+    ]);
+    expect(refused).toMatchObject([{ result: 'refused', code: 'MESSAGE_TOO_LARGE' }]);
+    expect(taken).toMatchObject([{ result: 'confirmed', baseOffset: 1 }]);
+    expect(missing).toMatchObject([{ result: 'unknown', code: 'UNKNOWN_TOPIC_OR_PARTITION' }]);
     await rig.end();
   });
 });
