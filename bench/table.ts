@@ -11,6 +11,7 @@ import { settingsTable } from './chain/streams-settings.ts';
 import type { Verdict } from './goals.ts';
 import { type LatencyReport, table } from './latency/report.ts';
 import { memoryTable } from './memory/run.ts';
+import { partsTable } from './parts/run.ts';
 import { comparisonSvg, percentilesSvg } from './pictures.ts';
 import { type RecoveryReport, recoveryTable } from './recovery/report.ts';
 import { startTable } from './start/run.ts';
@@ -44,6 +45,7 @@ const SECTIONS: readonly Section[] = [
   },
   ...[
     { name: 'engine', text: () => kept('engine', withGoals(chainTable)) },
+    { name: 'parts', text: () => kept('parts', partsTable) },
     { name: 'held', text: () => kept('held', withGoals(heldTable)) },
     { name: 'streams-settings', text: () => kept('streams-settings', settingsTable) },
     { name: 'start', text: () => kept('start', withGoals(startTable)) },

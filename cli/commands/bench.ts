@@ -9,6 +9,7 @@ import { gate } from '../bench/gate.ts';
 import { held } from '../bench/held.ts';
 import { latency } from '../bench/latency.ts';
 import { memory } from '../bench/memory.ts';
+import { parts } from '../bench/parts.ts';
 import { recovery } from '../bench/recovery.ts';
 import { start } from '../bench/start.ts';
 import { stream } from '../bench/stream.ts';
@@ -23,6 +24,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   quick,
   held,
   'streams-settings': streamsSettings,
+  parts,
   recovery,
   memory,
   start,
