@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { clientUnderTest } from './client-under-test.ts';
 import { type AnomalyReport, checkAnomalies, isClean } from '../../testing/anomaly-checker.ts';
-import { add } from './counter.ts';
+import { add, COUNTER_APPLICATION } from './counter.ts';
 import { CrewMember } from './crew-member.ts';
 import type { CrewWorkerSettings } from './crew-worker.ts';
 import { EngineFixture } from './engine-fixture.ts';
@@ -101,13 +101,15 @@ export class Crew {
     return join(this.storesOf(member), 'state', ...place);
   }
 
-  /** Starts members, and waits until all of them work. */
+  /** Starts members, and waits until they have shared out the tasks and all of them work. */
   async members(
     names: readonly string[],
     settings: Partial<CrewWorkerSettings> = {},
   ): Promise<readonly CrewMember[]> {
     const started = names.map((name) => this.member(name, settings));
     await Promise.all(started.map((member) => member.ready()));
+    // Whose applications join one after the other has all of the second one's tasks for a moment.
+    await eventually('the members have shared out the tasks', () => areShared(started), SETTLE_MS);
     await Promise.all(started.map((member) => member.works()));
     return started;
   }
@@ -216,4 +218,15 @@ function verdictOf(reports: readonly AnomalyReport[]): Verdict {
     anomalies: sum(({ counts }) => Object.values(counts).reduce((all, each) => all + each, 0)),
     visibleDuplicates: sum((report) => report.visibleDuplicates),
   };
+}
+
+/** Whether each has tasks of both applications, all run, and none is with two. */
+function areShared(members: readonly CrewMember[]): boolean {
+  const all = members.flatMap(({ tasks }) => tasks);
+  const hasBoth = ({ tasks }: CrewMember): boolean =>
+    [COUNTER_APPLICATION, TALLY].every(({ definition: { application } }) =>
+      tasks.some((task) => task.startsWith(`${application}/`)),
+    );
+  const isRunning = all.every((task) => task.endsWith(' running'));
+  return isRunning && members.every(hasBoth) && new Set(all).size === all.length;
 }
