@@ -93,7 +93,7 @@ export class Handling {
     const work = { actor: call.actor, message, input };
     if (this.isBlocked(call.actor.name, call.key)) return this.#park(null, work);
     const startedAt = this.#options.stopwatch?.() ?? 0;
-    const step = this.#decide(call);
+    const step = this.#decisions.decide(call);
     if (step instanceof EngineError) return this.#park(step, work);
     this.#keep(call, step, input);
     this.#options.observer?.handled(call.actor.name, message, startedAt);
@@ -116,7 +116,7 @@ export class Handling {
       return this.#wait(actorName, key, new EngineError('HANDLER_THREW', 'park', gone));
     }
     const startedAt = this.#options.stopwatch?.() ?? 0;
-    const step = this.#decide(call);
+    const step = this.#decisions.decide(call);
     if (step instanceof EngineError) {
       this.batch.input({ ...input, actor: actorName, references: [] });
       return this.#failAgain(actorName, key, step);
@@ -146,10 +146,6 @@ export class Handling {
     this.batch.park({ actor, key, act: 'wait', code, reason, message: null, attempt: 0, due });
   }
 
-  #decide(call: Call): DecidedStep | EngineError {
-    return this.#decisions.decide(call);
-  }
-
   #runOne(work: Work, queued: number): readonly Work[] {
     const { actor, message, input } = work;
     if (this.isBlocked(actor.name, message.key)) return this.#parkNone(null, work);
@@ -162,7 +158,7 @@ export class Handling {
             'park',
             `One input caused more than ${LIMITS.emitsPerInput} events; look for a loop in the topology.`,
           )
-        : this.#decide(call);
+        : this.#decisions.decide(call);
     if (step instanceof EngineError) return this.#parkNone(step, work);
     this.#keep(call, step, input);
     this.#options.observer?.handled(actor.name, message, startedAt);

@@ -1,7 +1,7 @@
 import { createRequire } from 'node:module';
 
 /*
- * The library compiles a check of options for each of its calls as its modules load, a third of the time they take, and uses none of
+ * The library compiles a check of options for each of its calls as its modules load, a good part of the time they take, and uses none of
  * them unless `strict` is set, which this adapter never does. Imported in front of the library, this has them compiled when they
  * are first used; `restoreChecks` is for behind it.
  */

@@ -24,8 +24,7 @@ import { produce, type ProduceResponse } from './produce-request.ts';
  */
 
 /**
- * Calls of so many bytes together share a request: what is large is worth one of its own, and goes out while the next is made. It is
- * about what two calls cost a broker besides their bytes.
+ * Calls of so many bytes together share a request: what is large is worth one of its own, and goes out while the next is made.
  */
 const SHARED_BYTES = 32 * 1024;
 /** Records of one call that may share one: to look for a partition that two of them name must cost next to nothing. */
