@@ -1,7 +1,7 @@
 import type { Figures } from '../goals.ts';
 import { headOf, loadAverage, type RunHead } from '../latency/machine.ts';
 import { Latencies } from '../latency/summary.ts';
-import { sendAtRate } from './load.ts';
+import { sendAtRate, warmUp } from './load.ts';
 import type { SystemAbout } from './report.ts';
 import { aboutOf, systemsOf } from './run.ts';
 import { type ChainStand, type Lane, startStand } from './system.ts';
@@ -44,7 +44,6 @@ export interface HeldReport extends RunHead<HeldPlan> {
   readonly held: readonly Held[];
 }
 
-const WARM_UP_RATE = 400;
 /** p99 of a rate that is held. */
 const MOST_MS = 1_000;
 /** A load that is later than this did not make its rate. */
@@ -68,7 +67,7 @@ export async function runHeld(plan: HeldPlan, tell: (line: string) => void): Pro
     for (const system of running) {
       const lane = await stand.lane(`held-${system.name}.`, plan.shape);
       await stand.launch(system, lane);
-      await sendAtRate(lane, { rate: WARM_UP_RATE, count: plan.warmUp });
+      await warmUp(lane, plan.warmUp);
       held.push({ system: system.name, ...(await search(lane, plan, tell)) });
       await end(stand, lane);
     }

@@ -7,6 +7,8 @@ import type { InputMaker } from './work.ts';
 
 const ARRIVAL_LIMIT_MS = 120_000;
 const LOOK_EVERY_MS = 10;
+/** Inputs a second before anything is measured. */
+const WARM_UP_RATE = 400;
 /** Records of one request. */
 const FLAT_OUT_BATCH = 1_000;
 /** Inputs in memory: a million would take a gigabyte. */
@@ -56,6 +58,11 @@ export async function sendAtRate(
     sentAt: sentAt[index] ?? Number.NaN,
     readAt: tail.readAt(first + index) ?? Number.NaN,
   }));
+}
+
+/** Has a system, and the broker behind it, do its work before it is measured. Throws: as `sendAtRate`. */
+export async function warmUp(to: Parameters<typeof sendAtRate>[0], count: number): Promise<void> {
+  await sendAtRate(to, { rate: WARM_UP_RATE, count });
 }
 
 /**

@@ -1,7 +1,7 @@
 import { headOf, loadAverage } from '../latency/machine.ts';
 import { Latencies, rounded } from '../latency/summary.ts';
 import { ALL_OTHERS, type ProcessCost } from '../processes.ts';
-import { sendAtRate, sendFlatOut } from './load.ts';
+import { sendAtRate, sendFlatOut, warmUp } from './load.ts';
 import type { ChainCost, ChainReport, FlatOut, LatencyPhase, SystemAbout } from './report.ts';
 import { type ChainStand, type Lane, memberName, startStand } from './system.ts';
 import { type ChainSystem, SYSTEMS, whyNot } from './systems.ts';
@@ -23,7 +23,6 @@ export interface ChainPlan {
   readonly shape: Shape;
 }
 
-const WARM_UP_RATE = 400;
 /** What of it is not counted: a system starts, joins its group, and is compiled meanwhile. */
 const FLAT_OUT_WARM_UP = 0.25;
 /** Inputs in front of a system that runs flat out. */
@@ -147,7 +146,7 @@ async function runLatencies(
     await stand.launch(system, lane);
     await fill(lane, plan);
     tell(`${system.name}: ${plan.warmUp} inputs to warm up`);
-    await sendAtRate(lane, { rate: WARM_UP_RATE, count: plan.warmUp });
+    await warmUp(lane, plan.warmUp);
   }
   const phases: LatencyPhase[] = [];
   for (let round = 1; round <= plan.rounds; round++)

@@ -1,6 +1,6 @@
 import { headOf, loadAverage, type RunHead } from '../latency/machine.ts';
 import { rounded } from '../latency/summary.ts';
-import { sendAtRate } from './load.ts';
+import { warmUp } from './load.ts';
 import { type LatencyPhase, shapeText } from './report.ts';
 import { runPhase } from './run.ts';
 import { type ChainStand, startStand } from './system.ts';
@@ -43,7 +43,6 @@ const CHANGES: readonly Partial<StreamsSettings>[] = [
   { POLL_MS: '1' },
 ];
 const START: Omit<StreamsSettings, 'COMMIT_MS'> = { LINGER_MS: '0', POLL_MS: '5', THREADS: '1' };
-const WARM_UP_RATE = 400;
 
 const LEAVES_OUT = [
   'the cache of the stores: a processor that forwards each count by itself gains nothing by it, and none is on',
@@ -118,7 +117,7 @@ async function tryOne(
   const lane = await stand.lane(`${system.name}.`, plan.shape);
   try {
     await stand.launch(system, lane);
-    await sendAtRate(lane, { rate: WARM_UP_RATE, count: plan.warmUp });
+    await warmUp(lane, plan.warmUp);
     const phases: LatencyPhase[] = [];
     for (const rate of plan.rates)
       phases.push(await runPhase(stand, system, lane, { rate, round: 1, plan }));
