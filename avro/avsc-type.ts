@@ -16,6 +16,7 @@ interface Tap {
   pos: number;
   readLong(): number;
   readString(): string;
+  skipString(): void;
   writeLong(value: number): void;
   writeFixed(bytes: Uint8Array, length: number): void;
 }
@@ -78,7 +79,7 @@ class CountedMap extends avsc.types.MapType {
   _skip(tap: Tap): void {
     const type = this.valuesType as unknown as Reads;
     readBlocks(tap, () => {
-      tap.readString();
+      tap.skipString();
       type._skip(tap);
     });
   }

@@ -1,13 +1,13 @@
 import type { Type } from 'avsc';
 import { CodecError } from '../engine/codec.ts';
-import type { Codec } from '../engine/codec.ts';
+import type { Codec, LeftOut } from '../engine/codec.ts';
 import { parseType } from './avsc-type.ts';
 import { subjectOf } from './catalogue.ts';
 import type { TopicRecord } from './catalogue.ts';
 import { addSubject } from './register.ts';
 import { RegistryError, SchemaRegistry } from './registry.ts';
-import { loadSchemas } from './schemas.ts';
-import type { Schema, Schemas } from './schemas.ts';
+import { loadSchemas, withoutFields } from './schemas.ts';
+import type { NamedSchema, Schemas } from './schemas.ts';
 
 export interface OfflineOptions {
   /** What will be encoded; everything of these records can be decoded. */
@@ -29,9 +29,21 @@ interface Writer {
   readonly type: Type;
 }
 
+/** A record as this program knows it. */
+interface Known {
+  readonly schema: NamedSchema;
+  readonly type: Type;
+}
+
+type Read = (body: Buffer) => unknown;
+
 interface Reader {
   readonly record: string;
-  read(body: Buffer): unknown;
+  readonly written: Type;
+  readonly schema: NamedSchema;
+  readonly read: Read;
+  /** Those that read less of it. */
+  readonly reduced: WeakMap<LeftOut, Read>;
 }
 
 const MAGIC = 0;
@@ -52,7 +64,7 @@ const AT_ONCE = 8;
 export class AvroCodec implements Codec {
   readonly #registry: SchemaRegistry | null;
   readonly #writers = new Map<string, Map<string, Writer>>();
-  readonly #types = new Map<string, Type>();
+  readonly #known = new Map<string, Known>();
   readonly #readers = new Map<number, Reader>();
   readonly #learnt = new Map<number, Reader>();
   readonly #learning = new Map<number, Promise<void>>();
@@ -101,8 +113,7 @@ export class AvroCodec implements Codec {
     const registry = new SchemaRegistry({ url, ...(timeoutMs === undefined ? {} : { timeoutMs }) });
     const codec = new AvroCodec(registry);
     const schemas = options.schemas ?? loadSchemas();
-    for (const { record } of options.subjects)
-      codec.#types.set(record, codec.#types.get(record) ?? parseType(schemas.get(record)));
+    for (const { record } of options.subjects) codec.#know(record, schemas.get(record));
     return codec;
   }
 
@@ -117,12 +128,18 @@ export class AvroCodec implements Codec {
     return codec;
   }
 
-  #add({ topic, record }: TopicRecord, schema: Schema, id: number): void {
-    const type = this.#types.get(record) ?? parseType(schema);
-    this.#types.set(record, type);
+  #know(record: string, schema: NamedSchema): Known {
+    const known = this.#known.get(record) ?? { schema, type: parseType(schema) };
+    this.#known.set(record, known);
+    return known;
+  }
+
+  #add({ topic, record }: TopicRecord, schema: NamedSchema, id: number): void {
+    const known = this.#know(record, schema);
+    const { type } = known;
     const writers = this.#writers.get(topic) ?? new Map<string, Writer>();
     this.#writers.set(topic, writers.set(record, { id, type }));
-    this.#readers.set(id, { record, read: (body) => type.fromBuffer(body) });
+    this.#readers.set(id, readerOf(record, type, known));
   }
 
   encode(topic: string, record: string, value: unknown): Uint8Array {
@@ -145,14 +162,18 @@ export class AvroCodec implements Codec {
     return bytes;
   }
 
-  decode(bytes: Uint8Array): { readonly record: string; readonly value: unknown } {
+  decode(
+    bytes: Uint8Array,
+    leftOut?: LeftOut,
+  ): { readonly record: string; readonly value: unknown } {
     const id = schemaIdOf(bytes);
     const reader = this.#readerOf(id);
     if (!reader) {
       throw new CodecError('UNKNOWN_SCHEMA', `schema ${id} is not known yet; learn it first`);
     }
     try {
-      return { record: reader.record, value: reader.read(bodyOf(bytes)) };
+      const read = leftOut?.record === reader.record ? reducedBy(reader, leftOut) : reader.read;
+      return { record: reader.record, value: read(bodyOf(bytes)) };
     } catch (cause) {
       throw new CodecError(
         'UNDECODABLE',
@@ -210,12 +231,10 @@ export class AvroCodec implements Codec {
 
   /** Reads by our schema of the same record where there is one, else by the writer's own. */
   #readerFor(text: string): Reader {
-    const written = parseType(JSON.parse(text) as Schema);
+    const schema = JSON.parse(text) as NamedSchema;
+    const written = parseType(schema);
     const record = written.name ?? '(unnamed)';
-    const ours = this.#types.get(record);
-    if (!ours) return { record, read: (body) => written.fromBuffer(body) };
-    const resolver = ours.createResolver(written);
-    return { record, read: (body) => ours.fromBuffer(body, resolver) };
+    return readerOf(record, written, this.#known.get(record) ?? { schema, type: written });
   }
 
   #unknownRecord(topic: string, record: string): CodecError {
@@ -225,6 +244,26 @@ export class AvroCodec implements Codec {
       `topic ${topic} has no record ${record}; it has ${known}; name it in the codec's subjects`,
     );
   }
+}
+
+function readerOf(record: string, written: Type, { schema, type }: Known): Reader {
+  return { record, written, schema, read: readAs(type, written), reduced: new WeakMap() };
+}
+
+/** Reads what one type wrote as a value of another, or of the same. */
+function readAs(type: Type, written: Type): Read {
+  if (type === written) return (body) => type.fromBuffer(body);
+  const resolver = type.createResolver(written);
+  return (body) => type.fromBuffer(body, resolver);
+}
+
+function reducedBy({ written, schema, reduced }: Reader, leftOut: LeftOut): Read {
+  let read = reduced.get(leftOut);
+  if (read === undefined) {
+    read = readAs(parseType(withoutFields(schema, leftOut.fields)), written);
+    reduced.set(leftOut, read);
+  }
+  return read;
 }
 
 function isFramed(bytes: Uint8Array): boolean {

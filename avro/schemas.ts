@@ -78,6 +78,29 @@ export function eventSchema(options: {
   };
 }
 
+/** The record without some of its fields; a path leads into the records of an array: `emits.value`. */
+export function withoutFields(schema: NamedSchema, paths: readonly string[]): NamedSchema {
+  const fields = schema.fields
+    ?.filter(({ name }) => !paths.includes(name))
+    .map((field) => {
+      const start = `${field.name}.`;
+      const inner = paths.filter((path) => path.startsWith(start));
+      const rest = inner.map((path) => path.slice(start.length));
+      return rest.length === 0 ? field : { ...field, type: itemsWithout(field.type, rest) };
+    });
+  return { ...schema, ...(fields && { fields }) };
+}
+
+function itemsWithout(type: Schema, paths: readonly string[]): Schema {
+  const isOfRecords = typeof type === 'object' && 'items' in type && isRecord(type.items);
+  if (!isOfRecords) throw new Error(`${paths.join(', ')}: no array of records has these fields`);
+  return { ...type, items: withoutFields(type.items, paths) };
+}
+
+function isRecord(type: Schema): type is NamedSchema {
+  return typeof type === 'object' && 'fields' in type;
+}
+
 function schemasOf(files: Schemas['files']): Schemas {
   const byName = new Map(files.map(({ schema }) => [fullNameOf(schema), schema]));
   return {

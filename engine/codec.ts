@@ -8,12 +8,28 @@ export interface Codec {
    * of that name was registered for the topic.
    */
   encode(topic: string, record: string, value: unknown): Uint8Array;
-  /** Throws: CodecError UNDECODABLE; UNKNOWN_SCHEMA when the id has to be learnt first. */
-  decode(bytes: Uint8Array): { readonly record: string; readonly value: unknown };
+  /**
+   * `leftOut`: what the value lacks when it is of that record; any other comes whole.
+   *
+   * Throws: CodecError UNDECODABLE; UNKNOWN_SCHEMA when the id has to be learnt first.
+   */
+  decode(
+    bytes: Uint8Array,
+    leftOut?: LeftOut,
+  ): { readonly record: string; readonly value: unknown };
   /** False when the bytes name a schema id that `learn` has not brought yet. */
   knows(bytes: Uint8Array): boolean;
   /** Fetches the schema that the bytes name. Throws: CodecError REGISTRY_AWAY, UNDECODABLE. */
   learn(bytes: Uint8Array): Promise<void>;
+}
+
+/**
+ * Fields of a record that its reader does without: their bytes are passed over, and not made into values. Shape: a path
+ * each, `emits.value` for a field of the records in an array. Limits: a codec makes a reader for each such object once.
+ */
+export interface LeftOut {
+  readonly record: string;
+  readonly fields: readonly string[];
 }
 
 export type CodecErrorCode =

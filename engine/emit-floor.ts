@@ -1,4 +1,10 @@
-import { type Batch, outputOf, type Watermark } from './journal.ts';
+import {
+  type BatchChanges,
+  byOutput,
+  outputOf,
+  type PlacedEmit,
+  type Watermark,
+} from './journal.ts';
 import { isAfter } from './origin.ts';
 import type { JournalPlace } from './state-store.ts';
 
@@ -26,11 +32,13 @@ export class EmitFloor {
   /** Order: every confirmed batch, with the place just before it. */
   add(
     place: JournalPlace,
-    { n, emits, watermarks }: Pick<Batch, 'n' | 'emits' | 'watermarks'>,
+    { n, emits, watermarks }: Pick<BatchChanges, 'n' | 'emits' | 'watermarks'>,
   ): void {
     for (const watermark of watermarks) this.#marks.set(outputOf(watermark), watermark);
     if (emits.length > 0) {
-      const last = new Map(emits.map((emit) => [outputOf(emit), emit.index]));
+      const last = new Map<string, number>();
+      for (const [output, own] of byOutput(emits))
+        last.set(output, (own.at(-1) as PlacedEmit).index);
       this.#waiting.push({ place, n, last });
     }
     const first = this.#waiting.findIndex((batch) => !this.#isCovered(batch));

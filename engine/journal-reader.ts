@@ -1,11 +1,12 @@
 import { EngineError } from './errors.ts';
 import {
   type Anchor,
-  type Batch,
+  type BatchChanges,
+  byOutput,
   type Fence,
-  type JournaledEmit,
-  type JournalEntry,
   outputOf,
+  type PlacedEmit,
+  type RestoredEntry,
 } from './journal.ts';
 import { EmitFloor } from './emit-floor.ts';
 import type { Checkpoint } from './state-store.ts';
@@ -14,10 +15,11 @@ import { TaskState } from './task-state.ts';
 
 export { isAfter } from './origin.ts';
 
-/** An emit that the journal holds and whose acknowledgement it does not. */
+/** An emit that the journal holds, in its record at `offset`, and whose acknowledgement it does not. */
 export interface UnpublishedEmit {
+  readonly offset: number;
   readonly n: number;
-  readonly emit: JournaledEmit;
+  readonly emit: PlacedEmit;
 }
 
 /**
@@ -58,7 +60,7 @@ export class JournalReader {
    *
    * Throws: EngineError STORE_FOREIGN (retake) when the journal does not hold what the checkpoint says (J9a).
    */
-  read(offset: number, entry: JournalEntry): boolean {
+  read(offset: number, entry: RestoredEntry): boolean {
     if (this.#behind !== null) {
       this.#readBehind(this.#behind, offset, entry);
       return false;
@@ -96,7 +98,7 @@ export class JournalReader {
   #readBehind(
     behind: { readonly checkpoint: Checkpoint; fence: number; n: number },
     offset: number,
-    entry: JournalEntry,
+    entry: RestoredEntry,
   ): void {
     const { checkpoint } = behind;
     if (entry.kind === 'fence') behind.fence = offset;
@@ -124,10 +126,10 @@ export class JournalReader {
 
   #keepEmits(offset: number, batch: EmitsOf): void {
     this.emitFloor.add({ offset, fence: batch.fence, n: batch.n - 1 }, batch);
-    this.#keepUnpublished(batch);
+    this.#keepUnpublished(offset, batch);
   }
 
-  #readAnchor(offset: number, entry: Extract<JournalEntry, { kind: 'anchor' }>): boolean {
+  #readAnchor(offset: number, entry: Extract<RestoredEntry, { kind: 'anchor' }>): boolean {
     if (!this.#started) {
       // A cleaned log begins with an anchor, which names the fence it was written under (J9).
       this.state.applyAnchor(entry.anchor);
@@ -147,16 +149,15 @@ export class JournalReader {
     return true;
   }
 
-  #isValid(batch: Batch): boolean {
+  #isValid(batch: BatchChanges): boolean {
     return batch.fence === this.lastFence?.offset && batch.n === this.state.n + 1;
   }
 
-  #keepUnpublished(batch: EmitsOf): void {
-    for (const emit of batch.emits) {
-      const output = outputOf(emit);
-      const waiting = this.unpublished.get(output);
-      if (waiting === undefined) this.unpublished.set(output, [{ n: batch.n, emit }]);
-      else waiting.push({ n: batch.n, emit });
+  #keepUnpublished(offset: number, batch: EmitsOf): void {
+    for (const [output, emits] of byOutput(batch.emits)) {
+      const waiting = this.unpublished.get(output) ?? [];
+      this.unpublished.set(output, waiting);
+      for (const emit of emits) waiting.push({ offset, n: batch.n, emit });
     }
     for (const { topic, partition, n, index } of batch.watermarks) {
       const output = outputOf({ topic, partition });
@@ -169,14 +170,14 @@ export class JournalReader {
   }
 }
 
-type EmitsOf = Pick<Batch, 'fence' | 'n' | 'emits' | 'watermarks'>;
+type EmitsOf = Pick<BatchChanges, 'fence' | 'n' | 'emits' | 'watermarks'>;
 
 /** An anchor emits nothing; its watermarks stand as a batch's do. */
 function emitsOf({ fence, n, watermarks }: Anchor): EmitsOf {
   return { fence, n, emits: [], watermarks };
 }
 
-function fenceOfAnchor(entry: Extract<JournalEntry, { kind: 'anchor' }>, offset: number): Fence {
+function fenceOfAnchor(entry: Extract<RestoredEntry, { kind: 'anchor' }>, offset: number): Fence {
   if (entry.anchor.fence >= offset)
     throw new EngineError(
       'JOURNAL_UNREADABLE',

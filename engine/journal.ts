@@ -1,3 +1,4 @@
+import type { LeftOut } from './codec.ts';
 import type { Headers, Micros } from './event.ts';
 
 /*
@@ -98,6 +99,9 @@ export interface JournaledEmit {
   readonly headers: Headers;
 }
 
+/** Which emit of its batch it is, and where it goes: all that says whether it stands there already. */
+export type PlacedEmit = Pick<JournaledEmit, 'index' | 'topic' | 'partition'>;
+
 export interface Seen {
   readonly key: string;
   readonly event_id: string;
@@ -182,6 +186,24 @@ export function outputOf(place: { readonly topic: string; readonly partition: nu
   return `${place.topic}/${place.partition}`;
 }
 
+/** Emits by their output partition (`outputOf`), each in their order. */
+export function byOutput(emits: readonly PlacedEmit[]): Map<string, PlacedEmit[]> {
+  const outputs = new Map<string, PlacedEmit[]>();
+  let last: PlacedEmit | undefined;
+  let own: PlacedEmit[] = [];
+  for (const emit of emits) {
+    // Mostly the next one goes where the last one went, and a name need not be made for it.
+    if (emit.topic !== last?.topic || emit.partition !== last.partition) {
+      const output = outputOf(emit);
+      own = outputs.get(output) ?? [];
+      outputs.set(output, own);
+    }
+    own.push(emit);
+    last = emit;
+  }
+  return outputs;
+}
+
 /** Everything one step of a task added. Valid iff `fence` and `n` follow from the log before it (J2). */
 export interface Batch {
   readonly fence: number;
@@ -201,6 +223,11 @@ export interface Batch {
   readonly watermarks: readonly Watermark[];
   readonly seen_sets: readonly SeenSet[];
   readonly again: Again | null;
+}
+
+/** What a batch does to its task's state, and where its emits went. */
+export interface BatchChanges extends Omit<Batch, 'inputs' | 'emits'> {
+  readonly emits: readonly PlacedEmit[];
 }
 
 /** What a log that has been cleaned begins with (J9). */
@@ -223,9 +250,20 @@ export type JournalEntry =
   | { readonly kind: 'batch'; readonly batch: Batch }
   | { readonly kind: 'anchor'; readonly anchor: Anchor };
 
+/** An entry as far as a state is rebuilt from it; a whole entry is one, too. */
+export type RestoredEntry =
+  | Exclude<JournalEntry, { readonly kind: 'batch' }>
+  | { readonly kind: 'batch'; readonly batch: BatchChanges };
+
 /** Avro record names of the entries. */
 export const JOURNAL_RECORD = {
   fence: 'millrace.journal.v1.Fence',
   batch: 'millrace.journal.v1.Batch',
   anchor: 'millrace.journal.v1.Anchor',
 } as const;
+
+/** What a batch holds besides its BatchChanges: most of its bytes. */
+export const BESIDES_CHANGES: LeftOut = {
+  record: JOURNAL_RECORD.batch,
+  fields: ['inputs', 'emits.key', 'emits.value', 'emits.headers'],
+};

@@ -13,6 +13,9 @@ interface Entry<Value> {
   isUsed: boolean;
 }
 
+/** How much of the bound is made room of at once. */
+const ROOM = 1 / 8;
+
 /**
  * Values of which only two kinds stand in memory: what is not in the store yet, and, within a bound, what was used of late.
  * Of those the first goes that was not used since its turn came last: so a read moves nothing.
@@ -50,6 +53,7 @@ export class StoredValues<Value> {
     const entry = { key, value, unsettled: null, bytes: 0, isUsed: false };
     this.#known.set(key, entry);
     this.#count(entry, value);
+    this.#makeRoom();
     return value;
   }
 
@@ -58,15 +62,14 @@ export class StoredValues<Value> {
     const generation = this.#generation + 1;
     let entry = this.#known.get(key);
     if (entry === undefined) {
-      entry = { key, value, unsettled: null, bytes: 0, isUsed: true };
+      entry = { key, value, unsettled: null, bytes: 0, isUsed: false };
       this.#known.set(key, entry);
-    }
+    } else entry.isUsed = true;
     if (entry.unsettled !== generation) this.#changed.push(entry);
     this.#bytes -= entry.bytes;
     entry.bytes = 0;
     entry.value = value;
     entry.unsettled = generation;
-    entry.isUsed = true;
   }
 
   /** Keys and values that the store does not have yet. */
@@ -93,17 +96,20 @@ export class StoredValues<Value> {
         else this.#count(entry, entry.value);
       }
     }
+    this.#makeRoom();
   }
 
   #count(entry: Entry<Value>, value: Value): void {
     entry.bytes = this.#sizeOf(value);
     this.#bytes += entry.bytes;
-    if (this.#bytes > this.#mostBytes) this.#makeRoom();
   }
 
+  /** A part of them at once: a walk begins where those stood that have gone, and takes its time to get past their places. */
   #makeRoom(): void {
+    if (this.#bytes <= this.#mostBytes) return;
+    const rest = this.#mostBytes * (1 - ROOM);
     for (const entry of this.#known.values()) {
-      if (this.#bytes <= this.#mostBytes) return;
+      if (this.#bytes <= rest) return;
       this.#known.delete(entry.key);
       if (entry.unsettled === null && !entry.isUsed) {
         this.#bytes -= entry.bytes;

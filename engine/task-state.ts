@@ -4,7 +4,7 @@ import type { Micros, Priority } from './event.ts';
 import {
   type Again,
   type Anchor,
-  type Batch,
+  type BatchChanges,
   type EffectChange,
   type Mark,
   outputOf,
@@ -157,7 +157,7 @@ export class TaskState {
     for (const each of this.#kept) each.settle(generation);
   }
 
-  applyBatch(batch: Batch): void {
+  applyBatch(batch: Omit<BatchChanges, 'emits'>): void {
     this.n = batch.n;
     this.time = batch.time;
     for (const position of batch.positions) this.applyPosition(position);

@@ -4,7 +4,7 @@ import type { Fence } from '../engine/journal.ts';
 import { JournalReader } from '../engine/journal-reader.ts';
 import type { Topology } from '../engine/topology.ts';
 import { type KafkaAdmin, KafkaError, type PartitionReader } from './client.ts';
-import { decodeEntry } from './journal-log.ts';
+import { decodeChanges } from './journal-log.ts';
 import type { TopicNames } from './topic-names.ts';
 
 export interface DeploymentCheck {
@@ -63,7 +63,7 @@ async function firstWorked(
         `The start of journal ${topic}/${partition} cannot be read; it is tried again.`,
       );
     for (const record of fetched.records) {
-      journal.read(record.offset, await decodeEntry(codec, record));
+      journal.read(record.offset, await decodeChanges(codec, record));
       if (journal.lastWorkedFence !== null) return journal.lastWorkedFence;
     }
     offset = fetched.nextOffset;

@@ -1,11 +1,13 @@
-import { type Codec, CodecError } from '../engine/codec.ts';
+import { type Codec, CodecError, type LeftOut } from '../engine/codec.ts';
 import { EngineError } from '../engine/errors.ts';
 import {
   type Anchor,
   type Batch,
   type Fence,
+  BESIDES_CHANGES,
   JOURNAL_RECORD,
   type JournalEntry,
+  type RestoredEntry,
 } from '../engine/journal.ts';
 import type { FetchedRecord, PartitionReader, PlainProducer } from './client.ts';
 import { JOURNAL_REMEDY } from './journal-evidence.ts';
@@ -94,8 +96,13 @@ export class JournalLog {
     this.#confirmedAt = sentAt;
   }
 
+  /** As `decodeChanges`. */
+  decode(record: FetchedRecord): RestoredEntry | Promise<RestoredEntry> {
+    return decodeChanges(this.#options.codec, record);
+  }
+
   /** As `decodeEntry`. */
-  decode(record: FetchedRecord): Promise<JournalEntry> {
+  decodeWhole(record: FetchedRecord): Promise<JournalEntry> {
     return decodeEntry(this.#options.codec, record);
   }
 
@@ -159,20 +166,47 @@ export class JournalLog {
  * Throws: EngineError JOURNAL_UNREADABLE (stop); CodecError REGISTRY_AWAY (retake).
  */
 export async function decodeEntry(codec: Codec, record: FetchedRecord): Promise<JournalEntry> {
+  await learnFor(codec, record);
+  return decodeKnown(codec, record);
+}
+
+/** As `decodeEntry`, of a batch its changes alone, and without a promise where the schema is known. */
+export function decodeChanges(
+  codec: Codec,
+  record: FetchedRecord,
+): RestoredEntry | Promise<RestoredEntry> {
+  if (record.value !== null && !codec.knows(record.value))
+    return learnFor(codec, record).then(() => decodeKnown(codec, record, BESIDES_CHANGES));
+  return decodeKnown(codec, record, BESIDES_CHANGES);
+}
+
+async function learnFor(codec: Codec, record: FetchedRecord): Promise<void> {
+  if (record.value === null || codec.knows(record.value)) return;
   try {
-    if (record.value === null) throw new Error('the record has no value');
-    if (!codec.knows(record.value)) await codec.learn(record.value);
-    return entryOf(codec.decode(record.value));
+    await codec.learn(record.value);
   } catch (cause) {
     if (cause instanceof CodecError && cause.code === 'REGISTRY_AWAY') throw cause;
-    throw new EngineError(
-      'JOURNAL_UNREADABLE',
-      'stop',
-      `Journal ${record.topic}/${record.partition} holds a record at offset ${record.offset} that is ` +
-        `no journal entry; nobody but the application may write there.`,
-      { cause },
-    );
+    throw unreadable(record, cause);
   }
+}
+
+function decodeKnown(codec: Codec, record: FetchedRecord, leftOut?: LeftOut): JournalEntry {
+  try {
+    if (record.value === null) throw new Error('the record has no value');
+    return entryOf(codec.decode(record.value, leftOut));
+  } catch (cause) {
+    throw unreadable(record, cause);
+  }
+}
+
+function unreadable({ topic, partition, offset }: FetchedRecord, cause: unknown): EngineError {
+  return new EngineError(
+    'JOURNAL_UNREADABLE',
+    'stop',
+    `Journal ${topic}/${partition} holds a record at offset ${offset} that is ` +
+      `no journal entry; nobody but the application may write there.`,
+    { cause },
+  );
 }
 
 function entryOf(decoded: { readonly record: string; readonly value: unknown }): JournalEntry {

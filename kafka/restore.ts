@@ -1,7 +1,6 @@
 import { EngineError } from '../engine/errors.ts';
-import { type Batch, type Fence, type JournaledEmit, outputOf } from '../engine/journal.ts';
-import { isAfter, JournalReader, type UnpublishedEmit } from '../engine/journal-reader.ts';
-import { originOf } from '../engine/origin.ts';
+import type { Batch, Fence } from '../engine/journal.ts';
+import { JournalReader } from '../engine/journal-reader.ts';
 import type { Checkpoint, StateStore } from '../engine/state-store.ts';
 import { type TakenChanges, TaskState } from '../engine/task-state.ts';
 import { type KafkaAdmin, KafkaError, type PartitionReader } from './client.ts';
@@ -179,53 +178,4 @@ async function discard({ store, onStoreDiscarded }: RestoreOptions, reason: stri
 function isWorthAnother(error: unknown): boolean {
   if (error instanceof KafkaError) return error.code === 'OFFSET_OUT_OF_RANGE';
   return error instanceof EngineError && error.code === 'STORE_FOREIGN';
-}
-
-/**
- * What has to be published again on takeover: per output partition, every emit after the last own one that stands
- * there. The read ends when the fetch position passes the end captured after the fence was read.
- */
-export async function emitsToRepublish(
-  options: RestoreOptions,
-  journal: JournalReader,
-): Promise<ReadonlyMap<string, readonly UnpublishedEmit[]>> {
-  const found = [...journal.unpublished].map(async ([output, waiting]) => {
-    const first = waiting[0]?.emit;
-    const last = first === undefined ? null : await lastOwnEmit(options, journal, first);
-    const rest = waiting.filter(
-      ({ n, emit }) => last === null || isAfter(n, emit.index, last.n, last.index),
-    );
-    return [output, rest] as const;
-  });
-  const rests = await Promise.all(found);
-  return new Map(rests.filter(([, rest]) => rest.length > 0));
-}
-
-async function lastOwnEmit(
-  options: RestoreOptions,
-  journal: JournalReader,
-  output: Pick<JournaledEmit, 'topic' | 'partition'>,
-): Promise<{ readonly n: number; readonly index: number } | null> {
-  const { reader, names, application } = options;
-  const { partition } = output;
-  const topic = names.physical(output.topic);
-  const bounds = (await options.admin.offsets(topic))[partition];
-  const watermark = journal.state.watermarks.get(outputOf(output));
-  if (bounds === undefined) return null;
-  const from = Math.max(bounds.start, watermark?.offset ?? 0);
-  if (bounds.end - from > SHELL_LIMITS.tailRecords) return null;
-  const signal = AbortSignal.any([options.signal, AbortSignal.timeout(SHELL_LIMITS.tailMs)]);
-  let last: { n: number; index: number } | null = null;
-  try {
-    await readRange({ reader, topic, partition, from, until: bounds.end, signal }, (record) => {
-      const origin = originOf(record.headers);
-      if (origin?.application !== application || origin.task !== options.partition) return;
-      if (last === null || isAfter(origin.n, origin.index, last.n, last.index))
-        last = { n: origin.n, index: origin.index };
-    });
-  } catch (error) {
-    if (options.signal.aborted || !signal.aborted) throw error;
-    return null;
-  }
-  return last;
 }

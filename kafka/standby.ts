@@ -5,7 +5,7 @@ import type { StateStore } from '../engine/state-store.ts';
 import { TaskState } from '../engine/task-state.ts';
 import type { Topology } from '../engine/topology.ts';
 import type { FetchedRecord, KafkaAdmin } from './client.ts';
-import { decodeEntry } from './journal-log.ts';
+import { decodeChanges } from './journal-log.ts';
 import { SHELL_LIMITS } from './limits.ts';
 import type { Log } from './log.ts';
 import { unfitness } from './restore.ts';
@@ -154,7 +154,7 @@ export class Standby implements SourceSubscriber {
       this.#waitingBytes = 0;
       if (wasFull) fetcher.resume();
       for (const record of records) {
-        const isNews = journal.read(record.offset, await decodeEntry(codec, record));
+        const isNews = journal.read(record.offset, await decodeChanges(codec, record));
         const reached = isNews ? journal.checkpointAfter(record.offset, this.#topicId) : null;
         if (reached !== null) keeper.confirmed(journal.state.takeChanges(), reached);
         await keeper.room(signal);

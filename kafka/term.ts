@@ -12,8 +12,8 @@ import { JournalLog } from './journal-log.ts';
 import { learnSchema } from './learn-schema.ts';
 import { SHELL_LIMITS } from './limits.ts';
 import { Publisher } from './publisher.ts';
+import { emitsToRepublish } from './republish.ts';
 import {
-  emitsToRepublish,
   keepConfirmed,
   type RestoredTask,
   type RestoreOptions,

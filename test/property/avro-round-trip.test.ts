@@ -4,7 +4,7 @@ import { describe, expect, it } from 'vitest';
 import { CodecError } from '../../engine/codec.ts';
 import type { EventRecord } from '../../engine/event.ts';
 import { PlacedHeaders } from '../../engine/header-block.ts';
-import { type Batch, JOURNAL_RECORD } from '../../engine/journal.ts';
+import { type Batch, BESIDES_CHANGES, JOURNAL_RECORD } from '../../engine/journal.ts';
 import {
   AvroCodec,
   CATALOGUE_RECORDS,
@@ -116,6 +116,23 @@ describe('records', () => {
         const back = codec.decode(codec.encode(topic, record, value));
         expect(back.record).toBe(record);
         expect(plain(back.value)).toBe(plain(value));
+      }),
+      { numRuns: 60 },
+    );
+  });
+
+  it('come back without what their reader leaves out, and else as they were', () => {
+    const { record } = BESIDES_CHANGES;
+    fc.assert(
+      fc.property(valueOf(schemas.get(record)) as fc.Arbitrary<Batch>, (batch) => {
+        const { inputs: _, ...rest } = batch;
+        const emits = batch.emits.map(({ index, topic, partition }) => ({
+          ...{ index, topic, partition },
+        }));
+        const bytes = codec.encode('a.journal', record, batch);
+        expect(plain(codec.decode(bytes, BESIDES_CHANGES).value)).toBe(plain({ ...rest, emits }));
+        const other = { ...BESIDES_CHANGES, record: JOURNAL_RECORD.fence };
+        expect(plain(codec.decode(bytes, other).value)).toBe(plain(batch));
       }),
       { numRuns: 60 },
     );

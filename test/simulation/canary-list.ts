@@ -8,6 +8,7 @@ const TERM = 'kafka/term.ts';
 const JOURNAL_LOG = 'kafka/journal-log.ts';
 const PUBLISHER = 'kafka/publisher.ts';
 const RESTORE = 'kafka/restore.ts';
+const REPUBLISH = 'kafka/republish.ts';
 const LOSS = 'kafka/source-loss.ts';
 const READER = 'engine/journal-reader.ts';
 const TASK = 'engine/task.ts';
@@ -109,14 +110,14 @@ export const CANARIES: readonly Canary[] = [
   {
     rule: 'J5',
     what: 'nothing is published again on takeover',
-    file: RESTORE,
-    find: 'return new Map(rests.filter(([, rest]) => rest.length > 0));',
-    replace: 'return new Map();',
+    file: REPUBLISH,
+    find: '.filter(([, rest]) => rest.length > 0)',
+    replace: '.filter(([, rest]) => rest.length < 0)',
   },
   {
     rule: 'J5',
     what: 'an output that holds anything of its own counts as complete',
-    file: RESTORE,
+    file: REPUBLISH,
     find: 'last === null || isAfter(n, emit.index, last.n, last.index)',
     replace: 'last === null && isAfter(n, emit.index, -1, -1)',
   },

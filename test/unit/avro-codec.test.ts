@@ -203,6 +203,14 @@ describe('decode', () => {
     }
   });
 
+  it('refuses to leave out what is no field of the records in an array', () => {
+    const bytes = codec().encode('intents', SUBMITTED, submitted());
+    const leftOut = { record: SUBMITTED, fields: ['raw.length'] };
+    expect(failure(() => codec().decode(bytes, leftOut)).message).toContain(
+      'length: no array of records has these fields',
+    );
+  });
+
   it('does not believe a count that the bytes cannot hold', () => {
     const it = codec();
     const plan = 'millrace.readmodel.v1.Plan';
