@@ -1,4 +1,4 @@
-# One image for all apps; which one is the command: node apps/main.ts <app>.
+# One image for all apps; which one is the command: node cli/bin.mjs run <app>.
 FROM node:24-bookworm-slim AS dependencies
 WORKDIR /app
 COPY package.json package-lock.json ./
@@ -14,4 +14,4 @@ RUN install -d -o node -g node /data
 ENV MILLRACE_DATA=/data
 VOLUME /data
 USER node
-CMD ["node", "apps/main.ts", "gateway"]
+CMD ["node", "cli/bin.mjs", "run", "gateway"]

@@ -26,6 +26,9 @@ export const PORT_VARIABLE: Readonly<Record<AppName, string>> = {
   coordinator: 'COORDINATOR_PORT',
 };
 
+/** The order in which they are listed. */
+export const APP_NAMES: readonly AppName[] = Object.keys(PORT_VARIABLE) as AppName[];
+
 export type LogLevel = 'trace' | 'debug' | 'info' | 'warn' | 'error' | 'fatal' | 'silent';
 
 /**
@@ -172,7 +175,7 @@ function service(reader: ConfigReader): Config['service'] {
 
 function rejectSharedPorts(reader: ConfigReader, ports: Readonly<Record<AppName, number>>): void {
   const taken = new Map<number, AppName>();
-  for (const app of Object.keys(PORT_VARIABLE) as AppName[]) {
+  for (const app of APP_NAMES) {
     const holder = taken.get(ports[app]);
     if (holder !== undefined && ports[app] !== 0) {
       reader.reject(

@@ -1,5 +1,12 @@
 import type { ProcessContext, RunningApp } from './app.ts';
-import { type AppName, type Config, ConfigError, loadConfig, PORT_VARIABLE } from './config.ts';
+import {
+  APP_NAMES,
+  type AppName,
+  type Config,
+  ConfigError,
+  loadConfig,
+  PORT_VARIABLE,
+} from './config.ts';
 import type { CoreComponents } from './core-components.ts';
 import { createLog, type Log } from './log.ts';
 import { createMetrics } from './metrics.ts';
@@ -27,7 +34,7 @@ export async function runApps(names: readonly string[], options: RunOptions = {}
   const unknown = names.filter((name) => !Object.hasOwn(PORT_VARIABLE, name));
   const { topologyFile, env = process.env } = options;
   if (unknown.length > 0 || (names.length === 0 && topologyFile === undefined)) {
-    const known = Object.keys(PORT_VARIABLE).join(', ');
+    const known = APP_NAMES.join(', ');
     return fail(`Unknown app: ${unknown.join(', ') || '(none given)'}. Known are ${known}.`);
   }
   try {

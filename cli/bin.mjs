@@ -6,15 +6,22 @@ import { existsSync } from 'node:fs';
 import * as modules from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
+import { setFlagsFromString } from 'node:v8';
 
 const NEEDED_MAJOR = 24;
-const root = join(dirname(fileURLToPath(import.meta.url)), '..');
+/** Of an app's heap: what was made last, in MiB, twice over; else as much as 64, by the memory of the machine. */
+const YOUNG_HEAP = '--max-semi-space-size=16';
+/** Garbage that may gather for each hundred bytes in use, before it is looked for; else up to three hundred. */
+const OLD_HEAP = '--heap-growing-percent=50';
+const self = fileURLToPath(import.meta.url);
+const root = join(dirname(self), '..');
 const source = join(root, 'cli', 'main.ts');
 const isClone = existsSync(source);
 // Node runs no TypeScript under node_modules.
 const main = isClone ? source : join(root, 'dist', 'cli', 'main.js');
 
 if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
+  if (process.argv[2] === 'run') boundHeap();
   // What was compiled once is not compiled again: a third of what a start takes.
   modules.enableCompileCache(isClone ? join(root, '.cache', 'node') : undefined);
   const { runCommandLine } = await import(pathToFileURL(main).href);
@@ -23,6 +30,22 @@ if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
   modules.flushCompileCache();
 } else {
   runOnOwnNode();
+}
+
+/** A process that runs for weeks takes what it needs, not what the machine has (docs/adr/032-memory-of-a-worker.md). */
+function boundHeap() {
+  setFlagsFromString(OLD_HEAP);
+  const [option] = YOUNG_HEAP.split('=');
+  const given = [...process.execArgv, process.env.NODE_OPTIONS].join(' ');
+  if (given.includes(option) || process.platform === 'win32') return;
+  // Known to a process from its start on only: so it starts once more, in its place and with its pid. Windows cannot.
+  process.execve(process.execPath, [
+    process.execPath,
+    ...process.execArgv,
+    YOUNG_HEAP,
+    self,
+    ...process.argv.slice(2),
+  ]);
 }
 
 function runOnOwnNode() {
@@ -35,7 +58,6 @@ function runOnOwnNode() {
     console.error(`millrace runs on Node ${NEEDED_MAJOR}, and ${node} is not there. ${remedy}`);
     process.exit(2);
   }
-  const self = fileURLToPath(import.meta.url);
   const child = spawn(node, [self, ...process.argv.slice(2)], { stdio: 'inherit' });
   // A Ctrl-C reaches the child through the terminal too; it takes the second one as the first.
   for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'])

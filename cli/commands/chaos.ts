@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { AppName } from '../../apps/config.ts';
+import { APP_NAMES, type AppName } from '../../apps/config.ts';
 import { type ChaosResult, runChaos } from '../chaos/run-chaos.ts';
 import { partsNamed } from '../chaos/victims.ts';
 import { anomalyLines } from '../check/report-text.ts';
@@ -11,7 +11,7 @@ import { parseIntentFile } from '../demo/intent-file.ts';
 import { durationMs } from '../log/duration.ts';
 import { ROOT } from '../stack/programs.ts';
 import { RunFolder } from '../stack/run-folder.ts';
-import { APPS, dataFolderOf } from '../stack/settings.ts';
+import { dataFolderOf } from '../stack/settings.ts';
 
 const FILE = join(ROOT, 'demo', 'intents.ndjson');
 const MAX_RATE = 200;
@@ -96,9 +96,9 @@ function resetsOf(run: RunFolder, text: string): readonly (readonly [AppName, nu
       `--rst is ${text}, no share up to 50%; say 5%, or trading=5%.`,
     );
   return partsNamed(run, part).map((each) => {
-    const app = APPS.find((name) => name === each);
+    const app = APP_NAMES.find((name) => name === each);
     if (app !== undefined) return [app, share] as const;
-    const remedy = `say worker=5%, or one of ${APPS.join(', ')}.`;
+    const remedy = `say worker=5%, or one of ${APP_NAMES.join(', ')}.`;
     throw new UsageError('WRONG_USE', `--rst is ${text}, and ${each} is no app; ${remedy}`);
   });
 }

@@ -1,12 +1,13 @@
 import { existsSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { APP_NAMES } from '../../apps/config.ts';
 import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
 import { endLeftovers } from '../stack/leftovers.ts';
 import { formatNews } from '../stack/news.ts';
 import { RunFolder } from '../stack/run-folder.ts';
 import { ALL_SERVERS } from '../stack/servers.ts';
-import { APPS, dataFolderOf } from '../stack/settings.ts';
+import { dataFolderOf } from '../stack/settings.ts';
 
 const USAGE = `
 Usage: millrace reset [--json]
@@ -22,7 +23,7 @@ export const command: Command = {
 };
 
 /** What millrace makes in the data folder. Anything else there belongs to somebody else. */
-const OWN = [...ALL_SERVERS, ...APPS, 'run', 'log', 'state', 'import'];
+const OWN = [...ALL_SERVERS, ...APP_NAMES, 'run', 'log', 'state', 'import'];
 
 async function run(args: readonly string[], io: Io): Promise<ExitCode> {
   const { values } = parseArgs({

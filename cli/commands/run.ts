@@ -1,13 +1,13 @@
 import { resolve } from 'node:path';
 import { parseArgs } from 'node:util';
 import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
-import { APPS } from '../stack/settings.ts';
+import { APP_NAMES } from '../../apps/config.ts';
 
 const USAGE = `
 Usage: millrace run <app…> [--json]
        millrace run --topology <file> [--json]
 
-Runs apps of this system in this process until it is told to stop: ${APPS.join(', ')}.
+Runs apps of this system in this process until it is told to stop: ${APP_NAMES.join(', ')}.
 With --topology it runs the topology that a file of yours exports, against the same servers.
 The log goes to standard output, a JSON object a line.
 `;
@@ -29,7 +29,7 @@ async function run(args: readonly string[], _io: Io): Promise<ExitCode> {
   if ((positionals.length === 0) === (file === undefined)) {
     throw new UsageError(
       'WRONG_USE',
-      `millrace run needs either apps (${APPS.join(', ')}) or --topology <file>.`,
+      `millrace run needs either apps (${APP_NAMES.join(', ')}) or --topology <file>.`,
     );
   }
   // Loaded only now: --help needs none of it.

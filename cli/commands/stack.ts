@@ -1,16 +1,17 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { parseArgs } from 'node:util';
+import { APP_NAMES } from '../../apps/config.ts';
 import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
 import { isAlive, RunFolder, type PartRecord } from '../stack/run-folder.ts';
 import { ALL_SERVERS } from '../stack/servers.ts';
-import { APPS, dataFolderOf } from '../stack/settings.ts';
+import { dataFolderOf } from '../stack/settings.ts';
 
 const USAGE = `
 Usage: millrace stack status [--json]
        millrace stack stop <part…> [--json]
        millrace stack start <part…> [--json]
 
-Looks at the system that millrace up runs, or stops and starts parts of it: ${[...ALL_SERVERS, ...APPS].join(', ')}.
+Looks at the system that millrace up runs, or stops and starts parts of it: ${[...ALL_SERVERS, ...APP_NAMES].join(', ')}.
 What was stopped by hand stays stopped. status gives 1 when a part does not run, 2 when nothing does.
 `;
 
@@ -104,7 +105,7 @@ function status(
   { json, io }: { readonly json: boolean; readonly io: Io },
 ): ExitCode {
   const supervisor = run.supervisor()?.pid ?? null;
-  const order: readonly string[] = [...ALL_SERVERS, ...APPS];
+  const order: readonly string[] = [...ALL_SERVERS, ...APP_NAMES];
   const lines = [...run.readAll()]
     .sort((one, other) => order.indexOf(one.part) - order.indexOf(other.part))
     .map((record) => lineOf(record, supervisor !== null));

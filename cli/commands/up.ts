@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import type { AppName, Config } from '../../apps/config.ts';
+import { APP_NAMES, type AppName, type Config } from '../../apps/config.ts';
 import { UsageError, type Command, type ExitCode, type Io } from '../command.ts';
 import { anvilPart } from '../stack/anvil.ts';
 import { appPart } from '../stack/app-part.ts';
@@ -9,7 +9,6 @@ import { formatNews, type News } from '../stack/news.ts';
 import type { Part } from '../stack/part.ts';
 import { ADDRESS_VARIABLE, serverParts, SERVERS } from '../stack/servers.ts';
 import {
-  APPS,
   type ChainName,
   type ChainSettings,
   stackSettings,
@@ -26,7 +25,7 @@ dies. Ctrl-C and SIGTERM stop everything.
   --chain C          mock (default): swaps end in this system; anvil: on a chain of this machine, with Uniswap's
                      contracts, which is kept from start to start
   --no-first-intent  do not submit an intent when everything is ready
-  --only <part,…>    only these of: ${[...SERVERS, ...APPS].join(', ')}
+  --only <part,…>    only these of: ${[...SERVERS, ...APP_NAMES].join(', ')}
   --json             one JSON object a line
 
 A server whose address is in KAFKA_BROKERS, SCHEMA_REGISTRY_URL, DATABASE_URL, REDIS_URL or ETH_RPC_URL is used, not
@@ -89,7 +88,11 @@ function parse(args: readonly string[]): UpOptions {
   const { chain } = values;
   if (chain !== 'mock' && chain !== 'anvil')
     throw new UsageError('WRONG_USE', `--chain is mock or anvil, not ${chain}.`);
-  const all: readonly string[] = [...SERVERS, ...(chain === 'anvil' ? ['anvil'] : []), ...APPS];
+  const all: readonly string[] = [
+    ...SERVERS,
+    ...(chain === 'anvil' ? ['anvil'] : []),
+    ...APP_NAMES,
+  ];
   const only = values.only?.split(',') ?? all;
   const unknown = only.filter((part) => !all.includes(part));
   if (unknown.length > 0) {
@@ -105,7 +108,7 @@ function localSystem(settings: StackSettings, options: UpOptions, io: Io): Local
   const { dataFolder, given, serverPorts, appPorts, env, envOf, config, chain } = settings;
   const isWanted = (part: string): boolean => options.only.includes(part);
   const servers = serverParts(serverPorts, dataFolder);
-  const apps = APPS.filter(isWanted);
+  const apps = APP_NAMES.filter(isWanted);
   const local = chain === null || chain.given || !isWanted('anvil') ? [] : [chainPart(settings)];
   const existing = chain?.given === true ? [{ part: 'anvil', address: chain.url }] : [];
   return {
@@ -155,7 +158,7 @@ async function announce(context: {
 }): Promise<void> {
   const { settings, options, apps, io } = context;
   const gateway = `http://127.0.0.1:${settings.appPorts.gateway}`;
-  if (options.firstIntent && APPS.every((app) => apps.includes(app))) {
+  if (options.firstIntent && APP_NAMES.every((app) => apps.includes(app))) {
     const first = await submitFirstIntent(gateway);
     for (const text of describe(first)) say(options, io, { text });
     say(options, io, { json: { what: 'first-intent', ...first } });

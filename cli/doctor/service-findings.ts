@@ -1,5 +1,4 @@
-import type { Config } from '../../apps/config.ts';
-import { APPS } from '../stack/settings.ts';
+import { APP_NAMES, type Config } from '../../apps/config.ts';
 import type { Finding } from './finding.ts';
 import { metricValue } from './metric-text.ts';
 
@@ -11,7 +10,7 @@ const LATE_SECONDS = 0.1;
 export async function examineServices({ service }: Config): Promise<readonly Finding[]> {
   const host = service.host === '0.0.0.0' ? '127.0.0.1' : service.host;
   const all = await Promise.all(
-    APPS.map((app) => examineService(app, `http://${host}:${service.ports[app]}`)),
+    APP_NAMES.map((app) => examineService(app, `http://${host}:${service.ports[app]}`)),
   );
   return all.flat();
 }

@@ -1,14 +1,17 @@
 import { resolve, join } from 'node:path';
 import { ConfigReader } from '../../apps/config-reader.ts';
-import { loadConfig, PORT_VARIABLE, type AppName, type Config } from '../../apps/config.ts';
+import {
+  APP_NAMES,
+  loadConfig,
+  PORT_VARIABLE,
+  type AppName,
+  type Config,
+} from '../../apps/config.ts';
 import { anvilUrl, type Fork, LOCAL_CHAIN_ID } from './anvil.ts';
 import { freePort } from './ports.ts';
 import { ROOT } from './programs.ts';
 import { postgresLoginUrl } from './postgres.ts';
 import { ADDRESS_VARIABLE, addressOf, SERVERS, type ServerName, storesOf } from './servers.ts';
-
-/** The order in which they are listed; they start side by side. */
-export const APPS: readonly AppName[] = ['gateway', 'trading', 'orchestrator', 'coordinator'];
 
 /** What `millrace up` takes from the environment. */
 export interface StackSettings {
@@ -64,10 +67,10 @@ export async function stackSettings(
   const serverPorts = serverPortsOf(env);
   const given = SERVERS.filter((server) => (env[ADDRESS_VARIABLE[server]]?.trim() ?? '') !== '');
   const appPorts = { ...wanted.service.ports };
-  for (const app of APPS) if (appPorts[app] === 0) appPorts[app] = await freePort();
+  for (const app of APP_NAMES) if (appPorts[app] === 0) appPorts[app] = await freePort();
   const dataFolder = dataFolderOf(env);
   const actual: Record<string, string> = { ...defined(env), MILLRACE_DATA: dataFolder };
-  for (const app of APPS) actual[PORT_VARIABLE[app]] = String(appPorts[app]);
+  for (const app of APP_NAMES) actual[PORT_VARIABLE[app]] = String(appPorts[app]);
   for (const server of SERVERS) {
     if (!given.includes(server)) {
       actual[ADDRESS_VARIABLE[server]] = addressOf(server, serverPorts[server]);

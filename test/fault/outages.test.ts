@@ -4,12 +4,12 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { APP_NAMES } from '../../apps/config.ts';
 import { endOf, historyOf } from '../../cli/demo/gateway-client.ts';
 import { freePorts } from '../../cli/stack/ports.ts';
 import { ROOT } from '../../cli/stack/programs.ts';
 import { isAlive, RunFolder } from '../../cli/stack/run-folder.ts';
 import { SERVERS } from '../../cli/stack/servers.ts';
-import { APPS } from '../../cli/stack/settings.ts';
 import { eventually } from '../support/eventually.ts';
 import { Millrace, type Up } from '../support/millrace.ts';
 import { type Accepted, SOUND, SteadyLoad } from '../support/steady-load.ts';
@@ -169,7 +169,7 @@ describe('the local system', () => {
 /** Every part has a process before, and none of its group is left after. */
 async function stop(signal: 'SIGINT' | 'SIGTERM'): Promise<void> {
   const records = new RunFolder(data).readAll();
-  expect(records.map(({ part }) => part).sort()).toEqual([...SERVERS, ...APPS].sort());
+  expect(records.map(({ part }) => part).sort()).toEqual([...SERVERS, ...APP_NAMES].sort());
   expect(records.every(isAlive)).toBe(true);
   up.child.kill(signal);
   expect(await up.exit).toBe(0);

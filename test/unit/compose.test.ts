@@ -169,7 +169,7 @@ describe('docker-compose.yml', () => {
     expect(config.service.host).toBe('0.0.0.0');
     expect(config.kafka.brokers).toEqual(['redpanda:9092']);
     expect(config.stores.registryUrl).toContain('http://redpanda:8081');
-    expect(service(app).command).toEqual(['node', 'apps/main.ts', app]);
+    expect(service(app).command).toEqual(['node', 'cli/bin.mjs', 'run', app]);
   });
 
   it.each([

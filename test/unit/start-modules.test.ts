@@ -2,9 +2,11 @@ import { execFileSync } from 'node:child_process';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 
-const MAIN = join(import.meta.dirname, '..', '..', 'apps', 'main.ts');
+const ROOT = join(import.meta.dirname, '..', '..');
+/** What `millrace run` is made of, until it knows what to run. */
+const MODULES = ['cli/main.ts', 'cli/commands/run.ts', 'apps/main.ts'];
 
-/** Prints the npm packages that a module loads. */
+/** Prints the npm packages that modules load. */
 const LOADED = `
   import { registerHooks } from 'node:module';
   const packages = new Set();
@@ -15,13 +17,14 @@ const LOADED = `
       return next(url, context);
     },
   });
-  await import(process.argv[1]);
+  for (const module of process.argv.slice(1)) await import(module);
   console.log(JSON.stringify([...packages]));
   process.exit(0);`;
 
 describe('start of a process', () => {
   it('loads no Kafka library, store, venue or web framework before it knows that it needs one', () => {
-    const args = ['--input-type=module', '--eval', LOADED, MAIN];
+    const modules = MODULES.map((module) => join(ROOT, module));
+    const args = ['--input-type=module', '--eval', LOADED, ...modules];
     const loaded = JSON.parse(
       execFileSync(process.execPath, args, { encoding: 'utf8' }),
     ) as string[];

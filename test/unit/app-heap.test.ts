@@ -1,0 +1,61 @@
+import { spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { text } from 'node:stream/consumers';
+import { afterAll, describe, expect, it } from 'vitest';
+
+const BIN = join(import.meta.dirname, '..', '..', 'cli', 'bin.mjs');
+
+/** Holds some 40 MB and makes garbage of what it held before; says how much of each generation the process had at most. */
+const HUNGRY = `
+import { getHeapSpaceStatistics } from 'node:v8';
+const ring = new Array(500_000);
+const most = { new_space: 0, old_space: 0 };
+for (let at = 0; at < 4_000_000; at++) {
+  ring[at % ring.length] = { at, text: 'text ' + at };
+  if (at % 20_000 !== 0) continue;
+  for (const { space_name: name, space_size: bytes } of getHeapSpaceStatistics())
+    if (name in most) most[name] = Math.max(most[name], bytes / 2 ** 20);
+}
+console.log(JSON.stringify({ pid: process.pid, young: most.new_space, old: most.old_space }));
+process.exit(0);
+`;
+
+const folder = mkdtempSync(join(tmpdir(), 'millrace-heap-'));
+const file = join(folder, 'hungry.mjs');
+writeFileSync(file, HUNGRY);
+afterAll(() => rmSync(folder, { recursive: true }));
+
+interface Said {
+  readonly pid: number;
+  /** MiB. */
+  readonly young: number;
+  readonly old: number;
+}
+
+async function run(flags: readonly string[], nodeOptions = '') {
+  const child = spawn(process.execPath, [...flags, BIN, 'run', '--topology', file], {
+    env: { ...process.env, NODE_OPTIONS: nodeOptions },
+    stdio: ['ignore', 'pipe', 'inherit'],
+  });
+  const [output] = await Promise.all([text(child.stdout), once(child, 'exit')]);
+  return { pid: child.pid, said: JSON.parse(output) as Said };
+}
+
+describe('the heap of an app', () => {
+  it('is bounded by what the app needs, in the process that was started', async () => {
+    const { pid, said } = await run([]);
+    expect(said.young).toBeLessThan(40);
+    // 180 as V8 would have it.
+    expect(said.old).toBeLessThan(140);
+    expect(said.pid).toBe(pid);
+  });
+
+  it('has the young generation that was asked for', async () => {
+    const option = '--max-semi-space-size=4';
+    for (const { said } of [await run([option]), await run([], option)])
+      expect(said.young).toBeLessThan(16);
+  });
+});
