@@ -7,7 +7,8 @@ import type { Kept } from './table.ts';
 interface SeenIds {
   /** How many there ever were. */
   count: number;
-  readonly ids: Set<string>;
+  /** Null: they are few, and the tail has them all. */
+  ids: Set<string> | null;
   /** The newest of them, from this place among all on: what full rows in the store do not have yet. */
   readonly tail: string[];
   tailFrom: number;
@@ -26,6 +27,9 @@ const TABLE = 'seen';
 const FULL = 'seen-full';
 /** Ids of one row that is full: an id more rewrites at most this many, and not all of a busy key's. */
 const ROW = 64;
+
+/** Fewer ids of a key than this need no set: most keys have no more, and a set costs more than they do. */
+const FEW = 8;
 
 /** Seen ids in memory. */
 export class MemorySeenSets extends Map<string, Set<string>> implements SeenSets {
@@ -59,14 +63,16 @@ export class SeenTable implements SeenSets, Kept {
   }
 
   get(key: string): Set<string> | undefined {
-    return this.#values.get(key)?.ids;
+    const known = this.#values.get(key);
+    return known && idsOf(known);
   }
 
   add(key: string, eventId: string): boolean {
-    const known = this.#values.get(key) ?? { count: 0, ids: new Set(), tail: [], tailFrom: 0 };
-    if (known.ids.has(eventId)) return false;
+    const known = this.#values.get(key) ?? { count: 0, ids: null, tail: [], tailFrom: 0 };
+    const ids = known.count < FEW ? known.ids : idsOf(known);
+    if (ids === null ? known.tail.includes(eventId) : ids.has(eventId)) return false;
     if (!this.#before.has(key)) this.#before.set(key, known.count);
-    const forgot = added(known.ids, eventId);
+    const forgot = ids !== null && added(ids, eventId);
     known.tail.push(eventId);
     known.count += 1;
     this.#values.set(key, known);
@@ -82,7 +88,7 @@ export class SeenTable implements SeenSets, Kept {
   }
 
   *[Symbol.iterator](): Iterator<[string, Set<string>]> {
-    for (const [key, { ids }] of merged(this.#store, TABLE, this.#values)) yield [key, ids];
+    for (const [key, known] of merged(this.#store, TABLE, this.#values)) yield [key, idsOf(known)];
   }
 
   takeChanges(into: StoreChange[], generation: number): void {
@@ -110,7 +116,11 @@ export class SeenTable implements SeenSets, Kept {
       });
     }
     const oldFirst = Math.max(0, before - LIMITS.seenIdsPerKey);
-    for (let row = Math.floor(oldFirst / ROW); row < Math.floor((count - ids.size) / ROW); row++)
+    for (
+      let row = Math.floor(oldFirst / ROW);
+      row < Math.floor((count - (ids?.size ?? count)) / ROW);
+      row++
+    )
       into.push({ table: FULL, key: rowKey(key, row), value: null });
     tail.splice(0, Math.max(0, fullRows * ROW - tailFrom));
     known.tailFrom = Math.max(tailFrom, fullRows * ROW);
@@ -121,6 +131,7 @@ export class SeenTable implements SeenSets, Kept {
     const text = this.#store.get(TABLE, key);
     if (text === undefined) return undefined;
     const [count, rest] = JSON.parse(text) as [number, string[]];
+    if (count < FEW && rest.length === count) return { count, ids: null, tail: rest, tailFrom: 0 };
     const all: string[] = [];
     const first = Math.max(0, count - LIMITS.seenIdsPerKey);
     for (let row = Math.floor(first / ROW); row < Math.floor(count / ROW); row++)
@@ -128,6 +139,11 @@ export class SeenTable implements SeenSets, Kept {
     const ids = new Set([...all, ...rest].slice(-LIMITS.seenIdsPerKey));
     return { count, ids, tail: rest, tailFrom: count - rest.length };
   }
+}
+
+function idsOf(known: SeenIds): Set<string> {
+  known.ids ??= new Set(known.tail);
+  return known.ids;
 }
 
 function rowKey(key: string, row: number): string {

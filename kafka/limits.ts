@@ -53,10 +53,12 @@ export const SHELL_LIMITS = {
   tailRecords: 10_000,
   /** Confirmed batches that may wait for the local store before a task takes no more input. */
   storeBatches: 32,
+  /** Their changes: a restore hands over those of a fetched megabyte at once, */
+  storeChanges: 32_000,
   /** Milliseconds in which they gather for one write: what a process that dies has to read once more from its journal. */
   storeGatherMs: 100,
   /** Changes of one write to it, a larger batch apart: bounds the time the event loop is held (J5a). */
-  storeWriteChanges: 2_000,
+  storeWriteChanges: 4_000,
   /** Fetched bytes that may wait in a follower of a journal; one fetched megabyte more may come on top. */
   standbyBytes: 4 * 1024 * 1024,
   /** Times in a row that the store of a follower may fail before it follows no more. */

@@ -1,38 +1,44 @@
-import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import { crc32 } from 'node:zlib';
 import { open, type RootDatabase } from 'lmdb';
 import { EngineError } from '../engine/errors.ts';
 import { refuseOlder } from '../engine/memory-state-store.ts';
 import type { Checkpoint, StateStore, StoreChange } from '../engine/state-store.ts';
 import { checkLmdbFile, findInLmdbFile } from './lmdb-file.ts';
+import {
+  checked,
+  endOf,
+  isSealed,
+  nameOf,
+  rowOf,
+  RowWriter,
+  startOf,
+  textOf,
+  valueOf,
+} from './lmdb-row.ts';
 
-const CHECKPOINT = Buffer.from('checkpoint');
+const CHECKPOINT_NAME = 'checkpoint';
+const CHECKPOINT = Buffer.from(CHECKPOINT_NAME);
 const DATA_FILE = 'data.mdb';
-const SEPARATOR = '\u0001';
-const AFTER_SEPARATOR = '\u0002';
-/** LMDB takes keys of up to 1,978 bytes; what is longer stands under its hash. */
-const KEY_BYTES = 1_500;
-const CRC_DIGITS = 8;
-const HEX_DIGITS = Buffer.from('0123456789abcdef');
 
 /**
  * A task's state in an LMDB folder of its own, of which one process at a time is the user: an OS lock says who,
  * and ends with the process.
  *
- * Shape: `<table>\\u0001<key>` → eight digits of a checksum over key and value, then the value; the checkpoint is a row of
- * its own.
+ * Shape: rows as `lmdb-row.ts` says; the checkpoint is a row of its own.
  */
 export class LmdbStore implements StateStore {
   readonly #db: RootDatabase<string, Buffer>;
+  /** The same, as it is written: of a text the library would make a buffer of its own. */
+  readonly #bytes: RootDatabase<Buffer, Buffer>;
   readonly #lock: DatabaseSync;
   #checkpoint: Checkpoint | null;
   #hasFailed = false;
 
   private constructor(db: RootDatabase<string, Buffer>, lock: DatabaseSync) {
     this.#db = db;
+    this.#bytes = db as unknown as RootDatabase<Buffer, Buffer>;
     this.#lock = lock;
     const text = db.get(CHECKPOINT);
     this.#checkpoint =
@@ -121,15 +127,14 @@ export class LmdbStore implements StateStore {
   }
 
   get(table: string, key: string): string | undefined {
+    // Every write has a checkpoint: there was none yet.
+    if (this.#checkpoint === null) return undefined;
     const text = this.#read(rowOf(table, key));
     return text === undefined ? undefined : valueOf(text)[1];
   }
 
   *entries(table: string): Iterable<readonly [string, string]> {
-    const range = {
-      start: Buffer.from(table + SEPARATOR),
-      end: Buffer.from(table + AFTER_SEPARATOR),
-    };
+    const range = { start: startOf(table), end: endOf(table) };
     for (const { key, value } of this.#db.getRange(range)) {
       const [longKey, text] = valueOf(checked(value, key));
       yield [longKey ?? key.toString('utf8', table.length + 1), text];
@@ -139,10 +144,8 @@ export class LmdbStore implements StateStore {
   page(table: string, after: string | null, limit: number): ReturnType<StateStore['page']> {
     // Behind a row comes the one that is a byte longer.
     const start =
-      after === null
-        ? Buffer.from(table + SEPARATOR)
-        : Buffer.concat([Buffer.from(after, 'base64'), Buffer.of(0)]);
-    const end = Buffer.from(table + AFTER_SEPARATOR);
+      after === null ? startOf(table) : Buffer.concat([Buffer.from(after, 'base64'), Buffer.of(0)]);
+    const end = endOf(table);
     const keys: string[] = [];
     let last: Buffer | null = null;
     for (const { key, value } of this.#db.getRange({ start, end, limit })) {
@@ -157,12 +160,17 @@ export class LmdbStore implements StateStore {
     refuseOlder(this.#checkpoint, checkpoint);
     await this.#committed(
       this.#db.batch(() => {
-        const puts = changes.map(({ table, key, value }) => {
-          const row = rowOf(table, key);
-          if (value === null) return this.#db.remove(row);
-          return this.#db.put(row, sealed(isLong(key) ? long(key, value) : `=${value}`, row));
-        });
-        puts.push(this.#db.put(CHECKPOINT, sealed(JSON.stringify(checkpoint), CHECKPOINT)));
+        const rows = new RowWriter();
+        const put = (name: string, text: string): Promise<boolean> => {
+          const { row, value } = rows.sealed(name, text);
+          return this.#bytes.put(row, value);
+        };
+        const puts = changes.map(({ table, key, value }) =>
+          value === null
+            ? this.#db.remove(rowOf(table, key))
+            : put(nameOf(table, key), textOf(key, value)),
+        );
+        puts.push(put(CHECKPOINT_NAME, JSON.stringify(checkpoint)));
         // Each says what the whole says; mostly they are one and the same.
         for (const put of new Set(puts)) put.catch(() => {});
       }),
@@ -202,52 +210,6 @@ export class LmdbStore implements StateStore {
       throw failed('A value of the local store cannot be read', cause);
     }
   }
-}
-
-function rowOf(table: string, key: string): Buffer {
-  if (!isLong(key)) return Buffer.from(table + SEPARATOR + key);
-  return Buffer.from(`${table}${SEPARATOR}#${createHash('sha256').update(key).digest('hex')}`);
-}
-
-function isLong(key: string): boolean {
-  return key.length * 3 >= KEY_BYTES && Buffer.byteLength(key) >= KEY_BYTES;
-}
-
-/** A key that stands under its hash stands before its value, too. */
-function long(key: string, value: string): string {
-  return `#${key.length}:${key}${value}`;
-}
-
-function valueOf(text: string): readonly [string | null, string] {
-  if (text.startsWith('=')) return [null, text.slice(1)];
-  const start = text.indexOf(':') + 1;
-  const end = start + Number(text.slice(1, start - 1));
-  return [text.slice(start, end), text.slice(end)];
-}
-
-function sealed(text: string, row: Buffer): string {
-  return crc32(text, crc32(row)).toString(16).padStart(CRC_DIGITS, '0') + text;
-}
-
-function checked(sealedText: string, row: Buffer): string {
-  const text = sealedText.slice(CRC_DIGITS);
-  if (parseInt(sealedText.slice(0, CRC_DIGITS), 16) === crc32(text, crc32(row))) return text;
-  throw new EngineError(
-    'STORE_FAILED',
-    'retake',
-    'A value of the local store has another checksum than it was written with; the store is made anew.',
-  );
-}
-
-/** The same of bytes that nobody has read as text yet. */
-function isSealed(row: Buffer, bytes: Buffer, from: number, to: number): boolean {
-  if (to - from < CRC_DIGITS) return false;
-  const sum = crc32(bytes.subarray(from + CRC_DIGITS, to), crc32(row));
-  // Compared where they stand: of a hundred thousand rows each text counts.
-  for (let digit = 0; digit < CRC_DIGITS; digit++)
-    if (bytes[from + digit] !== HEX_DIGITS[(sum >>> (4 * (CRC_DIGITS - 1 - digit))) & 15])
-      return false;
-  return true;
 }
 
 /** Held as long as the connection is open, and by the operating system's word no longer than the process. */

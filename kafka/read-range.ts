@@ -18,7 +18,7 @@ export interface Range {
  * Reads [from, until) of one partition in order. Ends by position, never by idleness and never by waiting for
  * the last offset. An unreachable broker is waited for; an offset out of range is an error, not a jump.
  *
- * Limits: a log that ends before `until` for SHELL_LIMITS.shortLogMs, though all of it was acknowledged, is waited for no longer.
+ * Limits: one fetched megabyte is taken while another comes. A log that ends before `until` for SHELL_LIMITS.shortLogMs, though all of it was acknowledged, is waited for no longer.
  * Throws: KafkaError with the broker's code (not retried), LOG_TOO_SHORT, ABORTED when the signal fires, and what `take` throws.
  */
 export async function readRange(
@@ -30,10 +30,12 @@ export async function readRange(
   let next = range.from;
   let breathedAt = performance.now();
   let shortSince: number | null = null;
+  let coming: ReturnType<typeof fetchOnce> | null = null;
   while (next < until) {
     if (signal.aborted)
       throw new KafkaError('ABORTED', true, `Reading ${topic}/${partition} was ended.`);
-    const fetched = await fetchOnce(range, next);
+    const fetched = await (coming ?? fetchOnce(range, next));
+    coming = null;
     if (fetched === null) {
       await pause(backoff.next(), signal);
       continue;
@@ -41,14 +43,20 @@ export async function readRange(
     backoff.reset();
     if (fetched.nextOffset > next || fetched.highWatermark >= until) shortSince = null;
     else refuseShortLog(range, fetched.highWatermark, (shortSince ??= performance.now()));
+    next = Math.max(next, fetched.nextOffset);
+    if (next < until && fetched.records.length > 0) {
+      // On its way while these are taken; where they cannot be, nobody hears of it.
+      coming = fetchOnce(range, next);
+      coming.catch(() => {});
+    }
     for (const record of fetched.records) {
       if (record.offset >= until) break;
-      await take(record);
+      const taken = take(record);
+      if (taken !== undefined) await taken;
       if (performance.now() - breathedAt < SHELL_LIMITS.breathEveryMs) continue;
       await breathe();
       breathedAt = performance.now();
     }
-    next = Math.max(next, fetched.nextOffset);
     range.onProgress?.(Math.min(next, until));
   }
 }

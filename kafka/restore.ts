@@ -1,14 +1,15 @@
 import { EngineError } from '../engine/errors.ts';
-import type { Batch, Fence } from '../engine/journal.ts';
+import type { Batch, Fence, RestoredEntry } from '../engine/journal.ts';
 import { JournalReader } from '../engine/journal-reader.ts';
 import type { Checkpoint, StateStore } from '../engine/state-store.ts';
 import { type TakenChanges, TaskState } from '../engine/task-state.ts';
 import { type KafkaAdmin, KafkaError, type PartitionReader } from './client.ts';
 import type { JournalLog } from './journal-log.ts';
 import { SHELL_LIMITS } from './limits.ts';
-import { StoreKeeper } from './store-keeper.ts';
 import { readRange } from './read-range.ts';
+import { Rebuild } from './rebuild.ts';
 import { RestoreProgress } from './restore-progress.ts';
+import { StoreKeeper } from './store-keeper.ts';
 import type { TaskSurroundings } from './task-runner.ts';
 import type { TopicNames } from './topic-names.ts';
 
@@ -32,7 +33,8 @@ export interface RestoreOptions {
 /**
  * Rebuilds a task from its store and its journal, up to the own fence, which must be read at the offset its
  * acknowledgement named. Finished when that record is read, never by idleness. A store that does not belong to
- * what the journal holds is emptied, and what is read is written to it on the way (J9a).
+ * what the journal holds is emptied, and what is read is written to it on the way, the last of it when the task is
+ * at work already (J9a).
  *
  * Throws: EngineError FENCED (retake) when another record stands where the own fence should; STORE_FAILED (retake).
  */
@@ -116,6 +118,11 @@ async function restoreOnce(
   const state = new TaskState(store);
   const journal = new JournalReader(state, checkpoint);
   const keeper = store && new StoreKeeper(store, state, options.onStoreFailed);
+  const rebuild = new Rebuild(journal, keeper, topicId);
+  const take = (offset: number, entry: RestoredEntry): void | Promise<void> => {
+    rebuild.read(offset, entry);
+    return rebuild.room(signal);
+  };
   const from = checkpoint?.emitsFrom.offset ?? start;
   const until = fenceOffset + 1;
   // What a store spares it from reading is taken for a kilobyte a record.
@@ -124,17 +131,30 @@ async function restoreOnce(
     options.onProgress((position - from) / Math.max(1, until - from));
   try {
     const range = { reader, topic, partition, from, until, signal, onProgress };
-    await readRange(range, async (record) => {
+    await readRange(range, (record) => {
       bytesRead += record.value?.byteLength ?? 0;
-      const isNews = journal.read(record.offset, await options.journal.decode(record));
-      if (keeper === null || !isNews) return;
-      const reached = journal.checkpointAfter(record.offset, topicId);
-      if (reached !== null) keeper.confirmed(state.takeChanges(), reached);
-      await keeper.room(signal);
+      const entry = options.journal.decode(record);
+      if (entry instanceof Promise) return entry.then((learnt) => take(record.offset, learnt));
+      return take(record.offset, entry);
     });
-  } finally {
+    rebuild.handOver();
+    refuseOther(options, journal, fenceOffset, own);
+  } catch (error) {
+    // What comes next may empty the store, or close it.
     await keeper?.idle();
+    throw error;
   }
+  options.onProgress(1);
+  return { journal, keeper, topicId, bytesRead };
+}
+
+/** Throws: EngineError FENCED (retake) when another record stands where the own fence should. */
+function refuseOther(
+  { journalTopic: topic, partition }: RestoreOptions,
+  journal: JournalReader,
+  fenceOffset: number,
+  own: Fence,
+): void {
   const last = journal.lastFence;
   const isOwn =
     last?.offset === fenceOffset &&
@@ -146,8 +166,6 @@ async function restoreOnce(
       'retake',
       `The fence of ${own.member} does not stand at offset ${fenceOffset} of ${topic}/${partition}.`,
     );
-  options.onProgress(1);
-  return { journal, keeper, topicId, bytesRead };
 }
 
 /** Why a checkpoint cannot be of use for what the journal topic holds now; null: nothing says so yet. */

@@ -8,6 +8,7 @@ import type { FetchedRecord, KafkaAdmin } from './client.ts';
 import { decodeChanges } from './journal-log.ts';
 import { SHELL_LIMITS } from './limits.ts';
 import type { Log } from './log.ts';
+import { Rebuild } from './rebuild.ts';
 import { unfitness } from './restore.ts';
 import type { SourceFetcher, SourceSubscriber } from './source-fetcher.ts';
 import { StoreKeeper } from './store-keeper.ts';
@@ -132,13 +133,13 @@ export class Standby implements SourceSubscriber {
     const from = checkpoint?.emitsFrom.offset ?? bounds.start;
     this.#in.fetcher.open(this.#topic, this.partition, from, this);
     try {
-      await this.#takeAll(journal, keeper);
+      await this.#takeAll(new Rebuild(journal, keeper, this.#topicId));
     } finally {
       await keeper.idle();
     }
   }
 
-  async #takeAll(journal: JournalReader, keeper: StoreKeeper): Promise<void> {
+  async #takeAll(rebuild: Rebuild): Promise<void> {
     const { codec, fetcher } = this.#in;
     const { signal } = this.#ended;
     let breathedAt = performance.now();
@@ -154,15 +155,14 @@ export class Standby implements SourceSubscriber {
       this.#waitingBytes = 0;
       if (wasFull) fetcher.resume();
       for (const record of records) {
-        const isNews = journal.read(record.offset, await decodeChanges(codec, record));
-        const reached = isNews ? journal.checkpointAfter(record.offset, this.#topicId) : null;
-        if (reached !== null) keeper.confirmed(journal.state.takeChanges(), reached);
-        await keeper.room(signal);
+        rebuild.read(record.offset, await decodeChanges(codec, record));
+        await rebuild.room(signal);
         if (signal.aborted || this.#over !== null) break;
         if (performance.now() - breathedAt < SHELL_LIMITS.breathEveryMs) continue;
         await breathe();
         breathedAt = performance.now();
       }
+      rebuild.handOver();
     }
   }
 

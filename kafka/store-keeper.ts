@@ -22,6 +22,7 @@ export class StoreKeeper {
   readonly #state: TaskState;
   readonly #onFailed: (error: EngineError) => void;
   readonly #waiting: Confirmed[] = [];
+  #waitingChanges = 0;
   /** Ends the gathering. */
   readonly #hurry = new Wake();
   /** How many wait for what is gathered to be written. */
@@ -39,13 +40,23 @@ export class StoreKeeper {
   confirmed(taken: TakenChanges, checkpoint: Checkpoint): void {
     if (this.#failed) return;
     this.#waiting.push({ taken, checkpoint });
+    this.#waitingChanges += taken.changes.length;
     this.#writing ??= this.#write();
     if (this.#isEnough) this.#hurry.signal();
   }
 
+  /** Whether so much waits in memory that a task takes no more before `room` has resolved. */
+  get isFull(): boolean {
+    if (this.#failed) return false;
+    return (
+      this.#waiting.length >= SHELL_LIMITS.storeBatches ||
+      this.#waitingChanges >= SHELL_LIMITS.storeChanges
+    );
+  }
+
   /** Resolves when few enough changes wait in memory for the task to take more. */
   async room(signal: AbortSignal): Promise<void> {
-    while (this.#waiting.length >= SHELL_LIMITS.storeBatches && !signal.aborted && !this.#failed)
+    while (this.isFull && !signal.aborted)
       await Promise.race([this.#writing, pause(1_000, signal)]);
   }
 
@@ -59,7 +70,11 @@ export class StoreKeeper {
 
   /** Whether there is no use in waiting for more: so much waits that a task would soon have to, or somebody does. */
   get #isEnough(): boolean {
-    return this.#awaited > 0 || this.#waiting.length >= SHELL_LIMITS.storeBatches / 2;
+    return (
+      this.#awaited > 0 ||
+      this.#waiting.length >= SHELL_LIMITS.storeBatches / 2 ||
+      this.#waitingChanges >= SHELL_LIMITS.storeWriteChanges
+    );
   }
 
   async #write(): Promise<void> {
@@ -71,6 +86,7 @@ export class StoreKeeper {
     } catch (error) {
       this.#failed = true;
       this.#waiting.length = 0;
+      this.#waitingChanges = 0;
       this.#onFailed(asStoreFailure(error));
     } finally {
       this.#writing = null;
@@ -78,18 +94,30 @@ export class StoreKeeper {
   }
 
   async #writeSome(): Promise<void> {
-    const changes = new Map<string, StoreChange>();
-    let last: Confirmed | undefined;
-    while (changes.size < SHELL_LIMITS.storeWriteChanges) {
+    const portion: Confirmed[] = [];
+    let count = 0;
+    while (count < SHELL_LIMITS.storeWriteChanges) {
       const next = this.#waiting.shift();
       if (next === undefined) break;
-      for (const change of next.taken.changes) changes.set(`${change.table}|${change.key}`, change);
-      last = next;
+      portion.push(next);
+      count += next.taken.changes.length;
     }
+    this.#waitingChanges -= count;
+    const last = portion.at(-1);
     if (last === undefined) return;
-    await this.#store.write([...changes.values()], last.checkpoint);
+    await this.#store.write(newest(portion), last.checkpoint);
     this.#state.settle(last.taken.generation);
   }
+}
+
+/** Of each key its last change. */
+function newest(portion: readonly Confirmed[]): readonly StoreChange[] {
+  const [only, ...more] = portion;
+  if (only !== undefined && more.length === 0) return only.taken.changes;
+  const changes = new Map<string, StoreChange>();
+  for (const { taken } of portion)
+    for (const change of taken.changes) changes.set(`${change.table}|${change.key}`, change);
+  return [...changes.values()];
 }
 
 function asStoreFailure(error: unknown): EngineError {

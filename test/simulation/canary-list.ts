@@ -204,8 +204,8 @@ export const CANARIES: readonly Canary[] = [
     rule: 'J9a',
     what: 'of batches that are written together only the first changes anything',
     file: 'kafka/store-keeper.ts',
-    find: 'for (const change of next.taken.changes) changes',
-    replace: 'if (changes.size === 0) for (const change of next.taken.changes) changes',
+    find: 'for (const { taken } of portion)',
+    replace: 'for (const { taken } of portion.slice(0, 1))',
   },
   {
     rule: 'J9a',

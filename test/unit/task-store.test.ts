@@ -146,8 +146,8 @@ describe('a task and its local store', () => {
     const full: OpenStore = async (partition, how) => failing(await openStore(partition, how));
     const run = await fixture.running({ openStore: full });
     await addAll(run, 1);
+    await expect.poll(() => run.counts.discarded.join()).toContain('no space left');
     await run.stop();
-    expect(run.counts.discarded.join()).toContain('no space left');
     await live({ openStore }, 2);
     await expectTotals();
   });
