@@ -82,6 +82,10 @@ export const SHELL_LIMITS = {
   breathEveryMs: 20,
   /** Milliseconds of a long poll of sources, in a task or a sink: bounds how late one that was full, or is new, is asked for. */
   longPollMs: 100,
+  /** Milliseconds in which a task's own records gather in the topics that it reads, while nobody else writes there, */
+  echoMs: 20,
+  /** and for which somebody who has written there is expected to write again: then all is fetched as it comes. */
+  othersMs: 10_000,
   /** Milliseconds of a tail read. */
   tailMs: 2_000,
 } as const;

@@ -8,13 +8,22 @@ import { SHELL_LIMITS } from './limits.ts';
 import type { Log } from './log.ts';
 import { Backoff, pause, Wake } from './wait.ts';
 
+/**
+ * How what a source holds is fetched. `urgent`: it must not wait until an answer full of others is taken. `echo`: it is
+ * what the subscriber has written itself and handled already, so it may gather for a moment, and the answers to others
+ * do not bring a record of it each.
+ */
+export type Pace = 'urgent' | 'usual' | 'echo';
+
 export interface SourceSubscriber {
   /** Records of one source, in offset order, from the asked offset on. */
   deliver(topic: string, topicId: string, records: readonly FetchedRecord[]): void;
   /** While true nothing more of the topic is fetched for it. */
   isFull(topic: string): boolean;
-  /** It must not wait until an answer full of others is taken. Absent: no topic is. */
-  isUrgent?(topic: string): boolean;
+  /** Of a topic as it is opened. Absent: `usual`. */
+  paceOf?(topic: string): Pace;
+  /** Whether somebody else writes there too, so that an echo is not to be waited with. Absent: nobody does. */
+  hearsOthers?(topic: string): boolean;
   /** The partition no longer holds the offset. Return where to go on, or null to stop reading it. */
   outOfRange(topic: string, offset: number, logStart: number): number | null;
   /** Where the next fetch starts, and where the log ends now. Called after `deliver`. */
@@ -25,7 +34,7 @@ interface Source {
   readonly topic: string;
   readonly partition: number;
   readonly subscriber: SourceSubscriber;
-  readonly isUrgent: boolean;
+  readonly pace: Pace;
   offset: number;
 }
 
@@ -35,17 +44,16 @@ interface Poll {
 }
 
 /**
- * Reads the sources of all tasks of an application in one long poll after another, on one connection; those that are urgent, if there
- * are any, in polls of their own, on a second one: an answer full of a backlog is megabytes, and what comes meanwhile would
- * wait for the next. Backpressure is per task: a full one is left out of the next request.
+ * Reads the sources of all tasks of an application in one long poll after another, those of each pace on a connection of their
+ * own: an answer full of a backlog is megabytes, and what is urgent would wait for the next. Backpressure is per task: a full
+ * one is left out of the next request.
  */
 export class SourceFetcher {
   readonly #reader: PartitionReader;
   readonly #log: Log;
   readonly #sources = new Map<string, Source>();
   readonly #stop = new AbortController();
-  /** By whether they are of urgent sources. */
-  readonly #polls = new Map<boolean, Poll>();
+  readonly #polls = new Map<Pace, Poll>();
   #lastSuccessAt = performance.now();
 
   constructor(reader: PartitionReader, log: Log) {
@@ -59,9 +67,9 @@ export class SourceFetcher {
   }
 
   open(topic: string, partition: number, offset: number, subscriber: SourceSubscriber): void {
-    const isUrgent = subscriber.isUrgent?.(topic) ?? false;
-    this.#sources.set(`${topic}/${partition}`, { topic, partition, offset, subscriber, isUrgent });
-    this.#pollOf(isUrgent).changed.signal();
+    const pace = subscriber.paceOf?.(topic) ?? 'usual';
+    this.#sources.set(`${topic}/${partition}`, { topic, partition, offset, subscriber, pace });
+    this.#pollOf(pace).changed.signal();
   }
 
   /** Only the subscriber that opened it last closes it: a term left behind may end late. */
@@ -82,20 +90,20 @@ export class SourceFetcher {
     await this.#reader.close();
   }
 
-  #pollOf(isUrgent: boolean): Poll {
-    const known = this.#polls.get(isUrgent);
+  #pollOf(pace: Pace): Poll {
+    const known = this.#polls.get(pace);
     if (known !== undefined) return known;
     const changed = new Wake();
-    const poll = { changed, life: this.#run(isUrgent, changed) };
-    this.#polls.set(isUrgent, poll);
+    const poll = { changed, life: this.#run(pace, changed) };
+    this.#polls.set(pace, poll);
     return poll;
   }
 
-  async #run(isUrgent: boolean, changed: Wake): Promise<void> {
+  async #run(pace: Pace, changed: Wake): Promise<void> {
     const backoff = new Backoff(50, 1_000);
     while (!this.#stop.signal.aborted) {
       const wanted = [...this.#sources.values()].filter(
-        (source) => source.isUrgent === isUrgent && !source.subscriber.isFull(source.topic),
+        (source) => source.pace === pace && !source.subscriber.isFull(source.topic),
       );
       if (wanted.length === 0) {
         await changed.wait();
@@ -106,8 +114,12 @@ export class SourceFetcher {
         this.#lastSuccessAt = performance.now();
         const asked = new Set(wanted);
         const failed = fetched.filter((partition) => !this.#deliver(partition, asked));
-        if (failed.length === 0) backoff.reset();
-        else await pause(backoff.next(), this.#stop.signal);
+        if (failed.length > 0) await pause(backoff.next(), this.#stop.signal);
+        else {
+          backoff.reset();
+          if (pace === 'echo' && !wanted.some(hearsOthers))
+            await pause(SHELL_LIMITS.echoMs, this.#stop.signal);
+        }
       } catch (error) {
         if (!(error instanceof KafkaError && error.canRetry))
           this.#log.error({ error }, 'fetching sources failed; trying again');
@@ -138,4 +150,8 @@ export class SourceFetcher {
     source.subscriber.reached(fetched.topic, source.offset, fetched.highWatermark);
     return true;
   }
+}
+
+function hearsOthers({ topic, subscriber }: Source): boolean {
+  return subscriber.hearsOthers?.(topic) ?? false;
 }

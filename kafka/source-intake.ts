@@ -1,4 +1,6 @@
+import { HEADER } from '../engine/event.ts';
 import type { Watermark } from '../engine/journal.ts';
+import { originOf } from '../engine/origin.ts';
 import { type SourceClass, SourceQueue } from '../engine/source-queue.ts';
 import type { SourceRecord, Task } from '../engine/task.ts';
 import type { TaskState } from '../engine/task-state.ts';
@@ -8,7 +10,7 @@ import { DrainEnds } from './drain-ends.ts';
 import { SHELL_LIMITS } from './limits.ts';
 import { RecordGate } from './record-gate.ts';
 import { ReferenceEnds } from './reference-ends.ts';
-import type { SourceSubscriber } from './source-fetcher.ts';
+import type { Pace, SourceSubscriber } from './source-fetcher.ts';
 import { lookAgain, openSources } from './source-positions.ts';
 import type { TaskSurroundings } from './task-runner.ts';
 import type { TermMode } from './term-options.ts';
@@ -43,6 +45,8 @@ export class SourceIntake implements SourceSubscriber {
   #topicIds: ReadonlyMap<string, string> = new Map();
   /** When what waits was fetched; only where somebody asks. */
   readonly #fetchedAt = new WeakMap<SourceRecord, number>();
+  /** Source topic (physical) of pace `echo` → when it last brought what was not handled in the chain that wrote it. */
+  readonly #othersAt = new Map<string, number>();
   #isClosed = false;
 
   constructor(options: SourceIntakeOptions) {
@@ -93,14 +97,11 @@ export class SourceIntake implements SourceSubscriber {
     const { partition, mode } = this.#options;
     const opened = await openSources(this.#in, partition, state);
     this.#topicIds = opened.topicIds;
-    // What is told is never fused, so nothing of it has to be drained.
-    const isInternal = (topic: string): boolean =>
-      topology.sinks.includes(topic) && !isRekeyed(topic);
     for (const [topic, offset] of opened.offsets) {
       const physical = names.physical(topic);
       this.#reached.set(physical, offset);
       if (mode === 'drain') {
-        if (!isInternal(topic)) continue;
+        if (!isInternal(topology, topic)) continue;
         this.#drainEnds.start(topic, offset, await this.#endOf(physical));
       } else if (topology.lossySources.has(topic)) {
         this.#referenceEnds.start(topic, offset, await this.#endOf(physical));
@@ -172,7 +173,16 @@ export class SourceIntake implements SourceSubscriber {
     for (const record of records)
       if (mode !== 'drain' || this.#drainEnds.takes(logical, record.offset))
         this.#push({ ...record, topic: logical, topicId });
+    if (this.paceOf(topic) === 'echo' && !records.every((record) => this.#isEcho(record)))
+      this.#othersAt.set(topic, performance.now());
     onNews();
+  }
+
+  #isEcho({ headers }: FetchedRecord): boolean {
+    if (!headers[HEADER.fused]) return false;
+    const origin = originOf(headers);
+    const { application } = this.#in.topology;
+    return origin?.application === application && origin.task === this.#options.partition;
   }
 
   #push(record: SourceRecord): void {
@@ -184,9 +194,17 @@ export class SourceIntake implements SourceSubscriber {
     return this.#queue.isFull(this.#in.names.logical(topic));
   }
 
-  isUrgent(topic: string): boolean {
+  paceOf(topic: string): Pace {
     const { topology, names } = this.#in;
-    return URGENT.has(classOf(topology, names.logical(topic)));
+    const logical = names.logical(topic);
+    if (URGENT.has(classOf(topology, logical))) return 'urgent';
+    const isFused = this.#options.mode !== 'drain' && topology.deployment === 'fused';
+    return isFused && isInternal(topology, logical) ? 'echo' : 'usual';
+  }
+
+  hearsOthers(topic: string): boolean {
+    const at = this.#othersAt.get(topic);
+    return at !== undefined && performance.now() - at < SHELL_LIMITS.othersMs;
   }
 
   reached(topic: string, offset: number, end: number): void {
@@ -207,6 +225,11 @@ export class SourceIntake implements SourceSubscriber {
     this.#options.onLost(lookAgain(topic));
     return null;
   }
+}
+
+/** Whether what the topology emits there comes back to it. What is told is never fused, so nothing of it has to be drained. */
+function isInternal(topology: Topology, topic: string): boolean {
+  return topology.sinks.includes(topic) && !isRekeyed(topic);
 }
 
 function classOf({ control, lossySources, priorityOf }: Topology, topic: string): SourceClass {

@@ -103,12 +103,30 @@ describe('the fetcher of sources', () => {
 
   it('E-11 asks for what is urgent while an answer full of the rest is on its way', async () => {
     const { reader, fetcher, stop } = start();
-    const urgent = Object.assign(new Subscriber(), { isUrgent: () => true });
+    const urgent = Object.assign(new Subscriber(), { paceOf: () => 'urgent' as const });
     fetcher.open('t', 0, 0, new Subscriber());
     fetcher.open('u', 0, 0, urgent);
     await eventually('both are asked for', () => reader.asked.length === 2);
     expect(reader.asked.map((asked) => asked.map(({ topic }) => topic))).toEqual([['t'], ['u']]);
     void reader.answer([]);
+    await stop();
+  });
+
+  it.each([
+    { heard: 'nobody', others: false, asked: 1 },
+    { heard: 'somebody else', others: true, asked: 2 },
+  ])('K-12 lets an echo gather where $heard is heard: $asked asked', async ({ others, asked }) => {
+    const { reader, fetcher, stop } = start();
+    const echo = Object.assign(new Subscriber(), {
+      paceOf: () => 'echo' as const,
+      hearsOthers: () => others,
+    });
+    fetcher.open('t', 0, 0, echo);
+    await reader.answer([fetched(0, 1)]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(echo.offsets).toEqual([0]);
+    expect(reader.asked.length).toBe(asked);
+    await eventually('it is asked for once more', () => reader.asked.length === 2);
     await stop();
   });
 
