@@ -6,6 +6,7 @@ import {
   ApplicationRunner,
   type ApplicationStatus,
 } from '../kafka/application-runner.ts';
+import { LoopLoad } from '../kafka/loop-load.ts';
 import { partitionOf } from '../kafka/partitioner.ts';
 import { clockMicros } from './clock.ts';
 import type { Config } from './config.ts';
@@ -76,6 +77,7 @@ export async function startApplication(
     sessionTimeoutMs: config.kafka.sessionTimeoutMs,
     ...openStores(context, topology),
     cleaning: config.kafka.cleaning,
+    isBusy: new LoopLoad().isBusy,
     observer: tracing === null ? observer : traceObserver(application, observer, tracing),
     log,
     onFenced: die,

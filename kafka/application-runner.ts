@@ -57,6 +57,8 @@ export interface ApplicationOptions {
   readonly lookMs?: number;
   /** Terms of a task in a row that may end with an error that nothing names. Default: SHELL_LIMITS.unknownErrors. */
   readonly unknownErrors?: number;
+  /** Whether the process is busy: then sources gather for SHELL_LIMITS.gatherMs between fetches. Default: never. */
+  readonly isBusy?: () => boolean;
   readonly openStore?: OpenStore;
   readonly observer: RunnerObserver;
   readonly log: Log;
@@ -129,7 +131,7 @@ export class ApplicationRunner {
       reader,
       admin,
       checkDeployment: once(() => checkDeployment({ ...options, admin, reader })),
-      fetcher: new SourceFetcher(client.reader(), log),
+      fetcher: new SourceFetcher(client.reader(), log, options.isBusy),
       heartbeatAgeMs: () => this.#group.heartbeatAgeMs,
       onJournalRead: (partition, versions) => {
         if (this.#journals.note(partition, versions)) void this.#tellAnew();

@@ -86,6 +86,14 @@ export const SHELL_LIMITS = {
   echoMs: 20,
   /** and for which somebody who has written there is expected to write again: then all is fetched as it comes. */
   othersMs: 10_000,
+  /** Milliseconds in which records gather before the next fetch while the process is busy, where the last one brought some, */
+  gatherMs: 4,
+  /** and fewer than this: what is large is worth its requests. */
+  gatherRecords: 64,
+  /** Share of its time in which the event loop has work, from which on a process is busy, */
+  busyShare: 0.4,
+  /** and over how many milliseconds it is looked at. */
+  busyWindowMs: 50,
   /** Milliseconds of a tail read. */
   tailMs: 2_000,
 } as const;

@@ -51,14 +51,17 @@ interface Poll {
 export class SourceFetcher {
   readonly #reader: PartitionReader;
   readonly #log: Log;
+  readonly #isBusy: () => boolean;
   readonly #sources = new Map<string, Source>();
   readonly #stop = new AbortController();
   readonly #polls = new Map<Pace, Poll>();
   #lastSuccessAt = performance.now();
 
-  constructor(reader: PartitionReader, log: Log) {
+  /** `isBusy`: whether this process has so much to do that small answers are better gathered. */
+  constructor(reader: PartitionReader, log: Log, isBusy: () => boolean = () => false) {
     this.#reader = reader;
     this.#log = log;
+    this.#isBusy = isBusy;
   }
 
   /** Milliseconds since the broker last answered, while there is something to read. */
@@ -117,8 +120,8 @@ export class SourceFetcher {
         if (failed.length > 0) await pause(backoff.next(), this.#stop.signal);
         else {
           backoff.reset();
-          if (pace === 'echo' && !wanted.some(hearsOthers))
-            await pause(SHELL_LIMITS.echoMs, this.#stop.signal);
+          const ms = this.#gatherMs(pace, wanted, fetched);
+          if (ms > 0) await pause(ms, this.#stop.signal);
         }
       } catch (error) {
         if (!(error instanceof KafkaError && error.canRetry))
@@ -126,6 +129,17 @@ export class SourceFetcher {
         await pause(backoff.next(), this.#stop.signal);
       }
     }
+  }
+
+  /**
+   * How long records gather before the next poll. Where the process is busy, each small answer makes what follows dearer: the
+   * tasks' appends, publishes and the next fetch are requests of their own for it.
+   */
+  #gatherMs(pace: Pace, asked: readonly Source[], fetched: readonly FetchedPartition[]): number {
+    if (pace === 'echo') return asked.some(hearsOthers) ? 0 : SHELL_LIMITS.echoMs;
+    if (pace === 'urgent' || !this.#isBusy()) return 0;
+    const count = fetched.reduce((sum, { records }) => sum + records.length, 0);
+    return count > 0 && count < SHELL_LIMITS.gatherRecords ? SHELL_LIMITS.gatherMs : 0;
   }
 
   /** False when the partition has to be asked for again after a pause. */

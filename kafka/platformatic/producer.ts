@@ -30,6 +30,12 @@ const SHARED_BYTES = 32 * 1024;
 /** Records of one call that may share one: to look for a partition that two of them name must cost next to nothing. */
 const SHARED_RECORDS = 64;
 
+/**
+ * Milliseconds that a small call waits at most for the answer to the one under way, to share the next request with what is called
+ * meanwhile. A broker takes the requests of a connection one after another, so what waits here would wait there.
+ */
+const GATHER_MS = 5;
+
 /** Produce requests on one connection that wait for their answers; further ones wait here. */
 const MAX_IN_FLIGHT = 100;
 
@@ -39,7 +45,7 @@ interface Plan {
   readonly results: readonly SendResult[];
 }
 
-/** A call that waits for the end of this turn of the event loop. */
+/** A call that waits for the end of this turn of the event loop, or for the request under way. */
 interface Call {
   readonly records: readonly RecordToSend[];
   readonly partitions: ReadonlySet<string>;
@@ -48,7 +54,7 @@ interface Call {
 
 /**
  * Tasks that act on one answer of the broker send at the same moment, to partitions of their own: what small calls are made in one
- * turn of the event loop goes out as one request.
+ * turn of the event loop, or while the one before it is under way, goes out as one request.
  */
 export class PlatformaticProducer implements PlainProducer {
   readonly #cluster: Admin;
@@ -57,6 +63,9 @@ export class PlatformaticProducer implements PlainProducer {
   #handedOver: Promise<unknown> = Promise.resolve();
   #calls: Call[] = [];
   #bytes = 0;
+  /** Shared requests without an answer. */
+  #underWay = 0;
+  #gathered: NodeJS.Timeout | undefined;
 
   constructor(options: KafkaClientOptions) {
     this.#timeoutMs = requestTimeoutOf(options);
@@ -75,18 +84,27 @@ export class PlatformaticProducer implements PlainProducer {
     // One request has one batch of a partition, and a batch is of one call.
     const isNamed = this.#calls.some((call) => haveCommon(call.partitions, partitions));
     if (isNamed || this.#bytes + bytes > SHARED_BYTES) this.#sendCalls();
-    // Before the first, so that it comes when all that this turn has woken has run.
-    if (this.#calls.length === 0) process.nextTick(() => this.#sendCalls());
+    if (this.#calls.length === 0) this.#sendSoon();
     this.#bytes += bytes;
     return new Promise((resolve) => this.#calls.push({ records, partitions, resolve }));
   }
 
+  #sendSoon(): void {
+    if (this.#underWay > 0) this.#gathered = setTimeout(() => this.#sendCalls(), GATHER_MS);
+    // When all that this turn has woken has run.
+    else process.nextTick(() => this.#sendCalls());
+  }
+
   #sendCalls(): void {
+    clearTimeout(this.#gathered);
     const calls = this.#calls;
     if (calls.length === 0) return;
     this.#calls = [];
     this.#bytes = 0;
+    this.#underWay += 1;
     void this.#request(calls.flatMap(({ records }) => records)).then((results) => {
+      this.#underWay -= 1;
+      if (this.#underWay === 0) process.nextTick(() => this.#sendCalls());
       for (const { partitions, resolve } of calls)
         resolve(results.filter((result) => partitions.has(partitionKey(result))));
     });

@@ -70,6 +70,42 @@ describe('requests of the platformatic producer', () => {
     await rig.end();
   });
 
+  it('J3b K-12 shares the next one among what is called while one is under way, and waits no longer than some milliseconds', async () => {
+    const rig = new Rig(platformaticClient, process.env['KAFKA_BROKERS'] ?? '');
+    const proxy = await rig.proxy();
+    const topic = await rig.topic(3);
+    const requests: string[] = [];
+    proxy.onProduce(({ partitions }) => {
+      requests.push(
+        partitions
+          .map(({ partition }) => partition)
+          .sort()
+          .join(),
+      );
+      return partitions.some(({ partition }) => partition === 2) ? 'mute' : 'pass';
+    });
+    const producer = rig.producer({ proxy });
+    const send = (partition: number) => producer.send([record(topic, 'x', { partition })]);
+    const laterTurn = () => new Promise((resolve) => setImmediate(resolve));
+    await send(0);
+    requests.length = 0;
+
+    const first = send(0);
+    await laterTurn();
+    const [second, third] = [send(1), laterTurn().then(() => send(0))];
+    await Promise.all([first, second, third]);
+    expect(requests).toEqual(['0', '0,1']);
+
+    // The answer to this one never comes.
+    const lost = send(2);
+    await laterTurn();
+    const behind = send(1);
+    await eventually('what waits behind it is sent', () => requests.length === 4, 2_000);
+    expect(requests.slice(2)).toEqual(['2', '1']);
+    void Promise.all([lost, behind]);
+    await rig.end();
+  });
+
   it('J3a says of each call of a shared request what became of its own partitions', async () => {
     const rig = new Rig(platformaticClient, process.env['KAFKA_BROKERS'] ?? '');
     const small = await rig.topic(1, { 'max.message.bytes': '2000' });

@@ -173,6 +173,8 @@ export class Slot {
         instanceId: `ledger.${index}`,
         sessionTimeoutMs: SESSION_TIMEOUT_MS,
         lookMs: 1_000,
+        // Of two processes one gathers, and the other fetches as it comes.
+        isBusy: () => index % 2 === 1,
         cleaning: { minBytes: 3_000, historyMs: 0, batchBytes: 60 },
         performers: { 'ledger.double': (args) => this.#perform(process, args) },
         observer: OBSERVER,

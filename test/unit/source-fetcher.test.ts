@@ -62,9 +62,9 @@ class Subscriber implements SourceSubscriber {
   reached = (): void => {};
 }
 
-function start() {
+function start(isBusy?: () => boolean) {
   const reader = new ScriptedReader();
-  const fetcher = new SourceFetcher(reader, LOG);
+  const fetcher = new SourceFetcher(reader, LOG, isBusy);
   const stop = async (): Promise<void> => {
     const stopped = fetcher.stop();
     void reader.answer([]);
@@ -127,6 +127,34 @@ describe('the fetcher of sources', () => {
     expect(echo.offsets).toEqual([0]);
     expect(reader.asked.length).toBe(asked);
     await eventually('it is asked for once more', () => reader.asked.length === 2);
+    await stop();
+  });
+
+  it.each([
+    { busy: true, brought: 1, asked: 1 },
+    { busy: true, brought: 0, asked: 2 },
+    { busy: true, brought: 64, asked: 2 },
+    { busy: false, brought: 1, asked: 2 },
+  ])(
+    'K-12 lets small answers gather while the process is busy: $busy, $brought',
+    async ({ busy, brought, asked }) => {
+      const { reader, fetcher, stop } = start(() => busy);
+      fetcher.open('t', 0, 0, new Subscriber());
+      await reader.answer([fetched(0, brought)]);
+      await new Promise((resolve) => setImmediate(resolve));
+      expect(reader.asked.length).toBe(asked);
+      await eventually('it is asked for once more', () => reader.asked.length === 2);
+      await stop();
+    },
+  );
+
+  it('E-11 lets nothing urgent gather, however busy the process is', async () => {
+    const { reader, fetcher, stop } = start(() => true);
+    const urgent = Object.assign(new Subscriber(), { paceOf: () => 'urgent' as const });
+    fetcher.open('t', 0, 0, urgent);
+    await reader.answer([fetched(0, 1)]);
+    await new Promise((resolve) => setImmediate(resolve));
+    expect(reader.asked.length).toBe(2);
     await stop();
   });
 
