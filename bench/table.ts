@@ -4,6 +4,7 @@ import type { SdkReport } from './bots/sdk.ts';
 import type { StoreReport } from './bots/store.ts';
 import { botTables } from './bots/tables.ts';
 import { heldTable } from './chain/held.ts';
+import { profileTable } from './chain/profile.ts';
 import type { ChainReport } from './chain/report.ts';
 import { chainTable } from './chain/tables.ts';
 import { type EventStoreReport, eventStoreTable } from './event-store/run.ts';
@@ -46,6 +47,7 @@ const SECTIONS: readonly Section[] = [
   ...[
     { name: 'engine', text: () => kept('engine', withGoals(chainTable)) },
     { name: 'parts', text: () => kept('parts', partsTable) },
+    { name: 'profile', text: () => kept('profile', profileTable) },
     { name: 'held', text: () => kept('held', withGoals(heldTable)) },
     { name: 'streams-settings', text: () => kept('streams-settings', settingsTable) },
     { name: 'start', text: () => kept('start', withGoals(startTable)) },

@@ -10,6 +10,7 @@ import { held } from '../bench/held.ts';
 import { latency } from '../bench/latency.ts';
 import { memory } from '../bench/memory.ts';
 import { parts } from '../bench/parts.ts';
+import { profile } from '../bench/profile.ts';
 import { recovery } from '../bench/recovery.ts';
 import { start } from '../bench/start.ts';
 import { stream } from '../bench/stream.ts';
@@ -25,6 +26,7 @@ const BENCHMARKS: Readonly<Record<string, Benchmark>> = {
   held,
   'streams-settings': streamsSettings,
   parts,
+  profile,
   recovery,
   memory,
   start,

@@ -6,6 +6,7 @@ import { promisify } from 'node:util';
 import { afterEach, beforeEach, expect, it } from 'vitest';
 import type { BudgetsReport } from '../../bench/budgets.ts';
 import type { HeldReport } from '../../bench/chain/held.ts';
+import type { ProfileReport } from '../../bench/chain/profile.ts';
 import type { ChainReport } from '../../bench/chain/report.ts';
 import type { MemoryReport } from '../../bench/memory/run.ts';
 import type { RecoveryReport } from '../../bench/recovery/report.ts';
@@ -116,7 +117,7 @@ it(
 );
 
 it(
-  'K-12 measures starts and the highest rate held, in small, and leaves nothing of it',
+  'K-12 measures starts, the highest rate held and where a worker’s time goes, in small, and leaves nothing of it',
   async () => {
     await Promise.all([
       bench('start', '--rounds', '1', '--no-goals', '--json', join(folder, 'start.json')),
@@ -124,6 +125,11 @@ it(
         'held',
         ...['--systems', 'twin', '--from', '20', '--most', '20', '--seconds', '1'],
         ...['--warm-up', '20', '--json', join(folder, 'held.json')],
+      ),
+      bench(
+        'profile',
+        ...['--rate', '50', '--seconds', '2', '--warm-up', '50'],
+        ...['--json', join(folder, 'profile.json')],
       ),
     ]);
     const { starts } = (await read('start.json')) as StartReport;
@@ -134,7 +140,11 @@ it(
     }
     const { held } = (await read('held.json')) as HeldReport;
     expect(held[0]?.tried.map(({ rate, p50 }) => [rate, p50 > 0])).toEqual([[20, true]]);
-    expect((await readdir(folder)).sort()).toEqual(['held.json', 'start.json']);
+    const { busy, shares } = (await read('profile.json')) as ProfileReport;
+    expect(busy).toBeGreaterThan(0);
+    expect(shares.handle).toBeGreaterThan(0);
+    expect(Object.values(shares).reduce((sum, share) => sum + share)).toBeCloseTo(1, 1);
+    expect((await readdir(folder)).sort()).toEqual(['held.json', 'profile.json', 'start.json']);
   },
   RUN_MS,
 );
