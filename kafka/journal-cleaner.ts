@@ -13,12 +13,15 @@ export interface CleaningSettings {
   readonly historyMs: number;
   /** Of live records put again in one batch: bounds how long others wait behind it. */
   readonly batchBytes: number;
+  /** How often it looks for what may be deleted. */
+  readonly lookMs: number;
 }
 
 export const CLEANING_DEFAULTS: CleaningSettings = {
   minBytes: 64 * 1024 * 1024,
   historyMs: 3_600_000,
   batchBytes: 256 * 1024,
+  lookMs: 1_000,
 };
 
 /** Where a record came to stand, and how large it is. */
@@ -141,7 +144,8 @@ export class JournalCleaner {
 
   /** In the background: the same request may be sent again, by anybody, and late. */
   #deleteWhatMayGo(): void {
-    if (this.#deleting !== null || performance.now() - this.#lookedAt < LOOK_EVERY_MS) return;
+    const { lookMs } = this.#options.surroundings.cleaning;
+    if (this.#deleting !== null || performance.now() - this.#lookedAt < lookMs) return;
     this.#lookedAt = performance.now();
     const offset = this.#mayBegin();
     if (offset === null) return;
@@ -172,9 +176,6 @@ export class JournalCleaner {
     return fit.at(-1)?.offset ?? null;
   }
 }
-
-/** How often it looks for what may be deleted. */
-const LOOK_EVERY_MS = 1_000;
 
 /** Live records on their way into a batch. */
 class AgainBatch {

@@ -175,7 +175,8 @@ export class Slot {
         lookMs: 1_000,
         // Of two processes one gathers, and the other fetches as it comes.
         isBusy: () => index % 2 === 1,
-        cleaning: { minBytes: 3_000, historyMs: 0, batchBytes: 60 },
+        // Often enough that it looks, and dies, while live records are put again.
+        cleaning: { minBytes: 3_000, historyMs: 0, batchBytes: 60, lookMs: 50 },
         performers: { 'ledger.double': (args) => this.#perform(process, args) },
         observer: OBSERVER,
         log: this.#log(process),
