@@ -10,9 +10,9 @@ import { setFlagsFromString } from 'node:v8';
 
 const NEEDED_MAJOR = 24;
 /** Of an app's heap: what was made last, in MiB, twice over; else as much as 64, by the memory of the machine. */
-const YOUNG_HEAP = '--max-semi-space-size=16';
+const YOUNG_HEAP = '--max-semi-space-size=32';
 /** Garbage that may gather for each hundred bytes in use, before it is looked for; else up to three hundred. */
-const OLD_HEAP = '--heap-growing-percent=50';
+const OLD_HEAP = '--heap-growing-percent=100';
 const self = fileURLToPath(import.meta.url);
 const root = join(dirname(self), '..');
 const source = join(root, 'cli', 'main.ts');
