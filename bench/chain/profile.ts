@@ -123,7 +123,7 @@ async function largest(folder: string): Promise<CpuProfile> {
   const profiles = await Promise.all(
     files.map(async (file) => JSON.parse(await readFile(join(folder, file), 'utf8')) as CpuProfile),
   );
-  const [first] = profiles.sort((left, right) => right.nodes.length - left.nodes.length);
+  const [first] = profiles.sort((left, right) => right.samples.length - left.samples.length);
   if (first === undefined) throw new Error(`The worker left no profile in ${folder}.`);
   return first;
 }

@@ -29,6 +29,14 @@ describe('connections of the platformatic adapter', () => {
   });
 });
 
+/** The partitions of a request, in order. */
+function namesOf(partitions: readonly { readonly partition: number }[]): string {
+  return partitions
+    .map(({ partition }) => partition)
+    .sort()
+    .join();
+}
+
 describe('requests of the platformatic producer', () => {
   it('J3b shares one among the calls of a moment, and keeps a batch and an order for each call of a partition', async () => {
     const rig = new Rig(platformaticClient, process.env['KAFKA_BROKERS'] ?? '');
@@ -36,12 +44,7 @@ describe('requests of the platformatic producer', () => {
     const topic = await rig.topic(3);
     const requests: string[] = [];
     proxy.onProduce(({ partitions }) => {
-      requests.push(
-        partitions
-          .map(({ partition }) => partition)
-          .sort()
-          .join(),
-      );
+      requests.push(namesOf(partitions));
       return 'pass';
     });
     const producer = rig.producer({ proxy });
@@ -76,12 +79,7 @@ describe('requests of the platformatic producer', () => {
     const topic = await rig.topic(3);
     const requests: string[] = [];
     proxy.onProduce(({ partitions }) => {
-      requests.push(
-        partitions
-          .map(({ partition }) => partition)
-          .sort()
-          .join(),
-      );
+      requests.push(namesOf(partitions));
       return partitions.some(({ partition }) => partition === 2) ? 'mute' : 'pass';
     });
     const producer = rig.producer({ proxy });
