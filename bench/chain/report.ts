@@ -113,7 +113,7 @@ export function medianOf(values: readonly number[]): number {
 
 /** What is printed at the end of a run. */
 export function chainLines(report: ChainReport): string[] {
-  const { plan, leavesOut } = report;
+  const { plan, systems, leavesOut } = report;
   const rows = latencyRows(report);
   const floorAt = (rate: number) => rows.find((row) => row.system === FLOOR && row.rate === rate);
   const flat = flatOutRows(report);
@@ -161,6 +161,9 @@ export function chainLines(report: ChainReport): string[] {
         row.rssMiB,
       ]),
     ),
+    '',
+    'Systems:',
+    ...systems.map(({ name, what }) => `- ${name}: ${what}`),
     '',
     'Left out:',
     ...leavesOut.map((each) => `- ${each}`),

@@ -4,12 +4,15 @@ import { ALL_OTHERS, type ProcessCost } from '../processes.ts';
 import { sendAtRate, sendFlatOut, warmUp } from './load.ts';
 import type { ChainCost, ChainReport, FlatOut, LatencyPhase, SystemAbout } from './report.ts';
 import { type ChainStand, type Lane, memberName, startStand } from './system.ts';
-import { type ChainSystem, SYSTEMS, whyNot } from './systems.ts';
+import { type ChainSystem, SYSTEMS, VARIED, whyNot } from './systems.ts';
+import { type Variant, variantOf } from './variants.ts';
 import type { Shape, Work } from './work.ts';
 
 export interface ChainPlan {
   /** Names of SYSTEMS. */
   readonly systems: readonly string[];
+  /** Further systems, in turn with those. Default: none. */
+  readonly variants?: readonly Variant[];
   /** Inputs a second of each latency phase. */
   readonly rates: readonly number[];
   readonly secondsPerPhase: number;
@@ -46,7 +49,7 @@ export async function runChain(
 ): Promise<ChainReport> {
   const loadBefore = loadAverage();
   if (loadBefore > BUSY_LOAD) tell(`the machine is not quiet: load average ${loadBefore}`);
-  const { running, leftOut } = systemsOf(plan.systems, plan.shape.work);
+  const { running, leftOut } = systemsOf(plan.systems, plan.shape.work, plan.variants);
   for (const reason of leftOut) tell(reason);
   const stand = await startStand(tell);
   try {
@@ -76,12 +79,14 @@ export function aboutOf({ name, what, versions: own, settings }: ChainSystem): S
   return { name, what, versions: own, settings };
 }
 
-/** Those of the names that can do the work here, and why the others cannot. */
+/** Those of the names, and variants, that can do the work here, and why the others cannot. */
 export function systemsOf(
   names: readonly string[],
   work: Work,
+  variants: readonly Variant[] = [],
 ): { readonly running: readonly ChainSystem[]; readonly leftOut: readonly string[] } {
-  const asked = names.map((name) => SYSTEMS[name] as ChainSystem);
+  const named = names.map((name) => SYSTEMS[name] as ChainSystem);
+  const asked = [...named, ...variants.map((variant) => variantOf(VARIED, variant))];
   return {
     running: asked.filter((system) => whyNot(system, work) === null),
     leftOut: asked.flatMap((system) => {

@@ -39,12 +39,14 @@ export interface ChainSystem {
   command(where: Surroundings): Command;
 }
 
+/** The command `millrace`. */
+export const BIN = join(ROOT, 'cli', 'bin.mjs');
 export const STREAMS_FOLDER = join(CACHE, `kafka-streams-${versions.kafka}`);
 export const NPM_PEERS_FOLDER = join(CACHE, 'peers-npm');
 const RESTATE_FOLDER = join(CACHE, 'peers-restate');
 const PEERS = join(ROOT, 'bench', 'peers');
 
-type Variant = 'fused' | 'split';
+type Deployment = 'fused' | 'split';
 
 /** Settings of a process as all peers read them. */
 function shared({ prefix, folder, work, member, env }: Surroundings): Record<string, string> {
@@ -74,7 +76,7 @@ function millrace(name: string, what: string, settings: Record<string, string> =
     group: ({ prefix, work }) => `${prefix}bench.${work === 'classes' ? 'priority' : work}`,
     command: ({ prefix, folder, work, member, env }) => ({
       file: process.execPath,
-      args: [join(ROOT, 'cli', 'bin.mjs'), 'run', '--topology', TOPOLOGIES[work]],
+      args: [BIN, 'run', '--topology', TOPOLOGIES[work]],
       env: {
         ...env,
         ...settings,
@@ -87,6 +89,9 @@ function millrace(name: string, what: string, settings: Record<string, string> =
     }),
   };
 }
+
+/** This system as it comes: variants are of it. */
+export const VARIED = millrace('millrace', '');
 
 const TWIN: ChainSystem = {
   name: 'twin',
@@ -124,12 +129,12 @@ function streams(
   };
 }
 
-function kafkajs(name: string, variant: Variant): ChainSystem {
+function kafkajs(name: string, deployment: Deployment): ChainSystem {
   return {
     name,
-    what: `a kafkajs pipeline, at least once, counts in memory${perStep(variant)}`,
+    what: `a kafkajs pipeline, at least once, counts in memory${perStep(deployment)}`,
     versions: { kafkajs: packages.dependencies.kafkajs },
-    settings: { acks: 'all', VARIANT: variant },
+    settings: { acks: 'all', VARIANT: deployment },
     cannot: OWN_WORK,
     needs: null,
     group: ({ prefix, work }) =>
@@ -137,17 +142,17 @@ function kafkajs(name: string, variant: Variant): ChainSystem {
     command: (where) => ({
       file: process.execPath,
       args: [join(PEERS, 'kafkajs-chain.ts')],
-      env: { ...shared(where), VARIANT: variant },
+      env: { ...shared(where), VARIANT: deployment },
     }),
   };
 }
 
-function kafkats(name: string, variant: Variant, commitMs: string): ChainSystem {
+function kafkats(name: string, deployment: Deployment, commitMs: string): ChainSystem {
   return {
     name,
-    what: `@kafkats/flow, exactly once, LMDB, commit every ${commitMs} ms${perStep(variant)}`,
+    what: `@kafkats/flow, exactly once, LMDB, commit every ${commitMs} ms${perStep(deployment)}`,
     versions: npmPeers.dependencies,
-    settings: { COMMIT_MS: commitMs, VARIANT: variant },
+    settings: { COMMIT_MS: commitMs, VARIANT: deployment },
     needs: {
       file: join(NPM_PEERS_FOLDER, 'node_modules', '@kafkats', 'flow', 'package.json'),
       peer: 'npm',
@@ -161,18 +166,18 @@ function kafkats(name: string, variant: Variant, commitMs: string): ChainSystem 
         ...shared(where),
         PEERS_FOLDER: NPM_PEERS_FOLDER,
         COMMIT_MS: commitMs,
-        VARIANT: variant,
+        VARIANT: deployment,
       },
     }),
   };
 }
 
-function restate(name: string, variant: Variant): ChainSystem {
+function restate(name: string, deployment: Deployment): ChainSystem {
   return {
     name,
-    what: `Restate, virtual objects, outputs at least once from ctx.run${variant === 'split' ? ', an object for each step, one sends to the next' : ''}`,
+    what: `Restate, virtual objects, outputs at least once from ctx.run${deployment === 'split' ? ', an object for each step, one sends to the next' : ''}`,
     versions: restatePeer.dependencies,
-    settings: { VARIANT: variant },
+    settings: { VARIANT: deployment },
     needs: {
       file: join(RESTATE_FOLDER, 'node_modules', '@restatedev', 'restate-server', 'package.json'),
       peer: 'restate',
@@ -182,7 +187,7 @@ function restate(name: string, variant: Variant): ChainSystem {
     command: (where) => ({
       file: process.execPath,
       args: [join(PEERS, 'restate-chain.mjs')],
-      env: { ...shared(where), PEERS_FOLDER: RESTATE_FOLDER, VARIANT: variant },
+      env: { ...shared(where), PEERS_FOLDER: RESTATE_FOLDER, VARIANT: deployment },
     }),
   };
 }
@@ -212,8 +217,8 @@ function python(
   };
 }
 
-function perStep(variant: Variant): string {
-  return variant === 'split' ? ', an application for each step in one process' : '';
+function perStep(deployment: Deployment): string {
+  return deployment === 'split' ? ', an application for each step in one process' : '';
 }
 
 const EOS = 'exactly_once_v2';
@@ -227,11 +232,11 @@ export interface StreamsSettings {
 }
 
 /** Kafka Streams, exactly once, with settings of one's own. */
-export function streamsWith(name: string, best: StreamsSettings, variant: Variant = 'fused') {
+export function streamsWith(name: string, best: StreamsSettings, deployment: Deployment = 'fused') {
   const { COMMIT_MS, LINGER_MS, THREADS } = best;
   const threads = THREADS === '1' ? '' : `, ${THREADS} threads`;
-  const what = `${EOS}, commit every ${COMMIT_MS} ms, linger ${LINGER_MS}${threads}${perStep(variant)}`;
-  return streams(name, what, { GUARANTEE: EOS, ...best, VARIANT: variant });
+  const what = `${EOS}, commit every ${COMMIT_MS} ms, linger ${LINGER_MS}${threads}${perStep(deployment)}`;
+  return streams(name, what, { GUARANTEE: EOS, ...best, VARIANT: deployment });
 }
 
 /** What `bench streams-settings` found; the run is kept. */
@@ -240,7 +245,7 @@ const BEST: StreamsSettings = streamsSettings.best;
 /** All systems by name. */
 export const SYSTEMS: Readonly<Record<string, ChainSystem>> = Object.fromEntries(
   [
-    millrace('millrace', ''),
+    VARIED,
     millrace('millrace-split', perStep('split'), { DEPLOYMENT: 'split' }),
     TWIN,
     streams('streams-eos', `${EOS} as it comes (commit every 100 ms)`, {

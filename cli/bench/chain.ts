@@ -14,9 +14,10 @@ import type { Benchmark } from './benchmark.ts';
 import { judged } from './judged.ts';
 import { choices, numbers, positive } from './number-option.ts';
 import { RECOVERY } from './recovery.ts';
+import { variants } from './variant-option.ts';
 
 const OPTIONS =
-  '[--systems a,b] [--rates 8,100] [--seconds N] [--rounds N] [--warm-up N] [--flat-out N] [--bytes N] [--keys N] [--hot] [--partitions N] [--work chain|count] [--recovery-keys N] [--json <file>] [--no-goals]';
+  '[--systems a,b] [--variant "name=--flag KEY=VALUE"]... [--rates 8,100] [--seconds N] [--rounds N] [--warm-up N] [--flat-out N] [--bytes N] [--keys N] [--hot] [--partitions N] [--work chain|count] [--recovery-keys N] [--json <file>] [--no-goals]';
 
 const ENGINE: ChainPlan = {
   systems: ['millrace', 'twin'],
@@ -35,6 +36,10 @@ const QUICK: ChainPlan = {
   rounds: 3,
 };
 
+const VARIANTS = `--variant is a system more: this one with settings over its own, or with Node flags alone in the place of those that
+millrace run sets, as in --variant "debug=LOG_LEVEL=debug" --variant "young16=--max-semi-space-size=16".
+--rates "" leaves the rates out, --flat-out 0 what is flat out.`;
+
 export const engine: Benchmark = {
   summary: 'the chain of four events: latency at rates and flat out, beside a raw client',
   usage: `
@@ -42,7 +47,9 @@ Usage: millrace bench engine ${OPTIONS}
 
 Three actors with state per key, one record in and three out, on a broker of the benchmark's own: intake to last event at
 8, 100 and 1,000 a second, and flat out, each in interleaved rounds beside a raw client that does the same
-hops. Every output is checked before a figure counts; exit code 1: a goal of bench/goals.json is missed, 3: the run is void.`,
+hops. Every output is checked before a figure counts; exit code 1: a goal of bench/goals.json is missed, 3: the run is void.
+
+${VARIANTS}`,
   run: (args, io) => measure('engine', ENGINE, args, io),
 };
 
@@ -53,7 +60,9 @@ Usage: millrace bench quick ${OPTIONS}
 
 As bench engine, with Kafka Streams (fetched when it is not there), three rounds of 30 s a rate, and recovery with
 100,000 keys: a member killed and started again, and one whose tasks another takes.
-Systems: ${Object.keys(SYSTEMS).join(', ')}.`,
+Systems: ${Object.keys(SYSTEMS).join(', ')}.
+
+${VARIANTS}`,
   run: (args, io) => measure('quick', QUICK, args, io),
 };
 
@@ -67,6 +76,7 @@ async function measure(
     args: [...args],
     options: {
       systems: { type: 'string', default: usual.systems.join() },
+      variant: { type: 'string', multiple: true, default: [] },
       rates: { type: 'string', default: usual.rates.join() },
       seconds: { type: 'string', default: String(usual.secondsPerPhase) },
       rounds: { type: 'string', default: String(usual.rounds) },
@@ -84,7 +94,8 @@ async function measure(
   });
   const plan: ChainPlan = {
     systems: choices('systems', values.systems, Object.keys(SYSTEMS)),
-    rates: numbers('rates', values.rates),
+    variants: variants('variant', values.variant),
+    rates: values.rates === '' ? [] : numbers('rates', values.rates),
     secondsPerPhase: positive('seconds', values.seconds),
     rounds: positive('rounds', values.rounds),
     warmUp: positive('warm-up', values['warm-up']),

@@ -125,6 +125,7 @@ describe('the report of a chain', () => {
     plan: { shape: SHAPE, rounds: 3 },
     latency: [phase('a', 1, 5), phase('a', 2, 90), phase('a', 3, 6), phase('twin', 1, 2)],
     flatOut: [flat('a', 100), flat('twin', 400)],
+    systems: [{ name: 'a', what: 'a system' }],
     leavesOut: ['the network'],
   } as unknown as ChainReport;
 
@@ -136,10 +137,11 @@ describe('the report of a chain', () => {
     expect(flatOutRows(report)[0]).toMatchObject({ system: 'a', inputsPerSecond: 100 });
   });
 
-  it('K-12 shows each system beside the floor of the same run, and what is left out', () => {
+  it('K-12 shows each system beside the floor of the same run, what it is, and what is left out', () => {
     const text = chainLines(report).join('\n');
     expect(text).toContain('3.00×');
     expect(text).toContain('0.25×');
+    expect(text).toContain('- a: a system');
     expect(text).toContain('the network');
   });
 });
