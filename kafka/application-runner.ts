@@ -87,8 +87,6 @@ export interface ApplicationStatus {
   }[];
 }
 
-const COMMIT_EVERY_MS = 5_000;
-
 /**
  * Runs one application in this process: joins its group, owns the tasks that the group assigns, and follows
  * every later assignment. Group callbacks change only which tasks exist; a task's own loop changes its state.
@@ -146,7 +144,7 @@ export class ApplicationRunner {
     this.#surroundings.checkDeployment().catch(() => {});
     this.#commits = setInterval(
       () => void this.#commit(),
-      options.commitEveryMs ?? COMMIT_EVERY_MS,
+      options.commitEveryMs ?? SHELL_LIMITS.commitEveryMs,
     );
     this.#watchdog = new Watchdog({
       application: topology.application,

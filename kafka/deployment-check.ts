@@ -5,6 +5,7 @@ import { JournalReader } from '../engine/journal-reader.ts';
 import type { Topology } from '../engine/topology.ts';
 import { type KafkaAdmin, KafkaError, type PartitionReader } from './client.ts';
 import { decodeChanges } from './journal-log.ts';
+import { SHELL_LIMITS } from './limits.ts';
 import type { TopicNames } from './topic-names.ts';
 
 export interface DeploymentCheck {
@@ -14,10 +15,6 @@ export interface DeploymentCheck {
   readonly admin: KafkaAdmin;
   readonly reader: PartitionReader;
 }
-
-/** Of one answer: the first fence and the first batch are all that is looked for. */
-const FETCH_BYTES = 64 * 1024;
-const MAX_WAIT_MS = 500;
 
 /**
  * Refuses to run fused what was run split, or the other way round: the first batch of every partition says how its
@@ -54,7 +51,10 @@ async function firstWorked(
   const journal = new JournalReader();
   for (let offset = start; offset < end;) {
     const position = { topic, partition, offset };
-    const options = { maxWaitMs: MAX_WAIT_MS, maxBytes: FETCH_BYTES };
+    const options = {
+      maxWaitMs: SHELL_LIMITS.firstBatchWaitMs,
+      maxBytes: SHELL_LIMITS.firstBatchBytes,
+    };
     const [fetched] = await reader.fetch([position], options);
     if (fetched === undefined || fetched.error !== null)
       throw new KafkaError(

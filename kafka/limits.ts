@@ -29,6 +29,8 @@ export const SHELL_LIMITS = {
   effectMs: 600_000,
   /** How long what is cancelled may take to settle: by then the key's next effect, or owner, goes on. */
   effectGraceMs: 5_000,
+  /** How often group offsets are committed, where the options say nothing else: they are for lag displays only (J4). */
+  commitEveryMs: 5_000,
   /** Terms in a row that may end with an error that nothing names: a task that never gets on stops. */
   unknownErrors: 30,
   /** How long a task may have work and not move before its term is ended: beyond every time-out of a request. */
@@ -68,6 +70,14 @@ export const SHELL_LIMITS = {
    * batch more where that is larger.
    */
   sinkBytes: 8 * 1024 * 1024,
+  /** How often a sink asks whether its store still stands where it left it (a flush, an old copy). */
+  sinkRecheckMs: 5_000,
+  /** Milliseconds that a broker may take to tell of a topic that the controller has. */
+  topicListedMs: 30_000,
+  /** Bytes of one answer where a journal's first fence and first batch are looked for, and nothing else, */
+  firstBatchBytes: 64 * 1024,
+  /** and milliseconds that the broker may wait for them. */
+  firstBatchWaitMs: 500,
   /** Milliseconds that a member waits for more of what it has to tell before it joins its group once more for it (J5b). */
   tellAnewMs: 500,
   /** How often a restore begins anew because what it reads was deleted meanwhile, or its store was another's. */
@@ -98,7 +108,7 @@ export const SHELL_LIMITS = {
   tailMs: 2_000,
 } as const;
 
-/** Bounds of both adapters of the client port, so that they behave alike. */
+/** Bounds of both adapters of the client port, so that they behave alike; what is shared, in flight or looked up anew is of `platformatic/`. */
 export const CLIENT_LIMITS = {
   /** Milliseconds of a request and its answer, where the client's options say nothing else: past it its fate is unknown (F25). */
   requestMs: 10_000,
@@ -108,10 +118,23 @@ export const CLIENT_LIMITS = {
   fetchBytes: 8 * 1024 * 1024,
   /** and of one of them. A larger single batch comes whole. */
   fetchPartitionBytes: 1024 * 1024,
+  /** Bytes of calls that share one produce request: what is large is worth one of its own, and goes out while the next is made. */
+  sharedBytes: 32 * 1024,
+  /** Records of one call that may share one: to look for a partition that two of them name must cost next to nothing. */
+  sharedRecords: 64,
+  /**
+   * Milliseconds that a small call waits at most for the answer to the request under way, to share the next with what is called
+   * meanwhile. A broker takes the requests of a connection one after another, so what waits here would wait there.
+   */
+  shareWaitMs: 5,
+  /** Produce requests on one connection that wait for their answers; further ones wait here. */
+  requestsInFlight: 100,
   /** Connections of a reader: a task restores, checks its journal and reads a tail in turn, so one for each of 16 tasks. */
   readerConnections: 16,
   /** Milliseconds a member is given to come back to a rebalance; the broker's answer to a join may take as long. */
   rebalanceMs: 10_000,
+  /** Milliseconds after which a member looks its coordinator up anew: it moves without an error that would make the library do so. */
+  coordinatorAgeMs: 30_000,
   /** Milliseconds of a LeaveGroup: without it the session ends by itself. */
   leaveMs: 2_000,
   /** Milliseconds before a lost membership is sought again, at first, */

@@ -48,9 +48,6 @@ export interface SinkWaiting {
   readonly bytes: number;
 }
 
-/** How often an idle sink asks whether its store still stands where it left it (a flush, an old copy). */
-const RECHECK_EVERY_MS = 5_000;
-
 /**
  * Carries records of some partitions into a store, from the store's own positions. The store away: waits,
  * bounded pauses, and goes on where the store says it stands. Nobody else is held up.
@@ -103,7 +100,7 @@ export class Sink {
     }
     let checkedAt = performance.now();
     while (!this.#ended.signal.aborted) {
-      if (performance.now() - checkedAt > RECHECK_EVERY_MS) {
+      if (performance.now() - checkedAt > SHELL_LIMITS.sinkRecheckMs) {
         if (await this.#hasGoneBack(positions)) return;
         checkedAt = performance.now();
       }

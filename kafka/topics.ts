@@ -1,4 +1,5 @@
 import { type KafkaAdmin, KafkaError, type TopicDescription } from './client.ts';
+import { SHELL_LIMITS } from './limits.ts';
 import type { TopicNames } from './topic-names.ts';
 import { Backoff, pause } from './wait.ts';
 
@@ -59,8 +60,6 @@ export class TopicsDifferError extends Error {
   }
 }
 
-/** How long a broker may take to tell of a topic that the controller has. */
-const LISTED_WITHIN_MS = 30_000;
 const FOR_EVER = { 'retention.ms': '-1', 'retention.bytes': '-1' };
 
 /** Settings by kind; what is not listed is left to the broker. Source: J9, J10; K-08; B-111. */
@@ -146,7 +145,7 @@ export async function applyTopics(
 /** The controller has a topic before every broker knows of it, and who starts then must not find none. */
 async function untilListed(admin: KafkaAdmin, topics: readonly string[]): Promise<void> {
   const backoff = new Backoff(10, 500);
-  const tooLate = AbortSignal.timeout(LISTED_WITHIN_MS);
+  const tooLate = AbortSignal.timeout(SHELL_LIMITS.topicListedMs);
   for (;;) {
     const listed = new Set(topics.length === 0 ? [] : await admin.listTopics());
     const missing = topics.filter((topic) => !listed.has(topic));
@@ -157,7 +156,7 @@ async function untilListed(admin: KafkaAdmin, topics: readonly string[]): Promis
 }
 
 function notListed(missing: readonly string[]): KafkaError {
-  const which = `${missing.length} topics were created and are not listed ${LISTED_WITHIN_MS / 1000} s later`;
+  const which = `${missing.length} topics were created and are not listed ${SHELL_LIMITS.topicListedMs / 1000} s later`;
   const message = `${which}, first ${missing[0]}. See whether the brokers hear of the controller.`;
   return new KafkaError('UNKNOWN_TOPIC_OR_PARTITION', true, message);
 }

@@ -31,8 +31,6 @@ import { codeOf, isFenced, toKafkaError } from './errors.ts';
  */
 
 const HEARTBEAT_ERROR = 'tracing:plt:kafka:consumer:heartbeat:error';
-/** The coordinator moves without an error that would make the library look it up again. */
-const METADATA_MAX_AGE_MS = 30_000;
 
 /** Answers to a heartbeat after which the library joins again by itself; it tells of the first only. */
 const REJOINS: ReadonlySet<string> = new Set([
@@ -161,7 +159,7 @@ export class PlatformaticMembership implements GroupMembership {
     const rebalanceTimeout = Math.max(sessionTimeoutMs, CLIENT_LIMITS.rebalanceMs);
     const consumer = new Consumer({
       ...connectionOptions(this.#client),
-      metadataMaxAge: METADATA_MAX_AGE_MS,
+      metadataMaxAge: CLIENT_LIMITS.coordinatorAgeMs,
       groupId,
       groupInstanceId: instanceId,
       requestTimeout: rebalanceTimeout + 5_000,

@@ -6,7 +6,7 @@ import {
   type RecordToSend,
   type SendResult,
 } from '../client.ts';
-import { requestTimeoutOf } from '../limits.ts';
+import { CLIENT_LIMITS, requestTimeoutOf } from '../limits.ts';
 import { areKnown, connectionOptions, findTopics, watchConnections } from './cluster.ts';
 import { isRefusal, nameOf } from '../error-table.ts';
 import { codeOf, errorsWithin, UNKNOWN_TOPIC } from './errors.ts';
@@ -22,22 +22,6 @@ import { produce, type ProduceResponse } from './produce-request.ts';
  * 3. Calls reach a partition in the order in which they were made: each is handed over in its turn, and only
  *    when no look-up can come between it and its connection.
  */
-
-/**
- * Calls of so many bytes together share a request: what is large is worth one of its own, and goes out while the next is made.
- */
-const SHARED_BYTES = 32 * 1024;
-/** Records of one call that may share one: to look for a partition that two of them name must cost next to nothing. */
-const SHARED_RECORDS = 64;
-
-/**
- * Milliseconds that a small call waits at most for the answer to the one under way, to share the next request with what is called
- * meanwhile. A broker takes the requests of a connection one after another, so what waits here would wait there.
- */
-const GATHER_MS = 5;
-
-/** Produce requests on one connection that wait for their answers; further ones wait here. */
-const MAX_IN_FLIGHT = 100;
 
 /** What is sent of one call, and what is known without sending it. */
 interface Plan {
@@ -69,28 +53,32 @@ export class PlatformaticProducer implements PlainProducer {
 
   constructor(options: KafkaClientOptions) {
     this.#timeoutMs = requestTimeoutOf(options);
-    this.#cluster = new Admin({ ...connectionOptions(options), maxInflights: MAX_IN_FLIGHT });
+    this.#cluster = new Admin({
+      ...connectionOptions(options),
+      maxInflights: CLIENT_LIMITS.requestsInFlight,
+    });
     this.#closeLost = watchConnections(this.#cluster.connections);
   }
 
   async send(records: readonly RecordToSend[]): Promise<readonly SendResult[]> {
     if (records.length === 0) return [];
     const bytes = bytesOf(records);
-    if (records.length > SHARED_RECORDS || bytes > SHARED_BYTES) {
+    if (records.length > CLIENT_LIMITS.sharedRecords || bytes > CLIENT_LIMITS.sharedBytes) {
       this.#sendCalls();
       return this.#request(records);
     }
     const partitions = new Set(records.map(partitionKey));
     // One request has one batch of a partition, and a batch is of one call.
     const isNamed = this.#calls.some((call) => haveCommon(call.partitions, partitions));
-    if (isNamed || this.#bytes + bytes > SHARED_BYTES) this.#sendCalls();
+    if (isNamed || this.#bytes + bytes > CLIENT_LIMITS.sharedBytes) this.#sendCalls();
     if (this.#calls.length === 0) this.#sendSoon();
     this.#bytes += bytes;
     return new Promise((resolve) => this.#calls.push({ records, partitions, resolve }));
   }
 
   #sendSoon(): void {
-    if (this.#underWay > 0) this.#gathered = setTimeout(() => this.#sendCalls(), GATHER_MS);
+    if (this.#underWay > 0)
+      this.#gathered = setTimeout(() => this.#sendCalls(), CLIENT_LIMITS.shareWaitMs);
     // When all that this turn has woken has run.
     else process.nextTick(() => this.#sendCalls());
   }
