@@ -1,6 +1,7 @@
 import { mkdtemp } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { setTimeout as pause } from 'node:timers/promises';
 import { AvroCodec, extendSchemas, loadSchemas } from '../../avro/index.ts';
 import { freePorts } from '../../cli/stack/ports.ts';
 import {
@@ -10,7 +11,13 @@ import {
   serverParts,
   SERVERS,
 } from '../../cli/stack/servers.ts';
-import type { FetchedRecord, KafkaClient, PlainProducer } from '../../kafka/client.ts';
+import {
+  type FetchedRecord,
+  type KafkaAdmin,
+  type KafkaClient,
+  KafkaError,
+  type PlainProducer,
+} from '../../kafka/client.ts';
 import { platformaticClient } from '../../kafka/platformatic.ts';
 import { TOPIC_CONFIGS } from '../../kafka/topics.ts';
 import { allOf, Processes, type ProcessCost } from '../processes.ts';
@@ -150,6 +157,7 @@ async function standOn(
           // Some systems carry the input's time on; the broker's own says when an output was there.
           configs: { ...TOPIC_CONFIGS.event, 'message.timestamp.type': 'LogAppendTime' },
         });
+      for (const name of topics) await untilLed(admin, name);
       const tail = await ChainTail.open(brokers, topics.at(-1) ?? '');
       const maker = new InputMaker(codec, shape, prefix);
       const lane = { prefix, shape, topics, producer: kafka.producer(), maker, tail };
@@ -201,6 +209,27 @@ async function standOn(
       await processes.stop();
     },
   };
+}
+
+const LED_LIMIT_MS = 30_000;
+
+/**
+ * A broker tells of a topic a moment before it takes records for it, and a record of the load is sent once.
+ *
+ * Throws: KafkaError.
+ */
+async function untilLed(admin: KafkaAdmin, topic: string): Promise<void> {
+  const deadline = performance.now() + LED_LIMIT_MS;
+  for (;;) {
+    try {
+      await admin.offsets(topic);
+      return;
+    } catch (error) {
+      const canWait = error instanceof KafkaError && error.canRetry;
+      if (!canWait || performance.now() > deadline) throw error;
+      await pause(20);
+    }
+  }
 }
 
 /** First byte of what is encoded with a schema. */
