@@ -1,16 +1,17 @@
 import { Admin, type Broker } from '@platformatic/kafka';
-import {
-  KafkaError,
-  type KafkaClientOptions,
-  type PlainProducer,
-  type RecordToSend,
-  type SendResult,
-} from '../client.ts';
+import type { KafkaClientOptions, PlainProducer, RecordToSend, SendResult } from '../client.ts';
 import { CLIENT_LIMITS, requestTimeoutOf } from '../limits.ts';
 import { areKnown, connectionOptions, findTopics, watchConnections } from './cluster.ts';
-import { isRefusal, nameOf } from '../error-table.ts';
-import { codeOf, errorsWithin, UNKNOWN_TOPIC } from './errors.ts';
-import { produce, type ProduceResponse } from './produce-request.ts';
+import { produce } from './produce-request.ts';
+import {
+  answeredOf,
+  notSent,
+  partitionKey,
+  problemOf,
+  resultsFor,
+  resultsOf,
+  unknownResult,
+} from './produce-results.ts';
 
 /*
  * The library's own Producer sends again when told of a producer id, and takes four times as long to write a batch. So
@@ -135,7 +136,10 @@ export class PlatformaticProducer implements PlainProducer {
       const results = resultsFor(bad, (record) => notSent(record, problemOf(found, record)));
       return { records: records.filter((record) => problemOf(found, record) === null), results };
     } catch (error) {
-      return { records: [], results: resultsFor(records, (record) => unknown(record, error)) };
+      return {
+        records: [],
+        results: resultsFor(records, (record) => unknownResult(record, error)),
+      };
     }
   }
 
@@ -166,69 +170,6 @@ export class PlatformaticProducer implements PlainProducer {
 
 const NOTHING_KNOWN = { topics: new Map(), brokers: new Map<number, Broker>() } as const;
 
-/** Why a record cannot be sent; null: it can. The library would move it to another partition instead. */
-function problemOf(
-  found: Awaited<ReturnType<typeof findTopics>>,
-  { topic, partition }: RecordToSend,
-): KafkaError | null {
-  const known = found.get(topic);
-  if (known instanceof KafkaError) return known;
-  if (known !== undefined && known.partitions[partition] !== undefined) return null;
-  return new KafkaError(UNKNOWN_TOPIC, true, `There is no partition ${topic}/${partition}.`);
-}
-
-/**
- * Certainly not sent, but refused only by the closed list of J3a: a topic that is not there may be there in a
- * moment, and a refusal stops a task for good.
- */
-function notSent(record: RecordToSend, problem: KafkaError | null): SendResult {
-  const { topic, partition } = record;
-  const code = problem?.code ?? UNKNOWN_TOPIC;
-  return isRefusal(code) ? { topic, partition, result: 'refused', code } : unknown(record, problem);
-}
-
-function unknown({ topic, partition }: RecordToSend, cause: unknown): SendResult {
-  return { topic, partition, result: 'unknown', code: codeOf(cause), cause };
-}
-
-/** One result per topic-partition of the records. */
-function resultsFor(
-  records: readonly RecordToSend[],
-  resultOf: (record: RecordToSend) => SendResult,
-): readonly SendResult[] {
-  const first = new Map<string, RecordToSend>();
-  for (const record of records)
-    if (!first.has(partitionKey(record))) first.set(partitionKey(record), record);
-  return [...first.values()].map(resultOf);
-}
-
-/** What is not known to be confirmed or refused is unknown (J3a). */
-function resultsOf(error: unknown, records: readonly RecordToSend[]): readonly SendResult[] {
-  const answered = new Map<string, SendResult>();
-  for (const each of errorsWithin(error)) {
-    const { response } = each as { readonly response?: ProduceResponse };
-    if (response === undefined) continue;
-    for (const result of answeredOf(response, each)) answered.set(partitionKey(result), result);
-  }
-  return resultsFor(
-    records,
-    (record) => answered.get(partitionKey(record)) ?? unknown(record, error),
-  );
-}
-
-/** The answer of a broker: it names the result of each partition. */
-function answeredOf({ responses }: ProduceResponse, cause: unknown): readonly SendResult[] {
-  return (responses ?? []).flatMap(({ name: topic, partitionResponses }) =>
-    (partitionResponses ?? []).map(({ index: partition, errorCode, baseOffset }): SendResult => {
-      if (errorCode === 0)
-        return { topic, partition, result: 'confirmed', baseOffset: Number(baseOffset) };
-      const code = nameOf(errorCode);
-      if (isRefusal(code)) return { topic, partition, result: 'refused', code };
-      return { topic, partition, result: 'unknown', code, cause };
-    }),
-  );
-}
-
 function haveCommon(left: ReadonlySet<string>, right: ReadonlySet<string>): boolean {
   for (const each of left) if (right.has(each)) return true;
   return false;
@@ -239,8 +180,4 @@ function bytesOf(records: readonly RecordToSend[]): number {
   let bytes = 0;
   for (const { key, value } of records) bytes += (key?.byteLength ?? 0) + (value?.byteLength ?? 0);
   return bytes;
-}
-
-function partitionKey({ topic, partition }: { topic: string; partition: number }): string {
-  return `${topic}/${partition}`;
 }
