@@ -10,7 +10,8 @@ import type {
 import { toBase64 } from './base64.ts';
 import { CodecError } from './codec.ts';
 import { derivedUuid, hashOf } from './derived-id.ts';
-import type { EmitEncoder, EncodedEmit, InputSource } from './emit-encoder.ts';
+import type { EncodedEmit, InputSource } from './emit-cause.ts';
+import type { EmitEncoder } from './emit-encoder.ts';
 import { EngineError } from './errors.ts';
 import type { ReferenceRead } from './journal.ts';
 import { LIMITS } from './limits.ts';

@@ -2,7 +2,8 @@ import type { Actor, DeadLetterEmit, Emit, EventCause, EventEmit, ReadModelEmit 
 import type { BatchBuilder } from './batch-builder.ts';
 import type { Codec } from './codec.ts';
 import { derivedEventId } from './derived-id.ts';
-import { EngineError } from './errors.ts';
+import { type EmitOrigin, type EncodedEmit, joined, stepped } from './emit-cause.ts';
+import { EngineError, unknownEmit } from './errors.ts';
 import { addressHeaders, envelopeHeaders, headerBytes } from './event-headers.ts';
 import {
   type Envelope,
@@ -10,26 +11,15 @@ import {
   type EventRecord,
   HEADER,
   type Headers,
-  type Micros,
 } from './event.ts';
 import { PlacedHeaders } from './header-block.ts';
-import type { JournaledEmit } from './journal.ts';
+import type { UnplacedEmit } from './journal.ts';
+import { LetterEncoder } from './letter-encoder.ts';
 import { LIMITS } from './limits.ts';
 import { formatOrigin } from './origin.ts';
-import type { SourceRecord } from './task.ts';
-import type { Cause, ParkedMessage } from './task-state.ts';
-import { fromBase64 } from './base64.ts';
+import type { Cause } from './task-state.ts';
 import { isRekeyed, type Topology } from './topology.ts';
 import { traceHeaders, traceIdOf } from './traceparent.ts';
-
-export type UnplacedEmit = Omit<JournaledEmit, 'index'>;
-
-/** An emit ready for the journal, with the event as its consumers will decode it. */
-export interface EncodedEmit {
-  readonly emit: UnplacedEmit;
-  /** Null for read models and dead letters. */
-  readonly event: EventRecord | null;
-}
 
 export interface EmitEncoderOptions {
   readonly topology: Topology;
@@ -38,33 +28,6 @@ export interface EmitEncoderOptions {
   readonly fuse: boolean;
   /** murmur2 of the key modulo the number of partitions. */
   readonly partitionOf: (key: Uint8Array) => number;
-}
-
-/** Why a message is set aside or tried again, by whom, after how many calls, and where it stood. */
-export interface Failure {
-  readonly actor: string;
-  readonly code: string;
-  readonly reason: string;
-  readonly attempt: number;
-  readonly at: ParkedMessage['at'] | null;
-}
-
-/** What the events of one decision descend from. */
-export interface EmitOrigin {
-  /** Key of the deciding actor: where answers to what it tells come back. */
-  readonly key: string;
-  readonly cause: Cause;
-  /** What derived ids descend from: the id of the input. */
-  readonly causeId: string;
-  readonly time: Micros;
-  /** The record of the input; absent: it is none. */
-  readonly source?: InputSource;
-}
-
-/** Bytes of a message's record, and where it stood; at null: it comes from the chain. */
-export interface InputSource {
-  readonly value: Uint8Array;
-  readonly at: ParkedMessage['at'] | null;
 }
 
 const utf8 = new TextEncoder();
@@ -79,12 +42,15 @@ interface RecordKey {
 
 /** Turns the emits of a decision into records: envelope, derived id, bytes, headers, limits (J3d, J5, J8). */
 export class EmitEncoder {
+  /** Of what is set aside or tried again. */
+  readonly letters: LetterEncoder;
   readonly #options: EmitEncoderOptions;
   readonly #fusedIds: ReadonlyMap<string, string>;
   #lastKey: RecordKey | null = null;
 
   constructor(options: EmitEncoderOptions) {
     this.#options = options;
+    this.letters = new LetterEncoder(options);
     const { topology } = options;
     this.#fusedIds = new Map(
       [...topology.consumers].map(([type, actors]) => [
@@ -147,41 +113,6 @@ export class EmitEncoder {
     const { topic, partition, key, value } = emit;
     const headers = new PlacedHeaders(emit.headers, HEADER.origin, origin);
     return { topic, partition, key, value, headers };
-  }
-
-  /** A record that cannot be handled, with its bytes as they came. */
-  deadRecord(record: SourceRecord, code: string, reason: string): UnplacedEmit {
-    const type = record.headers[HEADER.eventType];
-    const known = type !== undefined && this.#isKnown(type);
-    // Marks of where it stood; a redrive stands elsewhere.
-    const {
-      [HEADER.origin]: _origin,
-      [HEADER.fused]: _fused,
-      [HEADER.producerId]: _id,
-      [HEADER.producerSequence]: _sequence,
-      ...headers
-    } = record.headers;
-    return {
-      topic: `dlq.${known ? type : record.topic}`,
-      partition: this.#options.partition,
-      key: record.key,
-      value: record.value,
-      headers: {
-        ...headers,
-        'x-application': this.#options.topology.application,
-        'x-original-topic': record.topic,
-        'x-original-partition': String(record.partition),
-        'x-original-offset': String(record.offset),
-        'x-error': code,
-        'x-error-message': reason.slice(0, 1_000),
-        attempt: '1',
-      },
-    };
-  }
-
-  #isKnown(type: string): boolean {
-    const { topology } = this.#options;
-    return topology.consumers.has(type) || topology.referenceOf.has(type);
   }
 
   /** `index` among the decision's events, `step` among those of its correlation; 0: it is none of them. */
@@ -282,106 +213,11 @@ export class EmitEncoder {
     // What an actor has kept carries its record itself (`Context.keep`), or is known by its content only.
     const own = message.eventId === causeId ? source : undefined;
     const failure = { actor, code, reason, attempt: 1, at: own?.at ?? message.at ?? null };
-    const emit = this.deadMessage(message, failure);
+    const emit = this.letters.deadMessage(message, failure);
     return { emit: own === undefined ? emit : { ...emit, value: own.value }, event: null };
   }
-
-  /** A message that is set aside: its record as it came, or encoded where it was none. Throws: EngineError UNKNOWN_EMIT when it is no event of ours. */
-  deadMessage(message: ParkedMessage, { actor, code, reason, attempt, at }: Failure): UnplacedEmit {
-    const { topology } = this.#options;
-    const original = at ?? { topic: topology.events.get(message.type)?.topic ?? '' };
-    return {
-      ...this.#again(message, `dlq.${message.type}`),
-      headers: {
-        ...envelopeHeaders(message.envelope),
-        ...addressHeaders(message.replyTo),
-        ...traceHeaders(message.traceparent),
-        'x-application': topology.application,
-        [HEADER.actor]: actor,
-        ...originalPlace(original),
-        'x-error': code,
-        'x-error-message': reason.slice(0, 1_000),
-        attempt: String(attempt),
-      },
-    };
-  }
-
-  /** Tells of a message that is on its ladder. Source: E-52 … E-54. */
-  retryNotice(
-    message: ParkedMessage,
-    { code, reason, attempt }: Omit<Failure, 'actor' | 'at'>,
-  ): UnplacedEmit {
-    const { topology } = this.#options;
-    return {
-      ...this.#again(message, `${topology.application}.retry.${attempt}`),
-      headers: {
-        ...envelopeHeaders(message.envelope),
-        ...traceHeaders(message.traceparent),
-        'x-retry': `${message.type}.retry.${attempt}`,
-        'x-failure': code,
-        'x-failure-message': reason.slice(0, 1_000),
-        attempt: String(attempt),
-      },
-    };
-  }
-
-  #again(message: ParkedMessage, topic: string): Omit<UnplacedEmit, 'headers'> {
-    const { topology, partition, codec } = this.#options;
-    const definition = topology.events.get(message.type);
-    if (definition === undefined) throw unknownEmit('dead letter', message.type);
-    const { envelope, payload, key } = message;
-    const record = { envelope, payload, payload_extra: {}, raw: null };
-    const value =
-      message.bytes === undefined
-        ? codec.encode(definition.topic, definition.record, record)
-        : fromBase64(message.bytes);
-    return { topic, partition, key: utf8.encode(key), value };
-  }
-}
-
-function originalPlace(at: { topic: string; partition?: number; offset?: number }): Headers {
-  const { topic, partition, offset } = at;
-  if (partition === undefined || offset === undefined) return { 'x-original-topic': topic };
-  return {
-    'x-original-topic': topic,
-    'x-original-partition': String(partition),
-    'x-original-offset': String(offset),
-  };
-}
-
-/** What comes after the events of a decision: the newest that its correlation got, or, without one, its cause. */
-export function newestStep(cause: Cause, emits: readonly EncodedEmit[]): Cause {
-  return emits.reduce(stepped, cause);
-}
-
-function stepped(cause: Cause, { emit, event }: EncodedEmit): Cause {
-  if (event === null || isRekeyed(emit.topic)) return cause;
-  return { ...cause, eventId: event.envelope.event_id, sequence: event.envelope.sequence };
-}
-
-/** What an event follows from: the direct cause, and the one id that all its causes make in any order (J8). */
-function joined(
-  { cause, causeId }: EmitOrigin,
-  others: readonly EventCause[],
-): Pick<EmitOrigin, 'cause' | 'causeId'> {
-  if (others.length === 0) return { cause, causeId };
-  const newest = others.reduce<EventCause>(
-    (last, each) => ((each.sequence ?? 0) > (last.sequence ?? 0) ? each : last),
-    cause,
-  );
-  const ids = new Set([causeId, ...others.map(({ eventId }) => eventId)]);
-  const { eventId, sequence } = newest;
-  return { cause: { ...cause, eventId, sequence }, causeId: [...ids].sort().join() };
 }
 
 function replyHeaders({ replyTopic }: EventEmit, key: string): Headers {
   return addressHeaders({ key, topic: replyTopic ?? null });
-}
-
-function unknownEmit(actor: string, name: string): EngineError {
-  return new EngineError(
-    'UNKNOWN_EMIT',
-    'park',
-    `${actor} emits '${name}', which it does not declare; add it to its 'emits' and to the topology.`,
-  );
 }

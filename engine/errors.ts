@@ -40,3 +40,12 @@ export class EngineError extends Error {
     this.reaction = reaction;
   }
 }
+
+/** What an actor emits and its topology does not know: its key is parked. */
+export function unknownEmit(actor: string, name: string): EngineError {
+  return new EngineError(
+    'UNKNOWN_EMIT',
+    'park',
+    `${actor} emits '${name}', which it does not declare; add it to its 'emits' and to the topology.`,
+  );
+}

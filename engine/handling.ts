@@ -2,12 +2,8 @@ import type { Actor, Context, Decision, EffectResult, Firing, Message } from './
 import type { BatchBuilder } from './batch-builder.ts';
 import { type DecidedStep, DecisionMaker, handlerOf } from './decide.ts';
 import { askedEffect } from './effect-attempt.ts';
-import {
-  type EmitEncoder,
-  type EncodedEmit,
-  type InputSource,
-  newestStep,
-} from './emit-encoder.ts';
+import { type EncodedEmit, type InputSource, newestStep } from './emit-cause.ts';
+import type { EmitEncoder } from './emit-encoder.ts';
 import { EngineError } from './errors.ts';
 import { HEADER } from './event.ts';
 import type { Input } from './journal.ts';
@@ -272,7 +268,7 @@ export class Handling {
     if (head === undefined) return;
     const { encoder, observer } = this.#options;
     if (this.#isEvent(head)) {
-      const emit = encoder.deadMessage(head, {
+      const emit = encoder.letters.deadMessage(head, {
         ...{ actor, code, reason, attempt },
         at: head.at ?? null,
       });
@@ -286,7 +282,11 @@ export class Handling {
   #noteRetry(message: Message, error: EngineError, attempt: number): void {
     if (!this.#goesDown(message)) return;
     const { encoder } = this.#options;
-    const emit = encoder.retryNotice(message, { code: error.code, reason: error.message, attempt });
+    const emit = encoder.letters.retryNotice(message, {
+      code: error.code,
+      reason: error.message,
+      attempt,
+    });
     this.batch.emit(encoder.place(emit, this.batch));
   }
 

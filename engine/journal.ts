@@ -99,6 +99,9 @@ export interface JournaledEmit {
   readonly headers: Headers;
 }
 
+/** Before it has its place in a batch. */
+export type UnplacedEmit = Omit<JournaledEmit, 'index'>;
+
 /** Which emit of its batch it is, and where it goes: all that says whether it stands there already. */
 export type PlacedEmit = Pick<JournaledEmit, 'index' | 'topic' | 'partition'>;
 

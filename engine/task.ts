@@ -305,7 +305,7 @@ export class Task {
   }
 
   #deadLetter(record: SourceRecord, code: string, reason: string): void {
-    const emit = this.#encoder.deadRecord(record, code, reason);
+    const emit = this.#encoder.letters.deadRecord(record, code, reason);
     this.#stampTime();
     this.#batch.emit(this.#encoder.place(emit, this.#batch));
     this.#options.observer?.deadLettered(emit.topic, code, emit.headers);
