@@ -1,5 +1,6 @@
 import avsc from 'avsc';
 import type { Type } from 'avsc';
+import { isWrittenAsAscii } from '../engine/ascii.ts';
 import { PlacedHeaders } from '../engine/header-block.ts';
 import { TextCache } from '../engine/text-cache.ts';
 import type { Schema } from './schemas.ts';
@@ -132,7 +133,6 @@ class AnyBytes extends avsc.types.LogicalType {
 
 /** Longest text that is written and read letter by letter, in bytes: its length then takes one byte. */
 const SHORT_TEXT = 63;
-const LAST_ASCII = 0x7f;
 
 const texts = new TextCache();
 
@@ -158,14 +158,10 @@ class ShortString extends avsc.types.StringType {
 /** False: it is not of ASCII alone, or there is no room, and nothing counts as written. */
 function isWritten(tap: Tap, value: string): boolean {
   const { buf, pos } = tap;
-  if (pos + 1 + value.length > buf.length) return false;
-  for (let index = 0; index < value.length; index++) {
-    const code = value.charCodeAt(index);
-    if (code > LAST_ASCII) return false;
-    buf[pos + 1 + index] = code;
-  }
+  const end = pos + 1 + value.length;
+  if (end > buf.length || !isWrittenAsAscii(value, buf, pos + 1)) return false;
   buf[pos] = value.length << 1;
-  tap.pos = pos + 1 + value.length;
+  tap.pos = end;
   return true;
 }
 

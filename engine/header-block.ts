@@ -1,3 +1,4 @@
+import { isWrittenAsAscii } from './ascii.ts';
 import type { Headers } from './event.ts';
 
 /*
@@ -14,7 +15,6 @@ const UTF8_GROWTH = 3;
 const VARINT_BYTES = 5;
 /** A text of this many bytes or fewer has a length of one byte. */
 const SHORT_TEXT = 63;
-const LAST_ASCII = 0x7f;
 const SCRATCH_BYTES = 16 * 1024;
 
 /** Headers that nobody changes any more, with their bytes. */
@@ -67,7 +67,12 @@ class HeaderEncoder {
 
   /** Most texts are short: their length is guessed to take one byte, and the text is written again where it does not. */
   #text(value: string): void {
-    if (value.length <= SHORT_TEXT && this.#ascii(value)) return;
+    const { length } = value;
+    if (length <= SHORT_TEXT && isWrittenAsAscii(value, this.#scratch, this.#at + 1)) {
+      this.#scratch[this.#at] = length << 1;
+      this.#at += length + 1;
+      return;
+    }
     const written = this.#scratch.write(value, this.#at + 1);
     if (written <= SHORT_TEXT) {
       this.#scratch[this.#at] = written << 1;
@@ -76,20 +81,6 @@ class HeaderEncoder {
     }
     this.#varint(written);
     this.#at += this.#scratch.write(value, this.#at);
-  }
-
-  /** For few letters a loop is faster than a call into the runtime. False: not of ASCII alone, and not written. */
-  #ascii(value: string): boolean {
-    const scratch = this.#scratch;
-    let at = this.#at;
-    scratch[at++] = value.length << 1;
-    for (let index = 0; index < value.length; index++) {
-      const code = value.charCodeAt(index);
-      if (code > LAST_ASCII) return false;
-      scratch[at++] = code;
-    }
-    this.#at = at;
-    return true;
   }
 
   /** Zigzag of a number from 0, seven bits a byte, the lowest first. */
