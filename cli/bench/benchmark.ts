@@ -6,9 +6,3 @@ export interface Benchmark {
   readonly usage: string;
   run(args: readonly string[], io: Io): Promise<ExitCode>;
 }
-
-/** Says which goals a run missed. The exit code of `millrace bench`: 1 when there are any. */
-export function judged(misses: readonly string[], io: Pick<Io, 'err'>): ExitCode {
-  for (const miss of misses) io.err(`goal missed: ${miss}`);
-  return misses.length === 0 ? 0 : 1;
-}

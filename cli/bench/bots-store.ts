@@ -1,11 +1,10 @@
-import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { storeMisses } from '../../bench/bots/goals.ts';
 import { runStore, storeLines } from '../../bench/bots/store.ts';
-import { VoidRunError } from '../../bench/latency/audit.ts';
 import { loadConfig } from '../../apps/config.ts';
 import type { Io } from '../command.ts';
-import { type Benchmark, judged } from './benchmark.ts';
+import type { Benchmark } from './benchmark.ts';
+import { judged } from './judged.ts';
 import { positive } from './number-option.ts';
 
 export const botsStore: Benchmark = {
@@ -36,17 +35,11 @@ end (--no-goals: that is not judged); 3: the run is void, because a row is missi
       backlog: positive('backlog', values.backlog),
       given: values.given ? serversOf(io.env) : null,
     };
-    try {
+    return judged(io, { goals: [], file: values.json }, async () => {
       const report = await runStore(plan, io.err);
-      for (const line of storeLines(report)) io.out(line);
-      if (values.json !== undefined)
-        await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
-      return judged(values['no-goals'] ? [] : storeMisses(report), io);
-    } catch (error) {
-      if (!(error instanceof VoidRunError)) throw error;
-      io.err(error.message);
-      return 3;
-    }
+      const misses = values['no-goals'] ? [] : storeMisses(report);
+      return { lines: storeLines(report), report, misses };
+    });
   },
 };
 

@@ -1,9 +1,8 @@
-import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
 import { sdkMisses } from '../../bench/bots/goals.ts';
 import { runSdk, sdkLines } from '../../bench/bots/sdk.ts';
-import { VoidRunError } from '../../bench/latency/audit.ts';
-import { type Benchmark, judged } from './benchmark.ts';
+import type { Benchmark } from './benchmark.ts';
+import { judged } from './judged.ts';
 import { positive } from './number-option.ts';
 
 export const bots: Benchmark = {
@@ -32,16 +31,10 @@ not judged); 3: the run is void.`,
       rounds: positive('rounds', values.rounds),
       given: values.given,
     };
-    try {
+    return judged(io, { goals: [], file: values.json }, async () => {
       const report = await runSdk(plan, io.err);
-      for (const line of sdkLines(report)) io.out(line);
-      if (values.json !== undefined)
-        await writeFile(values.json, `${JSON.stringify(report, null, 2)}\n`);
-      return judged(values['no-goals'] ? [] : sdkMisses(report), io);
-    } catch (error) {
-      if (!(error instanceof VoidRunError)) throw error;
-      io.err(error.message);
-      return 3;
-    }
+      const misses = values['no-goals'] ? [] : sdkMisses(report);
+      return { lines: sdkLines(report), report, misses };
+    });
   },
 };

@@ -10,9 +10,9 @@ import {
   voidWhereSlow,
   writeBaseline,
 } from '../../bench/gate.ts';
-import { VoidRunError } from '../../bench/latency/audit.ts';
 import type { ExitCode, Io } from '../command.ts';
 import type { Benchmark } from './benchmark.ts';
+import { voidable } from './judged.ts';
 import { positive } from './number-option.ts';
 
 const PLAN: ChainPlan = {
@@ -51,13 +51,7 @@ measured the baseline. Exit code 3: the raw client was more than twice as slow a
       flatOut: positive('flat-out', values['flat-out']),
       warmUp: positive('warm-up', values['warm-up']),
     };
-    try {
-      return values.write ? await renew(plan, io) : await pass(plan, io);
-    } catch (error) {
-      if (!(error instanceof VoidRunError)) throw error;
-      io.err(error.message);
-      return 3;
-    }
+    return voidable(io, () => (values.write ? renew(plan, io) : pass(plan, io)));
   },
 };
 

@@ -7,7 +7,10 @@ import type { ExitCode, Io } from '../command.ts';
 export interface Outcome {
   readonly lines: readonly string[];
   readonly report: unknown;
-  readonly figures: Figures;
+  /** What goals are held against. Default: nothing. */
+  readonly figures?: Figures;
+  /** Goals of another kind that it missed, in words. Default: none. */
+  readonly misses?: readonly string[];
 }
 
 /**
@@ -24,19 +27,34 @@ export async function judged(
   },
   run: () => Promise<Outcome>,
 ): Promise<ExitCode> {
-  try {
-    const { lines, report, figures } = await run();
+  return voidable(io, async () => {
+    const { lines, report, figures = {}, misses = [] } = await run();
     for (const line of lines) io.out(line);
     const verdicts = judge(about.goals, figures);
     for (const line of verdicts.length > 0 ? ['', ...verdictLines(verdicts)] : []) io.out(line);
-    if (about.file !== undefined)
-      await writeFile(about.file, `${JSON.stringify(withGoals(report, verdicts), null, 2)}\n`);
-    return verdicts.every(({ isMet }) => isMet) ? 0 : 1;
+    for (const miss of misses) io.err(`goal missed: ${miss}`);
+    await keep(about.file, withGoals(report, verdicts));
+    return misses.length === 0 && verdicts.every(({ isMet }) => isMet) ? 0 : 1;
+  });
+}
+
+/** The exit code of a run; 3, and why, where it is void. */
+export async function voidable(
+  io: Pick<Io, 'err'>,
+  run: () => Promise<ExitCode>,
+): Promise<ExitCode> {
+  try {
+    return await run();
   } catch (error) {
     if (!(error instanceof VoidRunError)) throw error;
     io.err(error.message);
     return 3;
   }
+}
+
+/** Writes a result where `--json` says; undefined: nowhere. */
+export async function keep(file: string | undefined, report: unknown): Promise<void> {
+  if (file !== undefined) await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
 }
 
 function withGoals(report: unknown, goals: readonly unknown[]): unknown {

@@ -1,6 +1,4 @@
-import { writeFile } from 'node:fs/promises';
 import { parseArgs } from 'node:util';
-import { VoidRunError } from '../../bench/latency/audit.ts';
 import { type TwinBaseline, writeBaseline } from '../../bench/gate.ts';
 import {
   latencyBaseline,
@@ -15,8 +13,9 @@ import {
 } from '../../bench/latency/report.ts';
 import { runLatency } from '../../bench/latency/run.ts';
 import type { ExitCode, Io } from '../command.ts';
-import { positive } from './number-option.ts';
 import type { Benchmark } from './benchmark.ts';
+import { keep, voidable } from './judged.ts';
+import { positive } from './number-option.ts';
 
 export const latency: Benchmark = {
   summary: 'POST to plan.created on a system of its own, beside a raw client',
@@ -46,20 +45,16 @@ Exit code 1: the median of POST to plan.created is not below ${MEDIAN_BUDGET_MS}
       count: positive('count', values.count),
       warmUp: positive('warm-up', values['warm-up']),
     };
-    try {
+    return voidable(io, async () => {
       const report = await runLatency(load, io.err);
       const before = latencyBaseline();
       if (values.write) writeBaseline({ latency: latencyBaselineOf(report, before) });
-      return await reported(
+      return reported(
         report,
         { file: values.json, judged: !values['no-budget'], baseline: values.write ? null : before },
         io,
       );
-    } catch (error) {
-      if (!(error instanceof VoidRunError)) throw error;
-      io.err(error.message);
-      return 3;
-    }
+    });
   },
 };
 
@@ -80,7 +75,7 @@ export async function reported(
   const { file, judged, baseline } = about;
   voidWhereLatencyIsSlow(report, baseline);
   for (const line of lines(report)) io.out(line);
-  if (file !== undefined) await writeFile(file, `${JSON.stringify(report, null, 2)}\n`);
+  await keep(file, report);
   if (!judged || keepsBudget(report)) return 0;
   io.err(
     `The median of POST → plan.created is ${report.postToPlan.p50} ms, not below ${MEDIAN_BUDGET_MS}.`,
