@@ -6,6 +6,7 @@ import { partitionOf } from '../../kafka/partitioner.ts';
 import { BOT_TOPIC } from '../../apps/bot-record.ts';
 import type { BotRecord } from '../../processors/bots/index.ts';
 import { VoidRunError } from '../latency/audit.ts';
+import { payloadOf } from './load.ts';
 
 /** Records of one request at most. */
 const MAX_REQUEST = 1_000;
@@ -108,16 +109,7 @@ function eventOf(event_id: string, occurred_at: number, index: number): BotRecor
       priority: 'normal',
       trace_id: null,
     },
-    payload: {
-      client_order_id: `bench-${index}`,
-      fill_id: `fill-${index}`,
-      fill_price: '64000.10',
-      fill_qty_base: '0.0125',
-      fill_qty_quote: '800.00125',
-      fee_asset: 'USDT',
-      fee_amount: '0.16000025',
-      liquidity_side: 'maker',
-    },
+    payload: payloadOf(index),
     payload_extra: {},
     raw: null,
   };

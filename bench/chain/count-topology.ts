@@ -1,21 +1,8 @@
 import { eventSchema } from '../../avro/index.ts';
 import { actor, event } from '../../engine/actor.ts';
+import { define, namespace, note, type Payload } from './topology.ts';
 
 /* The work that stream processors are usually shown with: a count per key in a store, emitted with every input. */
-
-const namespace = 'millrace.bench.v1';
-const define = (name: string) =>
-  ({
-    type: `chain.${name.toLowerCase()}`,
-    family: 'SYSTEM',
-    version: 1,
-    topic: `chain.${name.toLowerCase()}`,
-    record: `${namespace}.${name}`,
-  }) as const;
-
-interface Payload {
-  readonly note: string;
-}
 
 /** `keeps`: the last value stays in the state of its key. */
 export const counter = (keeps: boolean) =>
@@ -38,8 +25,6 @@ export const counter = (keeps: boolean) =>
 export const events = ['Submitted', 'Counted'].map(define);
 
 export const topology = { application: 'bench.count', actors: [counter(false)], events };
-
-const note = { name: 'note', type: 'string' };
 
 export const schemas = [
   eventSchema({ namespace, name: 'Submitted', fields: [note] }),

@@ -6,8 +6,9 @@ import { actor, event } from '../../engine/actor.ts';
  * and writes one record. Run by `millrace run --topology`; bench/peers/ has the same for others.
  */
 
-const namespace = 'millrace.bench.v1';
-const define = (name: string) =>
+export const namespace = 'millrace.bench.v1';
+/** An event of this work and of what is made like it. */
+export const define = (name: string) =>
   ({
     type: `chain.${name.toLowerCase()}`,
     family: 'SYSTEM',
@@ -16,7 +17,7 @@ const define = (name: string) =>
     record: `${namespace}.${name}`,
   }) as const;
 
-interface Payload {
+export interface Payload {
   readonly note: string;
 }
 
@@ -43,7 +44,8 @@ export const topology = {
   events: ['Submitted', 'Checked', 'Accepted', 'Planned'].map(define),
 };
 
-const note = { name: 'note', type: 'string' };
+/** The field that passes through. */
+export const note = { name: 'note', type: 'string' };
 
 export const schemas = ['Submitted', 'Checked', 'Accepted', 'Planned'].map((name) =>
   eventSchema({ namespace, name, fields: [note] }),

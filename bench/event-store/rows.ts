@@ -1,5 +1,6 @@
 import { hash, randomUUID } from 'node:crypto';
 import type { BotRow } from '../../connectors/postgres/index.ts';
+import { payloadOf } from '../bots/load.ts';
 
 /** Fills of ten bots, as the sink of bots makes rows of their records; of one partition, in its order. */
 export function botRows(count: number, partition: number): readonly BotRow[] {
@@ -18,16 +19,7 @@ interface Origin {
 
 function rowOf(offset: number, { producer, partition, tsMicros }: Origin): BotRow {
   const eventId = randomUUID();
-  const payload = JSON.stringify({
-    client_order_id: `bench-${offset}`,
-    fill_id: `fill-${offset}`,
-    fill_price: '64000.10',
-    fill_qty_base: '0.0125',
-    fill_qty_quote: '800.00125',
-    fee_asset: 'USDT',
-    fee_amount: '0.16000025',
-    liquidity_side: 'maker',
-  });
+  const payload = JSON.stringify(payloadOf(offset));
   return {
     topic: 'orders',
     partition,

@@ -1,5 +1,4 @@
-import { createServer } from 'node:http';
-import { Consumer, Producer, stringDeserializers, stringSerializer } from '@platformatic/kafka';
+import { answerUntilEnded, bareConsumer, bareProducer, type Output } from './bare-client.ts';
 
 /*
  * The floor of the chain: one process on the bare client that reads `<prefix>chain.submitted` and writes the three
@@ -15,36 +14,14 @@ const MOST_WAITING = 30_000;
 /** Outputs of one request. */
 const BATCH = 6_000;
 
-const producer = new Producer<Buffer, Buffer, string, string>({
-  clientId: 'chain-twin',
-  bootstrapBrokers: brokers,
-  retries: 0,
-  serializers: { headerKey: stringSerializer, headerValue: stringSerializer },
-});
-const consumer = new Consumer<Buffer, Buffer, string, string>({
-  clientId: 'chain-twin',
-  groupId: `${prefix}chain-twin`,
-  bootstrapBrokers: brokers,
-  autocommit: false,
-  maxWaitTime: 100,
-  deserializers: {
-    headerKey: stringDeserializers.headerKey,
-    headerValue: stringDeserializers.headerValue,
-  },
-});
+const bare = { clientId: 'chain-twin', brokers };
+const producer = bareProducer(bare);
+const consumer = bareConsumer({ ...bare, groupId: `${prefix}chain-twin` });
 const stream = await consumer.consume({
   topics: [`${prefix}chain.submitted`],
   mode: 'earliest',
   fallbackMode: 'fail',
 });
-
-interface Output {
-  readonly topic: string;
-  readonly partition: number;
-  readonly key: Buffer;
-  readonly value: Buffer;
-  readonly headers: Record<string, string>;
-}
 
 let waiting: Output[] = [];
 let sending = false;
@@ -86,6 +63,4 @@ stream.on('data', ({ key, value, partition, headers }) => {
   if (!sending) setImmediate(() => void send());
 });
 
-const health = createServer((_request, response) => response.end('{}'));
-health.listen(0, '127.0.0.1');
-process.once('SIGTERM', () => process.exit(0));
+answerUntilEnded();

@@ -1,7 +1,7 @@
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { Consumer, stringDeserializers } from '@platformatic/kafka';
 import { type WebSocket, WebSocketServer } from 'ws';
+import { bareConsumer } from './bare-client.ts';
 
 /*
  * The floor of the stream: a consumer of one topic that hands each record to the sockets which asked for its correlation, or for
@@ -32,17 +32,8 @@ export async function startRawStream({ brokers, topic, port }: RawStreamOptions)
       socket.send('{"type":"subscribed"}');
     });
   });
-  const consumer = new Consumer<Buffer, Buffer, string, string>({
-    clientId: 'raw-stream',
-    groupId: `raw-stream-${crypto.randomUUID()}`,
-    bootstrapBrokers: brokers,
-    autocommit: false,
-    maxWaitTime: 100,
-    deserializers: {
-      headerKey: stringDeserializers.headerKey,
-      headerValue: stringDeserializers.headerValue,
-    },
-  });
+  const groupId = `raw-stream-${crypto.randomUUID()}`;
+  const consumer = bareConsumer({ clientId: 'raw-stream', brokers, groupId });
   const stream = await consumer.consume({ topics: [topic], mode: 'latest', fallbackMode: 'fail' });
   stream.on('data', ({ headers, value }) => {
     const type = headers.get('event_type') ?? '';

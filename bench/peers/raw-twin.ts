@@ -1,5 +1,4 @@
-import { createServer } from 'node:http';
-import { Consumer, Producer, stringDeserializers, stringSerializer } from '@platformatic/kafka';
+import { answerUntilEnded, bareConsumer, bareProducer, type Output } from './bare-client.ts';
 
 /*
  * The floor: one process that reads `<prefix>twin.intents` and writes three outputs for each record, in batches,
@@ -15,36 +14,14 @@ const OUTPUTS = [
   ['plans', 'plan.created', '4'],
 ] as const;
 
-const producer = new Producer<Buffer, Buffer, string, string>({
-  clientId: 'twin',
-  bootstrapBrokers: brokers,
-  retries: 0,
-  serializers: { headerKey: stringSerializer, headerValue: stringSerializer },
-});
-const consumer = new Consumer<Buffer, Buffer, string, string>({
-  clientId: 'twin',
-  groupId: `${prefix}twin`,
-  bootstrapBrokers: brokers,
-  autocommit: false,
-  maxWaitTime: 100,
-  deserializers: {
-    headerKey: stringDeserializers.headerKey,
-    headerValue: stringDeserializers.headerValue,
-  },
-});
+const bare = { clientId: 'twin', brokers };
+const producer = bareProducer(bare);
+const consumer = bareConsumer({ ...bare, groupId: `${prefix}twin` });
 const stream = await consumer.consume({
   topics: [`${prefix}intents`],
   mode: 'latest',
   fallbackMode: 'fail',
 });
-
-interface Output {
-  readonly topic: string;
-  readonly partition: number;
-  readonly key: Buffer;
-  readonly value: Buffer;
-  readonly headers: Record<string, string>;
-}
 
 let waiting: Output[] = [];
 let sending = false;
@@ -84,6 +61,4 @@ stream.on('data', ({ key, value, partition, headers }) => {
   if (!sending) setImmediate(() => void send());
 });
 
-const health = createServer((_request, response) => response.end('{}'));
-health.listen(Number(process.env['HEALTH_PORT']), '127.0.0.1');
-process.once('SIGTERM', () => process.exit(0));
+answerUntilEnded(Number(process.env['HEALTH_PORT']));
