@@ -114,60 +114,62 @@ export function medianOf(values: readonly number[]): number {
 /** What is printed at the end of a run. */
 export function chainLines(report: ChainReport): string[] {
   const { plan, systems, leavesOut } = report;
-  const rows = latencyRows(report);
-  const floorAt = (rate: number) => rows.find((row) => row.system === FLOOR && row.rate === rate);
-  const flat = flatOutRows(report);
-  const floor = flat.find(({ system }) => system === FLOOR);
-  const times = (value: number, of: number | undefined): string =>
-    of === undefined || of === 0 ? '' : `${(value / of).toFixed(2)}×`;
   return [
     `${shapeText(plan.shape)}; medians of ${plan.rounds} rounds.`,
     '',
-    line('latency, ms', [
-      'p50',
-      'p95',
-      'p99',
-      'max',
-      '÷ floor p50',
-      'CPU/1000',
-      'broker',
-      'RSS MiB',
-    ]),
-    ...[...rows]
-      .sort((left, right) => left.rate - right.rate)
-      .map((row) =>
-        line(`  ${row.rate}/s ${row.system}`, [
-          row.p50.toFixed(2),
-          row.p95.toFixed(2),
-          row.p99.toFixed(2),
-          row.max.toFixed(2),
-          times(row.p50, floorAt(row.rate)?.p50),
-          row.cpuMsPerThousand,
-          row.brokerCpuMsPerThousand,
-          row.rssMiB,
-        ]),
-      ),
-    '',
-    line('flat out', ['inputs/s', 'start ms', '', '', '÷ floor', 'CPU/1000', 'broker', 'RSS MiB']),
-    ...flat.map((row) =>
-      line(`  ${row.system}`, [
-        row.inputsPerSecond,
-        row.startMs,
-        '',
-        '',
-        times(row.inputsPerSecond, floor?.inputsPerSecond),
-        row.cpuMsPerThousand,
-        row.brokerCpuMsPerThousand,
-        row.rssMiB,
-      ]),
-    ),
-    '',
+    ...latencyLines(report),
+    ...flatOutLines(report),
     'Systems:',
     ...systems.map(({ name, what }) => `- ${name}: ${what}`),
     '',
     'Left out:',
     ...leavesOut.map((each) => `- ${each}`),
   ];
+}
+
+/** The costs of a row, as both tables end. */
+const COST = ['CPU/1000', 'broker', 'RSS MiB'] as const;
+
+function costCells(row: Omit<ChainCost, 'processes' | 'otherCpuMs'>): readonly number[] {
+  return [row.cpuMsPerThousand, row.brokerCpuMsPerThousand, row.rssMiB];
+}
+
+/** Empty: no rate was measured. */
+function latencyLines(report: ChainReport): readonly string[] {
+  const rows = latencyRows(report);
+  if (rows.length === 0) return [];
+  const floorAt = (rate: number) => rows.find((row) => row.system === FLOOR && row.rate === rate);
+  return [
+    line('latency, ms', ['p50', 'p95', 'p99', 'max', '÷ floor p50', ...COST]),
+    ...rows
+      .toSorted((left, right) => left.rate - right.rate)
+      .map((row) => {
+        const latencies = [row.p50, row.p95, row.p99, row.max].map((each) => each.toFixed(2));
+        const share = times(row.p50, floorAt(row.rate)?.p50);
+        return line(`  ${row.rate}/s ${row.system}`, [...latencies, share, ...costCells(row)]);
+      }),
+    '',
+  ];
+}
+
+/** Empty: nothing ran flat out. */
+function flatOutLines(report: ChainReport): readonly string[] {
+  const rows = flatOutRows(report);
+  if (rows.length === 0) return [];
+  const floor = rows.find(({ system }) => system === FLOOR);
+  return [
+    line('flat out', ['inputs/s', 'start ms', '', '', '÷ floor', ...COST]),
+    ...rows.map((row) => {
+      const share = times(row.inputsPerSecond, floor?.inputsPerSecond);
+      const cells = [row.inputsPerSecond, row.startMs, '', '', share, ...costCells(row)];
+      return line(`  ${row.system}`, cells);
+    }),
+    '',
+  ];
+}
+
+function times(value: number, of: number | undefined): string {
+  return of === undefined || of === 0 ? '' : `${(value / of).toFixed(2)}×`;
 }
 
 const WORK_TEXT: Readonly<Record<Work, string>> = {
