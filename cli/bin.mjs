@@ -6,13 +6,10 @@ import { existsSync } from 'node:fs';
 import * as modules from 'node:module';
 import { dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { setFlagsFromString } from 'node:v8';
 
 const NEEDED_MAJOR = 24;
 /** Of an app's heap: what was made last, in MiB, twice over; else as much as 64, by the memory of the machine. */
-const YOUNG_HEAP = '--max-semi-space-size=32';
-/** Garbage that may gather for each hundred bytes in use, before it is looked for; else up to three hundred. */
-const OLD_HEAP = '--heap-growing-percent=100';
+const YOUNG_HEAP = '--max-semi-space-size=16';
 const self = fileURLToPath(import.meta.url);
 const root = join(dirname(self), '..');
 const source = join(root, 'cli', 'main.ts');
@@ -24,7 +21,8 @@ if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
   if (process.argv[2] === 'run') boundHeap();
   // What was compiled once is not compiled again: a third of what a start takes.
   modules.enableCompileCache(isClone ? join(root, '.cache', 'node') : undefined);
-  const { runCommandLine } = await import(pathToFileURL(main).href);
+  const { paceHeap, runCommandLine } = await import(pathToFileURL(main).href);
+  if (process.argv[2] === 'run') paceHeap();
   await runCommandLine(process.argv.slice(2));
   // Else it would be kept when the process ends by itself, and one that is killed does not.
   modules.flushCompileCache();
@@ -34,7 +32,6 @@ if (Number(process.versions.node.split('.')[0]) >= NEEDED_MAJOR) {
 
 /** A process that runs for weeks takes what it needs, not what the machine has (docs/adr/032-memory-of-a-worker.md). */
 function boundHeap() {
-  setFlagsFromString(OLD_HEAP);
   const [option] = YOUNG_HEAP.split('=');
   const given = [...process.execArgv, process.env.NODE_OPTIONS].join(' ');
   if (given.includes(option) || process.platform === 'win32') return;

@@ -4,6 +4,8 @@ import { pathToFileURL } from 'node:url';
 import { ConfigError } from '../apps/config.ts';
 import { UsageError, type Command, type ExitCode, type Io } from './command.ts';
 
+export { paceHeap } from '../apps/heap-pace.ts';
+
 const FOLDER = join(import.meta.dirname, 'commands');
 /** `.ts` in a clone, `.js` in the package. */
 const EXTENSION = extname(import.meta.filename);

@@ -53,7 +53,7 @@ describe('the heap of an app', () => {
   it('is bounded by what the app needs, in the process that was started', async () => {
     const { pid, said } = await run([]);
     // 128 as V8 would have it on a machine of 24 GiB.
-    expect(said.young).toBeLessThan(80);
+    expect(said.young).toBeLessThan(50);
     // 180 as V8 would have it.
     expect(said.old).toBeLessThan(140);
     expect(said.pid).toBe(pid);
