@@ -54,6 +54,12 @@ export class BatchBuilder {
     return this.#inputs.length > 0 || this.#emits.length > 0 || this.#references.length > 0;
   }
 
+  /** Whether the state has something already that rides along. */
+  get hasRiders(): boolean {
+    const riders = [this.#positions, this.#marks, this.#producers, this.#watermarks];
+    return riders.some(({ size }) => size > 0);
+  }
+
   /** Whether a batch of watermarks alone would spare the next owner a tail read (J5). */
   get hasWatermarks(): boolean {
     return this.#watermarks.size > 0;

@@ -8,7 +8,7 @@ import { EmitEncoder } from './emit-encoder.ts';
 import { EngineError } from './errors.ts';
 import { HEADER, type Headers, type Micros } from './event.ts';
 import { firingCall, Handling, type InputHead, resultCall } from './handling.ts';
-import type { Batch, Input, Watermark } from './journal.ts';
+import type { Anchor, Batch, Input, Watermark } from './journal.ts';
 import { LIMITS } from './limits.ts';
 import { firingId, firingMessage, resultMessage, toMessage } from './message.ts';
 import type { Message } from './actor.ts';
@@ -18,6 +18,7 @@ import {
   type OpenEffect,
   type OpenTimer,
   parkedKey,
+  type TakenChanges,
   type TaskState,
   timerKey,
 } from './task-state.ts';
@@ -217,6 +218,14 @@ export class Task {
     this.#stampTime();
     this.#handling.retry(actor, key);
     return true;
+  }
+
+  /**
+   * For the store, once this entry of a cleaner is confirmed; null: all of it waits for a later batch, since the state is ahead of the
+   * journal by what rides along with that one. An anchor has it, too (J9a).
+   */
+  changesBehind(entry: Anchor | Batch): TakenChanges | null {
+    return 'again' in entry && this.#batch.hasRiders ? null : this.#state.takeChanges();
   }
 
   /**

@@ -90,14 +90,15 @@ export function keepConfirmed(
   done: {
     readonly batch: Pick<Batch, 'fence' | 'n' | 'time' | 'emits' | 'watermarks'>;
     readonly offset: number;
-    readonly taken: TakenChanges;
+    /** Null: they are handed over with those of a later batch. */
+    readonly taken: TakenChanges | null;
   },
 ): void {
   const { batch, offset, taken } = done;
   const { fence, n, time } = batch;
   const before = { offset, fence, n: n - 1 };
   journal.emitFloor.add(before, batch);
-  if (keeper === null) return;
+  if (keeper === null || taken === null) return;
   const emitsFrom = journal.emitFloor.place ?? before;
   keeper.confirmed(taken, { offset: offset + 1, fence, n, topicId, time, fenceRecord, emitsFrom });
 }

@@ -53,7 +53,7 @@ export class Term {
   /** Counts what was taken and acknowledged: progress that no offset shows. */
   #moves = 0;
   #waitsFor: string | null = null;
-  /** An effect waits for an append to say that the task is still this term's (J5c). */
+  /** An effect waits for an append to say that the task is still this term's (J5c), or the store for what rides along (J9a). */
   #isUnsure = false;
   #failure: unknown = null;
   #draining = false;
@@ -222,10 +222,9 @@ export class Term {
 
   /** Once more without work, and all is published. */
   async #finished(): Promise<void> {
-    const { signal } = this.#ended;
     this.#idle = false;
     this.#wake.signal();
-    while (!this.#idle && !signal.aborted) await pause(5, signal);
+    for (const { signal } = this.#ended; !this.#idle && !signal.aborted;) await pause(5, signal);
     await this.#publisher.drained();
   }
 
@@ -291,7 +290,8 @@ export class Term {
   }
 
   async #appendAgain(own: RestoredTask, entry: Anchor | Batch): Promise<Appended> {
-    const taken = own.journal.state.takeChanges();
+    const taken = this.#task?.changesBehind(entry) ?? null;
+    this.#isUnsure ||= taken === null;
     const offset = await this.#journal.append(entry);
     keepConfirmed(own, this.#fence, { batch: { emits: [], ...entry }, offset, taken });
     return { offset, bytes: this.#journal.lastBytes };
