@@ -1,6 +1,7 @@
 import avsc from 'avsc';
 import type { Type } from 'avsc';
 import { isWrittenAsAscii } from '../engine/ascii.ts';
+import type { Place } from '../engine/codec.ts';
 import { PlacedHeaders } from '../engine/header-block.ts';
 import { TextCache } from '../engine/text-cache.ts';
 import type { Schema } from './schemas.ts';
@@ -24,6 +25,10 @@ interface Tap {
 
 interface Writes {
   _write(tap: Tap, value: unknown): void;
+}
+
+interface Updates {
+  _update(this: Type, resolver: unknown, written: Type, options: unknown): void;
 }
 
 interface Reads {
@@ -55,6 +60,40 @@ class CountedArray extends avsc.types.ArrayType {
     const items = this.itemsType as unknown as Reads;
     readBlocks(tap, () => items._skip(tap));
   }
+}
+
+/** Read by a resolver of what was written by the same schema of its items: as its bytes. */
+class PlacedArray extends CountedArray {
+  readonly #place: Place;
+
+  constructor(part: never, options: never, place: Place) {
+    super(part, options);
+    this.#place = place;
+  }
+
+  _update(resolver: { _read: unknown }, written: Type, options: unknown): void {
+    const { _update } = avsc.types.ArrayType.prototype as unknown as Updates;
+    _update.call(this, resolver, written, options);
+    if (!(written instanceof CountedArray) || !isSame(this.itemsType, written.itemsType)) return;
+    const items = written.itemsType as unknown as Reads;
+    const place = this.#place;
+    resolver._read = (tap: Tap): unknown => {
+      const from = tap.pos;
+      let length = 0;
+      readBlocks(tap, () => {
+        const start = tap.pos;
+        items._skip(tap);
+        if (tap.pos <= start) throw new Error('an item ends before it begins');
+        length += 1;
+      });
+      // A copy: else the few bytes that somebody keeps would keep all of what was fetched with them.
+      return place(Buffer.from(tap.buf.subarray(from, tap.pos)), length);
+    };
+  }
+}
+
+function isSame(left: Type, right: Type): boolean {
+  return JSON.stringify(left.schema()) === JSON.stringify(right.schema());
 }
 
 class CountedMap extends avsc.types.MapType {
@@ -183,8 +222,17 @@ function isOptional(part: unknown): boolean {
   return SIMPLE.has(typeof other === 'string' ? other : other.type);
 }
 
-/** Throws: Error of avsc when the schema is not valid Avro. */
-export function parseType(schema: Schema): Type {
+/**
+ * `placed`: what fields of the outermost record, by name, are made into by who reads what another type has written.
+ *
+ * Throws: Error of avsc when the schema is not valid Avro.
+ */
+export function parseType(
+  schema: Schema,
+  placed: Readonly<Record<string, Place | undefined>> = {},
+): Type {
+  const fields = typeof schema === 'object' && 'fields' in schema ? (schema.fields ?? []) : [];
+  const places = new Map(fields.map(({ name, type }) => [type as unknown, placed[name]]));
   return avsc.Type.forSchema(
     schema as avsc.Schema,
     {
@@ -195,6 +243,8 @@ export function parseType(schema: Schema): Type {
         if (type === 'string') return new ShortString();
         if (type === 'bytes') return new AnyBytes({ type: 'bytes', logicalType: 'bytes' }, {});
         if (type === 'long') return new ExactLong();
+        const place = places.get(part);
+        if (place !== undefined) return new PlacedArray(part as never, options as never, place);
         if (type === 'array') return new CountedArray(part as never, options);
         if (type === 'map') return new CountedMap(part as never, options);
         return undefined;

@@ -260,7 +260,8 @@ function readAs(type: Type, written: Type): Read {
 function reducedBy({ written, schema, reduced }: Reader, leftOut: LeftOut): Read {
   let read = reduced.get(leftOut);
   if (read === undefined) {
-    read = readAs(parseType(withoutFields(schema, leftOut.fields)), written);
+    const { fields, placed } = leftOut;
+    read = readAs(parseType(withoutFields(schema, fields), placed), written);
     reduced.set(leftOut, read);
   }
   return read;

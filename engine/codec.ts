@@ -30,7 +30,15 @@ export interface Codec {
 export interface LeftOut {
   readonly record: string;
   readonly fields: readonly string[];
+  /**
+   * By name, arrays of records that come as their bytes, from the first block's count on, with how many items they have. One that was
+   * written by another schema of its items comes as values.
+   */
+  readonly placed?: Readonly<Record<string, Place>>;
 }
+
+/** `bytes`: for whoever keeps them. */
+export type Place = (bytes: Buffer, length: number) => unknown;
 
 export type CodecErrorCode =
   'INVALID_VALUE' | 'UNKNOWN_RECORD' | 'UNKNOWN_SCHEMA' | 'UNDECODABLE' | 'REGISTRY_AWAY';

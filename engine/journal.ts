@@ -1,3 +1,4 @@
+import { PlacedSeen, PlacedStates } from './byte-rows.ts';
 import type { LeftOut } from './codec.ts';
 import type { Headers, Micros } from './event.ts';
 
@@ -229,8 +230,15 @@ export interface Batch {
 }
 
 /** What a batch does to its task's state, and where its emits went. */
-export interface BatchChanges extends Omit<Batch, 'inputs' | 'emits'> {
+export interface BatchChanges extends Omit<Batch, 'inputs' | 'emits' | 'states' | 'seen'> {
   readonly emits: readonly PlacedEmit[];
+  readonly states: Items<StateChange>;
+  readonly seen: Items<Seen>;
+}
+
+/** An array, or what gives the same when it is asked. */
+export interface Items<Item> extends Iterable<Item> {
+  readonly length: number;
 }
 
 /** What a log that has been cleaned begins with (J9). */
@@ -269,4 +277,8 @@ export const JOURNAL_RECORD = {
 export const BESIDES_CHANGES: LeftOut = {
   record: JOURNAL_RECORD.batch,
   fields: ['inputs', 'emits.key', 'emits.value', 'emits.headers'],
+  placed: {
+    states: (bytes, length) => new PlacedStates(bytes, length),
+    seen: (bytes, length) => new PlacedSeen(bytes, length),
+  },
 };

@@ -1,3 +1,4 @@
+import { type ByteRows, changeOf } from './byte-rows.ts';
 import { EngineError } from './errors.ts';
 import type { Checkpoint, StateStore, StoreChange } from './state-store.ts';
 
@@ -26,9 +27,15 @@ export class MemoryStateStore implements StateStore {
     return { keys, next: keys.length < limit ? null : (keys.at(-1) ?? null) };
   }
 
-  write(changes: readonly StoreChange[], checkpoint: Checkpoint): Promise<void> {
+  write(
+    changes: readonly StoreChange[],
+    checkpoint: Checkpoint,
+    rows: readonly ByteRows[] = [],
+  ): Promise<void> {
     try {
-      this.#put(changes, checkpoint);
+      const first: StoreChange[] = [];
+      for (const own of rows) own.each((row) => first.push(changeOf(row)));
+      this.#put([...first, ...changes], checkpoint);
       return DONE;
     } catch (error) {
       return Promise.reject(error);

@@ -84,7 +84,8 @@ export class SeenTable implements SeenSets, Kept {
     if (!this.#before.has(key)) this.#before.set(key, before);
     // Counted on, so that every row of the old ones is rewritten or given up.
     const count = before + eventIds.length;
-    this.#values.set(key, { count, ids: new Set(eventIds), tail: [...eventIds], tailFrom: before });
+    const ids = count < FEW ? null : new Set(eventIds);
+    this.#values.set(key, { count, ids, tail: [...eventIds], tailFrom: before });
   }
 
   *[Symbol.iterator](): Iterator<[string, Set<string>]> {

@@ -1,3 +1,4 @@
+import type { ByteRows } from './byte-rows.ts';
 import type { Micros } from './event.ts';
 import type { Fence } from './journal.ts';
 
@@ -55,10 +56,14 @@ export interface StateStore {
     limit: number,
   ): { readonly keys: readonly string[]; readonly next: string | null };
   /**
-   * All of the changes and the checkpoint, or nothing of it.
+   * All of the rows, then of the changes, and the checkpoint, or nothing of it.
    * Throws: EngineError STORE_FAILED (retake), also for a checkpoint that is not above the one stored.
    */
-  write(changes: readonly StoreChange[], checkpoint: Checkpoint): Promise<void>;
+  write(
+    changes: readonly StoreChange[],
+    checkpoint: Checkpoint,
+    rows?: readonly ByteRows[],
+  ): Promise<void>;
   /** Forgets everything. */
   clear(): Promise<void>;
   /** Order: once, last. */

@@ -1,6 +1,8 @@
 import type { EffectRequest, KeptMessage } from './actor.ts';
+import type { ByteRows } from './byte-rows.ts';
 import { type Due, DueIndex } from './due-index.ts';
 import type { Micros, Priority } from './event.ts';
+import { Filling } from './filling.ts';
 import {
   type Again,
   type Anchor,
@@ -112,6 +114,8 @@ export class TaskState {
   readonly #references: Table<ReferenceValue>;
   readonly #kept: Kept[] = [];
   #generation = 0;
+  /** What goes past the tables. */
+  #filling: Filling | null = null;
 
   /**
    * `store`: where it is kept besides what has changed since; absent: all of it stands in memory. The store must
@@ -149,12 +153,30 @@ export class TaskState {
     const changes: StoreChange[] = [];
     this.#generation += 1;
     for (const each of this.#kept) each.takeChanges(changes, this.#generation);
-    return { generation: this.#generation, changes };
+    const rows = this.#filling?.take(this.#generation) ?? [];
+    return { generation: this.#generation, changes, rows };
+  }
+
+  /**
+   * From here on states and event ids of batches go to the store without standing in memory, where nobody can read those that it does
+   * not have yet. Order: with an empty store; `filled` when it has all that was taken.
+   */
+  fill(): void {
+    this.#filling = new Filling();
+  }
+
+  get isFilling(): boolean {
+    return this.#filling !== null;
+  }
+
+  filled(): void {
+    this.#filling = null;
   }
 
   /** The store holds what was taken up to this generation. */
   settle(generation: number): void {
     for (const each of this.#kept) each.settle(generation);
+    this.#filling?.settle(generation);
   }
 
   applyBatch(batch: Omit<BatchChanges, 'emits'>): void {
@@ -164,9 +186,11 @@ export class TaskState {
     for (const mark of batch.marks) this.applyMark(mark);
     for (const mark of batch.producers) this.applyProducer(mark);
     for (const watermark of batch.watermarks) this.applyWatermark(watermark);
-    for (const change of batch.states) this.applyState(change);
-    for (const { key, event_ids: ids } of batch.seen_sets) this.seen.replace(key, ids);
-    for (const seen of batch.seen) this.applySeen(seen);
+    if (this.#filling === null) {
+      for (const change of batch.states) this.applyState(change);
+      for (const { key, event_ids: ids } of batch.seen_sets) this.seen.replace(key, ids);
+      for (const seen of batch.seen) this.applySeen(seen);
+    } else this.#filling.add(batch, this);
     for (const change of batch.references) this.applyReference(change);
     for (const change of batch.effects) this.applyEffect(change);
     for (const change of batch.timers) this.applyTimer(change);
@@ -215,8 +239,13 @@ export class TaskState {
     if (byKey === undefined) this.states.set(change.actor, (byKey = new Map()));
     if (change.value === null) byKey.delete(change.key);
     else byKey.set(change.key, { version: change.version, json: change.value });
-    if ((this.versions.get(change.actor) ?? -1) < change.version)
-      this.versions.set(change.actor, change.version);
+    this.noteVersion(change.actor, change.version);
+  }
+
+  noteVersion(actor: string, version: number): void {
+    if ((this.versions.get(actor) ?? -1) < version) this.versions.set(actor, version);
+    // From its first state on an actor is known.
+    this.states.get(actor);
   }
 
   /** True when the key's oldest event id was forgotten for it. */
@@ -321,6 +350,8 @@ export class TaskState {
 export interface TakenChanges {
   readonly generation: number;
   readonly changes: readonly StoreChange[];
+  /** Before the changes: what went past the tables. */
+  readonly rows: readonly ByteRows[];
 }
 
 export function markKey(topic: string, application: string, task: number): string {

@@ -1,5 +1,6 @@
 import { createHash } from 'node:crypto';
 import { crc32 } from 'node:zlib';
+import type { ByteRow } from '../engine/byte-rows.ts';
 import { EngineError } from '../engine/errors.ts';
 
 /*
@@ -89,25 +90,61 @@ const CRC_TABLE = Uint32Array.from({ length: 256 }, (_, byte) => {
   return sum;
 });
 
+/** A row's name, and its text behind the checksum. */
+interface Sealed {
+  readonly row: Buffer;
+  readonly value: Buffer;
+}
+
 /** Makes rows, as bytes that stay as they are, many in one piece: a buffer and two checksums for each cost more than the row. */
 export class RowWriter {
   #slab = Buffer.allocUnsafeSlow(SLAB_BYTES);
   #at = 0;
 
-  sealed(name: string, text: string): { readonly row: Buffer; readonly value: Buffer } {
-    const most = UTF8_GROWTH * (name.length + text.length) + CRC_DIGITS;
+  sealed(name: string, text: string): Sealed {
+    const start = this.#room(UTF8_GROWTH * (name.length + text.length) + CRC_DIGITS);
+    const middle = this.#write(name, start);
+    return this.#seal(start, middle, this.#write(text, middle + CRC_DIGITS));
+  }
+
+  /** The same of what stands in bytes already; null: it is removed, or its key is too long for that. */
+  copied(row: ByteRow): Sealed | null {
+    const { table, bytes, keyStart, keyFrom, keyUntil, valueStart, valueFrom, valueUntil } = row;
+    if (valueUntil < valueFrom) return null;
+    const keyBytes = UTF8_GROWTH * keyStart.length + keyUntil - keyFrom;
+    if (keyBytes >= KEY_BYTES) return null;
+    const texts = table.length + valueStart.length + row.valueEnd.length;
+    const most = keyBytes + UTF8_GROWTH * (texts + 2) + valueUntil - valueFrom + CRC_DIGITS;
+    const start = this.#room(most);
+    const key = this.#write(keyStart, this.#write(SEPARATOR, this.#write(table, start)));
+    const middle = this.#copy(bytes, keyFrom, keyUntil, key);
+    const value = this.#write(valueStart, this.#write('=', middle + CRC_DIGITS));
+    const end = this.#copy(bytes, valueFrom, valueUntil, value);
+    return this.#seal(start, middle, this.#write(row.valueEnd, end));
+  }
+
+  /** Where so many bytes may be written. */
+  #room(most: number): number {
     if (most > this.#slab.length - this.#at) {
       this.#slab = Buffer.allocUnsafeSlow(Math.max(SLAB_BYTES, most));
       this.#at = 0;
     }
-    const start = this.#at;
-    const middle = this.#write(name, start);
-    const end = this.#write(text, middle + CRC_DIGITS);
+    return this.#at;
+  }
+
+  #seal(start: number, middle: number, end: number): Sealed {
     const sum = ~this.#sum(middle + CRC_DIGITS, end, this.#sum(start, middle, -1)) >>> 0;
     for (let digit = 0; digit < CRC_DIGITS; digit++)
       this.#slab[middle + digit] = digitOf(sum, digit);
     this.#at = end;
     return { row: this.#slab.subarray(start, middle), value: this.#slab.subarray(middle, end) };
+  }
+
+  /** Where they end. */
+  #copy(bytes: Buffer, from: number, until: number, at: number): number {
+    if (until - from > SHORT_TEXT) return at + bytes.copy(this.#slab, at, from, until);
+    for (let index = from; index < until; index++) this.#slab[at++] = bytes[index] as number;
+    return at;
   }
 
   /** Where the text ends. */

@@ -2,6 +2,7 @@ import { existsSync, mkdirSync, rmSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { open, type RootDatabase } from 'lmdb';
+import { type ByteRows, changeOf } from '../engine/byte-rows.ts';
 import { EngineError } from '../engine/errors.ts';
 import { refuseOlder } from '../engine/memory-state-store.ts';
 import type { Checkpoint, StateStore, StoreChange } from '../engine/state-store.ts';
@@ -156,23 +157,34 @@ export class LmdbStore implements StateStore {
     return { keys, next: keys.length < limit ? null : (last?.toString('base64') ?? null) };
   }
 
-  async write(changes: readonly StoreChange[], checkpoint: Checkpoint): Promise<void> {
+  async write(
+    changes: readonly StoreChange[],
+    checkpoint: Checkpoint,
+    rows: readonly ByteRows[] = [],
+  ): Promise<void> {
     refuseOlder(this.#checkpoint, checkpoint);
     await this.#committed(
       this.#db.batch(() => {
-        const rows = new RowWriter();
-        const put = (name: string, text: string): Promise<boolean> => {
-          const { row, value } = rows.sealed(name, text);
-          return this.#bytes.put(row, value);
-        };
-        const puts = changes.map(({ table, key, value }) =>
-          value === null
-            ? this.#db.remove(rowOf(table, key))
-            : put(nameOf(table, key), textOf(key, value)),
-        );
-        puts.push(put(CHECKPOINT_NAME, JSON.stringify(checkpoint)));
+        const writer = new RowWriter();
         // Each says what the whole says; mostly they are one and the same.
-        for (const put of new Set(puts)) put.catch(() => {});
+        const puts = new Set<Promise<boolean>>();
+        const put = (name: string, text: string): void => {
+          const { row, value } = writer.sealed(name, text);
+          puts.add(this.#bytes.put(row, value));
+        };
+        const take = ({ table, key, value }: StoreChange): void => {
+          if (value === null) puts.add(this.#db.remove(rowOf(table, key)));
+          else put(nameOf(table, key), textOf(key, value));
+        };
+        for (const own of rows)
+          own.each((each) => {
+            const sealed = writer.copied(each);
+            if (sealed === null) take(changeOf(each));
+            else puts.add(this.#bytes.put(sealed.row, sealed.value));
+          });
+        for (const change of changes) take(change);
+        put(CHECKPOINT_NAME, JSON.stringify(checkpoint));
+        for (const put of puts) put.catch(() => {});
       }),
     );
     this.#checkpoint = checkpoint;

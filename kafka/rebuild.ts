@@ -5,10 +5,10 @@ import { SHELL_LIMITS } from './limits.ts';
 import type { StoreKeeper } from './store-keeper.ts';
 
 /**
- * Brings a journal into a task's state, and what that changed on to its store, many batches at a time: a key that changes
- * several times meanwhile is taken and written once.
+ * Brings a journal into a task's state, and what that changed on to its store, many batches at a time. A store that is empty gets states and
+ * event ids as they stand in the journal, past the state's tables.
  *
- * Order: `read` for each record, `handOver` where no more come at once.
+ * Order: `read` for each record, `handOver` where no more come at once, `finish` before the state is read.
  * Invariant J9a: the checkpoint that is handed over is that of the last batch whose changes are.
  */
 export class Rebuild {
@@ -23,6 +23,7 @@ export class Rebuild {
     this.#journal = journal;
     this.#keeper = keeper;
     this.#topicId = topicId;
+    if (keeper?.isEmpty === true) journal.state.fill();
   }
 
   /** Throws: as `JournalReader.read`. */
@@ -39,6 +40,15 @@ export class Rebuild {
     this.#keeper?.confirmed(this.#journal.state.takeChanges(), this.#reached);
     this.#reached = null;
     this.#changes = 0;
+  }
+
+  /** Resolves when all that was read can be read from the state. Throws: EngineError STORE_FAILED (retake). */
+  async finish(): Promise<void> {
+    this.handOver();
+    if (!this.#journal.state.isFilling || this.#keeper === null) return;
+    await this.#keeper.idle();
+    if (this.#keeper.failure !== null) throw this.#keeper.failure;
+    this.#journal.state.filled();
   }
 
   /** Resolves when the store has taken enough for more to be read; undefined: it has. */

@@ -33,8 +33,8 @@ export interface RestoreOptions {
 /**
  * Rebuilds a task from its store and its journal, up to the own fence, which must be read at the offset its
  * acknowledgement named. Finished when that record is read, never by idleness. A store that does not belong to
- * what the journal holds is emptied, and what is read is written to it on the way, the last of it when the task is
- * at work already (J9a).
+ * what the journal holds is emptied, and what is read is written to it on the way: all of it by the end where
+ * the store was empty, else the last of it when the task is at work already (J9a).
  *
  * Throws: EngineError FENCED (retake) when another record stands where the own fence should; STORE_FAILED (retake).
  */
@@ -138,7 +138,7 @@ async function restoreOnce(
       if (entry instanceof Promise) return entry.then((learnt) => take(record.offset, learnt));
       return take(record.offset, entry);
     });
-    rebuild.handOver();
+    await rebuild.finish();
     refuseOther(options, journal, fenceOffset, own);
   } catch (error) {
     // What comes next may empty the store, or close it.

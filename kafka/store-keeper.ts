@@ -28,7 +28,7 @@ export class StoreKeeper {
   /** How many wait for what is gathered to be written. */
   #awaited = 0;
   #writing: Promise<void> | null = null;
-  #failed = false;
+  #failure: EngineError | null = null;
 
   /** Called with STORE_FAILED when a write did not stand; nothing is written after that. */
   constructor(store: StateStore, state: TaskState, onFailed: (error: EngineError) => void) {
@@ -38,16 +38,16 @@ export class StoreKeeper {
   }
 
   confirmed(taken: TakenChanges, checkpoint: Checkpoint): void {
-    if (this.#failed) return;
+    if (this.#failure !== null) return;
     this.#waiting.push({ taken, checkpoint });
-    this.#waitingChanges += taken.changes.length;
+    this.#waitingChanges += sizeOf(taken);
     this.#writing ??= this.#write();
     if (this.#isEnough) this.#hurry.signal();
   }
 
   /** Whether so much waits in memory that a task takes no more before `room` has resolved. */
   get isFull(): boolean {
-    if (this.#failed) return false;
+    if (this.#failure !== null) return false;
     return (
       this.#waiting.length >= SHELL_LIMITS.storeBatches ||
       this.#waitingChanges >= SHELL_LIMITS.storeChanges
@@ -58,6 +58,16 @@ export class StoreKeeper {
   async room(signal: AbortSignal): Promise<void> {
     while (this.isFull && !signal.aborted)
       await Promise.race([this.#writing, pause(1_000, signal)]);
+  }
+
+  /** Whether its store has nothing. */
+  get isEmpty(): boolean {
+    return this.#store.checkpoint === null;
+  }
+
+  /** Why a write did not stand; null: all did. */
+  get failure(): EngineError | null {
+    return this.#failure;
   }
 
   /** Resolves when nothing is being written and nothing waits. */
@@ -84,10 +94,10 @@ export class StoreKeeper {
         await this.#writeSome();
       }
     } catch (error) {
-      this.#failed = true;
+      this.#failure = asStoreFailure(error);
       this.#waiting.length = 0;
       this.#waitingChanges = 0;
-      this.#onFailed(asStoreFailure(error));
+      this.#onFailed(this.#failure);
     } finally {
       this.#writing = null;
     }
@@ -100,14 +110,19 @@ export class StoreKeeper {
       const next = this.#waiting.shift();
       if (next === undefined) break;
       portion.push(next);
-      count += next.taken.changes.length;
+      count += sizeOf(next.taken);
     }
     this.#waitingChanges -= count;
     const last = portion.at(-1);
     if (last === undefined) return;
-    await this.#store.write(newest(portion), last.checkpoint);
+    const rows = portion.flatMap(({ taken }) => taken.rows);
+    await this.#store.write(newest(portion), last.checkpoint, rows);
     this.#state.settle(last.taken.generation);
   }
+}
+
+function sizeOf({ changes, rows }: TakenChanges): number {
+  return rows.reduce((sum, { length }) => sum + length, changes.length);
 }
 
 /** Of each key its last change. */

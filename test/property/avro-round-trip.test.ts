@@ -1,10 +1,16 @@
 import avsc from 'avsc';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { PlacedSeen, PlacedStates } from '../../engine/byte-rows.ts';
 import { CodecError } from '../../engine/codec.ts';
 import type { EventRecord } from '../../engine/event.ts';
 import { PlacedHeaders } from '../../engine/header-block.ts';
-import { type Batch, BESIDES_CHANGES, JOURNAL_RECORD } from '../../engine/journal.ts';
+import {
+  type Batch,
+  type BatchChanges,
+  BESIDES_CHANGES,
+  JOURNAL_RECORD,
+} from '../../engine/journal.ts';
 import {
   AvroCodec,
   CATALOGUE_RECORDS,
@@ -130,7 +136,12 @@ describe('records', () => {
           ...{ index, topic, partition },
         }));
         const bytes = codec.encode('a.journal', record, batch);
-        expect(plain(codec.decode(bytes, BESIDES_CHANGES).value)).toBe(plain({ ...rest, emits }));
+        const read = codec.decode(bytes, BESIDES_CHANGES).value as BatchChanges;
+        const { states, seen } = read;
+        expect([states, seen]).toEqual([expect.any(PlacedStates), expect.any(PlacedSeen)]);
+        expect([states.length, seen.length]).toEqual([batch.states.length, batch.seen.length]);
+        const values = { ...read, states: [...states], seen: [...seen] };
+        expect(plain(values)).toBe(plain({ ...rest, emits }));
         const other = { ...BESIDES_CHANGES, record: JOURNAL_RECORD.fence };
         expect(plain(codec.decode(bytes, other).value)).toBe(plain(batch));
       }),

@@ -23,9 +23,7 @@ beforeEach(() => {
   vi.spyOn(store, 'write');
   const state = new TaskState(store);
   journal = new JournalReader(state);
-  keeper = new StoreKeeper(store, state, (error) => {
-    throw error;
-  });
+  keeper = new StoreKeeper(store, state, () => {});
   rebuild = new Rebuild(journal, keeper, 't');
   rebuild.read(0, { kind: 'fence', fence: FENCE });
 });
@@ -39,15 +37,20 @@ function readBatches(from: number, until: number, keyOf: (n: number) => string):
     rebuild.read(n, { kind: 'batch', batch: emptyBatch(0, n, { states: [change(keyOf(n), n)] }) });
 }
 
-const written = () => vi.mocked(store.write).mock.calls.map(([changes]) => changes.length);
+const written = () =>
+  vi
+    .mocked(store.write)
+    .mock.calls.map(([changes, , rows = []]) =>
+      rows.reduce((sum, { length }) => sum + length, changes.length),
+    );
 
 describe('what a journal says on its way into a store', () => {
-  it('J9a is written once for a key that changes in many batches', async () => {
+  it('J9a stands there as it was changed last when the checkpoint does', async () => {
     readBatches(1, 100, () => 'k');
     rebuild.handOver();
     await keeper.idle();
-    // The state, and the version of its shape.
-    expect(written()).toEqual([2]);
+    // Each state, and the version of their shape.
+    expect(written()).toEqual([101]);
     expect(store.get('states', 'x|k')).toBe('1:100');
     expect(store.checkpoint).toMatchObject({ offset: 101, n: 100 });
   });
@@ -58,6 +61,18 @@ describe('what a journal says on its way into a store', () => {
     rebuild.handOver();
     await keeper.idle();
     expect(store.checkpoint).toMatchObject({ offset: 4, fence: 0, fenceRecord: FENCE });
+  });
+
+  it('J9a can be read from the state when all of it is read', async () => {
+    readBatches(1, 3, String);
+    await rebuild.finish();
+    expect(journal.state.states.get('x')?.get('2')).toEqual({ version: 1, json: '2' });
+  });
+
+  it('J9a ends the restore when the store does not take it', async () => {
+    vi.mocked(store.write).mockRejectedValue(new Error('the disk is full'));
+    readBatches(1, 3, String);
+    await expect(rebuild.finish()).rejects.toMatchObject({ code: 'STORE_FAILED' });
   });
 
   it('J5a goes there in portions, and the reader waits when too much of it does not stand there', async () => {

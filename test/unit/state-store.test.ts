@@ -2,6 +2,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeEach, describe, expect, it } from 'vitest';
+import { type ByteRow, type ByteRows, rowOf } from '../../engine/byte-rows.ts';
 import { MemoryStateStore } from '../../engine/memory-state-store.ts';
 import type { Checkpoint, StateStore } from '../../engine/state-store.ts';
 import { LmdbStore } from '../../kafka/lmdb-store.ts';
@@ -26,6 +27,26 @@ function checkpoint(n: number, fence = 0): Checkpoint {
   return { topicId: 't', offset: n + 1, fence, n, time: n, fenceRecord, emitsFrom };
 }
 
+/** Rows of the table x, which begin and end with texts of their own; null: removed. */
+function rowsOf(...pairs: readonly (readonly [key: string, value: string | null])[]): ByteRows {
+  return {
+    length: pairs.length,
+    each: (put) => {
+      const bytes = Buffer.from(pairs.flat().join(''));
+      const row: ByteRow = { ...rowOf('x', bytes), valueEnd: '.' };
+      row.keyStart = 'start|';
+      row.valueStart = '=';
+      let at = 0;
+      for (const [key, value] of pairs) {
+        row.keyFrom = at;
+        row.keyUntil = row.valueFrom = at += Buffer.byteLength(key);
+        row.valueUntil = value === null ? -1 : (at += Buffer.byteLength(value));
+        put(row);
+      }
+    },
+  };
+}
+
 const ADAPTERS: readonly [string, () => StateStore | Promise<StateStore>][] = [
   ['memory', () => new MemoryStateStore()],
   ['lmdb', () => LmdbStore.open(freshFolder())],
@@ -42,6 +63,25 @@ describe.each(ADAPTERS)('the contract of state stores: %s', (_name, make) => {
     expect([store.checkpoint, store.get('x', 'a')]).toEqual([null, undefined]);
     await store.write([{ table: 'x', key: 'a', value: '1' }], checkpoint(1));
     expect([store.checkpoint, store.get('x', 'a')]).toEqual([checkpoint(1), '1']);
+  });
+
+  it('J9a takes rows as they stand in bytes, before the changes of the same write', async () => {
+    const long = 'é'.repeat(900);
+    await store.write([], checkpoint(1), [rowsOf(['a', '1'], [long, '2'], ['c', '3'])]);
+    const text = `{"of":"${'ü'.repeat(200)}"}`;
+    const rows = [
+      rowsOf(['a', 'old'], ['é', text], [long, null]),
+      rowsOf(['a', 'new'], ['c', '4']),
+    ];
+    await store.write([{ table: 'x', key: 'c', value: '5' }], checkpoint(2), rows);
+    expect([...store.entries('x')]).toEqual(
+      [
+        ['start|a', '=new.'],
+        ['start|é', `=${text}.`],
+        ['c', '5'],
+        ['start|c', '=4.'],
+      ].sort(),
+    );
   });
 
   it('J9a keeps tables apart, and lists each by key', async () => {

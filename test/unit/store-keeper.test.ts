@@ -28,7 +28,7 @@ const checkpointAt = (n: number): Checkpoint => {
 function confirm(count: number): void {
   for (let n = 1; n <= count; n++) {
     const changes = [{ table: 'state', key: 'a', value: String(n) }];
-    keeper.confirmed({ changes, generation: n }, checkpointAt(n));
+    keeper.confirmed({ changes, rows: [], generation: n }, checkpointAt(n));
   }
 }
 

@@ -1,3 +1,4 @@
+import type { ByteRows } from '../../engine/byte-rows.ts';
 import { EngineError } from '../../engine/errors.ts';
 import { MemoryStateStore } from '../../engine/memory-state-store.ts';
 import type { Checkpoint, StateStore, StoreChange } from '../../engine/state-store.ts';
@@ -8,6 +9,7 @@ import type { World } from './world.ts';
 interface Write {
   readonly changes: readonly StoreChange[];
   readonly checkpoint: Checkpoint;
+  readonly rows: readonly ByteRows[];
 }
 
 export interface DiskUser {
@@ -53,7 +55,8 @@ class SimulatedStore implements StateStore {
     this.#writes = writes;
     this.#user = user;
     // `write` of the view does its work before it gives up control.
-    for (const { changes, checkpoint } of writes) void this.#view.write(changes, checkpoint);
+    for (const { changes, checkpoint, rows } of writes)
+      void this.#view.write(changes, checkpoint, rows);
   }
 
   get checkpoint(): Checkpoint | null {
@@ -72,7 +75,11 @@ class SimulatedStore implements StateStore {
     return this.#view.page(table, after, limit);
   }
 
-  async write(changes: readonly StoreChange[], checkpoint: Checkpoint): Promise<void> {
+  async write(
+    changes: readonly StoreChange[],
+    checkpoint: Checkpoint,
+    rows: readonly ByteRows[] = [],
+  ): Promise<void> {
     const { world, process, faults, slot, onCrash } = this.#user;
     const fault = process.isAlive ? faults.next('disk', slot) : null;
     if (fault !== null) world.note(process.name, `fault disk/${fault.fate}`);
@@ -81,8 +88,8 @@ class SimulatedStore implements StateStore {
       throw new EngineError('STORE_FAILED', 'retake', 'The disk does not take it.');
     const ms = fault?.fate === 'slow' ? fault.ms : world.random.between(1, 10);
     await new Promise<void>((resolve) => void world.after(ms, process, resolve));
-    await this.#view.write(changes, checkpoint);
-    this.#writes.push({ changes, checkpoint });
+    await this.#view.write(changes, checkpoint, rows);
+    this.#writes.push({ changes, checkpoint, rows });
     if (fault?.fate === 'crash-after') onCrash();
   }
 
