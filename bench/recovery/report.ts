@@ -33,7 +33,10 @@ export interface RecoveryReport extends RunHead<RecoveryPlan> {
 export type RecoveryRow = Omit<Recovery, 'round' | 'restore'> & {
   /** Keys a second, from the first fence to the first batch of the last task; null: not told. */
   readonly restoredPerSecond: number | null;
-  /** The time of a bare reader over that of the restore, for the same bytes. */
+  /**
+   * The time of a bare reader over that of the restore, for the same bytes: of one whose process has just started, as the member's
+   * has, or of one that has read before, where the member ran already.
+   */
   readonly ofRawRead: number | null;
 };
 
@@ -61,10 +64,17 @@ export function recoveryRows({
         restore === null ? null : Math.round((keys * 1_000) / Math.max(1, restore.restoreMs)),
       ),
       ofRawRead: of(({ restore }) =>
-        restore === null ? null : restore.rawReadMs / Math.max(1, restore.restoreMs),
+        restore === null ? null : bareMs(kind, restore) / Math.max(1, restore.restoreMs),
       ),
     };
   });
+}
+
+/** Kinds whose member is a process that has just started. */
+const STARTED: readonly Kind[] = ['restart', 'cold'];
+
+function bareMs(kind: Kind, { rawReadMs, freshReadMs }: RestoreFacts): number {
+  return STARTED.includes(kind) ? (freshReadMs ?? rawReadMs) : rawReadMs;
 }
 
 /** What goals are held against. */
@@ -121,7 +131,8 @@ export function recoveryLines(report: RecoveryReport): string[] {
     '',
     'first, all: an output of an input that was due after the kill, in the first and in the last partition to have one.',
     'copies: outputs that stand twice. again: outputs written beyond one for each input, committed or not.',
-    'keys/s, × raw: from the first fence of the new owner to the last task at work; a bare reader of the same bytes.',
+    'keys/s, × raw: from the first fence of the new owner to the last task at work; a bare reader of the same bytes,',
+    'for restart and cold in a process that has just started, as theirs has.',
     ...report.leftOut,
   ];
 }

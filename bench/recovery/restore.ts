@@ -1,6 +1,6 @@
 import { decodeEntry } from '../../kafka/journal-log.ts';
-import { readRange } from '../../kafka/read-range.ts';
 import type { ChainStand, Lane } from '../chain/system.ts';
+import { type JournalRange, readBare, readBareAnew, readJournal } from './bare-read.ts';
 
 /** What this system's journal says of a restore, and what a bare reader takes for the same bytes. */
 export interface RestoreFacts {
@@ -9,8 +9,10 @@ export interface RestoreFacts {
   readonly mib: number;
   /** From the first fence of the new term to the first batch of the last task that had one. */
   readonly restoreMs: number;
-  /** A reader of its own that does nothing with them, all partitions at once. */
+  /** A reader of its own that does nothing with them, all partitions at once, in the benchmark's process, which has read them before; */
   readonly rawReadMs: number;
+  /** and in a process of its own, from when it is connected. Absent: it was not asked. */
+  readonly freshReadMs?: number;
 }
 
 interface PartitionFacts {
@@ -19,8 +21,6 @@ interface PartitionFacts {
   readonly fencedAt: number;
   readonly workedAt: number;
 }
-
-const READ_LIMIT_MS = 300_000;
 
 /** null: no fence and batch stand behind the kill. `killedAt`: ms of the clock on the wall. */
 export async function restoreFacts(
@@ -39,11 +39,8 @@ export async function restoreFacts(
   );
   const facts = all.filter((each) => each !== null);
   if (facts.length === 0) return null;
-  const startedAt = performance.now();
-  await Promise.all(
-    bounds.map((range, partition) => readAll(stand, { topic, partition, ...range })),
-  );
-  const rawReadMs = performance.now() - startedAt;
+  const rawReadMs = await readBare(stand.kafka, { topic, bounds });
+  const freshReadMs = await readBareAnew({ brokers: stand.brokers, topic });
   const bytes = facts.reduce((sum, each) => sum + each.bytes, 0);
   const [fencedAt, workedAt] = [
     Math.min(...facts.map((each) => each.fencedAt)),
@@ -54,14 +51,8 @@ export async function restoreFacts(
     mib: Math.round((bytes / 2 ** 20) * 10) / 10,
     restoreMs: Math.round(workedAt - fencedAt),
     rawReadMs: Math.round(rawReadMs),
+    freshReadMs: Math.round(freshReadMs),
   };
-}
-
-interface JournalRange {
-  readonly topic: string;
-  readonly partition: number;
-  readonly start: number;
-  readonly end: number;
 }
 
 /** Up to the first fence behind the kill, and the first batch behind that one. */
@@ -71,7 +62,7 @@ async function partitionFacts(
   killedAt: number,
 ): Promise<PartitionFacts | null> {
   let [records, bytes, fencedAt, workedAt] = [0, 0, 0, 0];
-  await read(stand, range, async (record) => {
+  await readJournal(stand.kafka, range, async (record) => {
     if (workedAt > 0) return;
     const isLater = record.timestampMs >= killedAt;
     if (!isLater) {
@@ -84,22 +75,4 @@ async function partitionFacts(
     else if (kind === 'batch' && fencedAt > 0) workedAt = record.timestampMs;
   });
   return workedAt === 0 ? null : { records, bytes, fencedAt, workedAt };
-}
-
-async function readAll(stand: ChainStand, range: JournalRange): Promise<void> {
-  await read(stand, range, () => undefined);
-}
-
-async function read(
-  stand: ChainStand,
-  { topic, partition, start, end }: JournalRange,
-  take: Parameters<typeof readRange>[1],
-): Promise<void> {
-  const reader = stand.kafka.reader();
-  const signal = AbortSignal.timeout(READ_LIMIT_MS);
-  try {
-    await readRange({ reader, topic, partition, from: start, until: end, signal }, take);
-  } finally {
-    await reader.close();
-  }
 }

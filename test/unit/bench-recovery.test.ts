@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { CAUGHT_UP_MS, milestonesOf, type Sent } from '../../bench/recovery/milestones.ts';
-import { type RecoveryReport, recoveryLines } from '../../bench/recovery/report.ts';
+import { type RecoveryReport, recoveryLines, recoveryRows } from '../../bench/recovery/report.ts';
 
 const sent = (dueAt: number, latency: number, partition: number): Sent => ({
   ...{ dueAt, sentAt: dueAt, readAt: dueAt + latency, partition },
@@ -34,7 +34,7 @@ it('K-12 shows a recovery by medians, and nothing where a round saw nothing', ()
   const one = (round: number, firstMs: number, detectedMs: number | null) => ({
     ...{ system: 'millrace', kind: 'cold', keys: 10_000, round, detectedMs, assignedMs: 3 },
     ...{ firstMs, allMs: 7, caughtUpMs: 8, copies: 0, handledAgain: 2 },
-    restore: { records: 1, mib: 1, restoreMs: 100, rawReadMs: 50 },
+    restore: { records: 1, mib: 1, restoreMs: 100, rawReadMs: 50, freshReadMs: 80 },
   });
   const report = {
     plan: { valueBytes: 250, rounds: 3 },
@@ -42,6 +42,8 @@ it('K-12 shows a recovery by medians, and nothing where a round saw nothing', ()
     leftOut: ['faust did not run'],
   } as unknown as RecoveryReport;
   const row = recoveryLines(report).find((line) => line.startsWith('cold')) ?? '';
-  expect(row.split(/\s+/).slice(4)).toEqual(['–', '3', '30', '7', '8', '0', '2', '100000', '0.50']);
+  expect(row.split(/\s+/).slice(4)).toEqual(['–', '3', '30', '7', '8', '0', '2', '100000', '0.80']);
+  const taken = report.recoveries.map((each) => ({ ...each, kind: 'takeover' as const }));
+  expect(recoveryRows({ recoveries: taken })[0]?.ofRawRead).toBe(0.5);
   expect(recoveryLines(report).at(-1)).toBe('faust did not run');
 });

@@ -1,0 +1,15 @@
+import { text } from 'node:stream/consumers';
+import { platformaticClient } from '../../kafka/platformatic.ts';
+import { type BareRead, readBare } from './bare-read.ts';
+
+/*
+ * A bare reader in a process of its own that has done nothing before, as a member has that was just started. Gets on stdin what to read, and
+ * writes the ms that it took from when it is connected.
+ */
+
+const { brokers, topic } = JSON.parse(await text(process.stdin)) as BareRead;
+const kafka = platformaticClient({ brokers, clientId: 'bare' });
+const admin = kafka.admin();
+const bounds = await admin.offsets(topic);
+console.log(await readBare(kafka, { topic, bounds }));
+await admin.close();
