@@ -10,7 +10,7 @@ const READ_LIMIT_MS = 300_000;
 /** What a reader of its own process is told. */
 export interface BareRead {
   readonly brokers: readonly string[];
-  readonly topic: string;
+  readonly ranges: readonly JournalRange[];
 }
 
 export interface JournalRange {
@@ -20,21 +20,15 @@ export interface JournalRange {
   readonly end: number;
 }
 
-/** Milliseconds in which all partitions at once are read by who does nothing with the records. */
+/** Milliseconds in which all of it is read at once by who does nothing with the records. */
 export async function readBare(
   kafka: KafkaClient,
-  { topic, bounds }: { readonly topic: string; readonly bounds: readonly Bounds[] },
+  ranges: readonly JournalRange[],
 ): Promise<number> {
   const startedAt = performance.now();
-  await Promise.all(
-    bounds.map((range, partition) =>
-      readJournal(kafka, { topic, partition, ...range }, () => undefined),
-    ),
-  );
+  await Promise.all(ranges.map((range) => readJournal(kafka, range, () => undefined)));
   return performance.now() - startedAt;
 }
-
-type Bounds = Pick<JournalRange, 'start' | 'end'>;
 
 /** The same in a process that is started for it (`bare-reader.ts`), and counted there from when it is connected. */
 export async function readBareAnew(read: BareRead): Promise<number> {

@@ -7,9 +7,9 @@ import { type BareRead, readBare } from './bare-read.ts';
  * writes the ms that it took from when it is connected.
  */
 
-const { brokers, topic } = JSON.parse(await text(process.stdin)) as BareRead;
+const { brokers, ranges } = JSON.parse(await text(process.stdin)) as BareRead;
 const kafka = platformaticClient({ brokers, clientId: 'bare' });
 const admin = kafka.admin();
-const bounds = await admin.offsets(topic);
-console.log(await readBare(kafka, { topic, bounds }));
+await admin.offsets(ranges[0]?.topic ?? '');
+console.log(await readBare(kafka, ranges));
 await admin.close();

@@ -9,7 +9,7 @@ export interface RestoreFacts {
   readonly mib: number;
   /** From the first fence of the new term to the first batch of the last task that had one. */
   readonly restoreMs: number;
-  /** A reader of its own that does nothing with them, all partitions at once, in the benchmark's process, which has read them before; */
+  /** A reader of its own that does nothing with them, the restored partitions at once, in the benchmark's process, which has read them before; */
   readonly rawReadMs: number;
   /** and in a process of its own, from when it is connected. Absent: it was not asked. */
   readonly freshReadMs?: number;
@@ -39,8 +39,12 @@ export async function restoreFacts(
   );
   const facts = all.filter((each) => each !== null);
   if (facts.length === 0) return null;
-  const rawReadMs = await readBare(stand.kafka, { topic, bounds });
-  const freshReadMs = await readBareAnew({ brokers: stand.brokers, topic });
+  // What was restored, and no more: a takeover restores some of the partitions.
+  const ranges = bounds
+    .map((range, partition) => ({ topic, partition, ...range }))
+    .filter(({ partition }) => all[partition] !== null);
+  const rawReadMs = await readBare(stand.kafka, ranges);
+  const freshReadMs = await readBareAnew({ brokers: stand.brokers, ranges });
   const bytes = facts.reduce((sum, each) => sum + each.bytes, 0);
   const [fencedAt, workedAt] = [
     Math.min(...facts.map((each) => each.fencedAt)),
