@@ -61,13 +61,17 @@ export function recoveryRows({
       copies: medianOf(own.map(({ copies }) => copies)),
       handledAgain: medianOf(own.map(({ handledAgain }) => handledAgain)),
       restoredPerSecond: of(({ restore }) =>
-        restore === null ? null : Math.round((keys * 1_000) / Math.max(1, restore.restoreMs)),
+        restore === null ? null : Math.round(restoredPerSecond(keys, restore)),
       ),
       ofRawRead: of(({ restore }) =>
         restore === null ? null : bareMs(kind, restore) / Math.max(1, restore.restoreMs),
       ),
     };
   });
+}
+
+function restoredPerSecond(keys: number, { share = 1, restoreMs }: RestoreFacts): number {
+  return (keys * share * 1_000) / Math.max(1, restoreMs);
 }
 
 /** Kinds whose member is a process that has just started. */

@@ -7,6 +7,8 @@ export interface RestoreFacts {
   /** Journal records in front of the fences of the new term. */
   readonly records: number;
   readonly mib: number;
+  /** Partitions that were restored, of all: a takeover restores those of the member that is gone. Absent: 1. */
+  readonly share?: number;
   /** From the first fence of the new term to the first batch of the last task that had one. */
   readonly restoreMs: number;
   /** A reader of its own that does nothing with them, the restored partitions at once, in the benchmark's process, which has read them before; */
@@ -53,6 +55,7 @@ export async function restoreFacts(
   return {
     records: facts.reduce((sum, each) => sum + each.records, 0),
     mib: Math.round((bytes / 2 ** 20) * 10) / 10,
+    share: facts.length / bounds.length,
     restoreMs: Math.round(workedAt - fencedAt),
     rawReadMs: Math.round(rawReadMs),
     freshReadMs: Math.round(freshReadMs),

@@ -45,5 +45,10 @@ it('K-12 shows a recovery by medians, and nothing where a round saw nothing', ()
   expect(row.split(/\s+/).slice(4)).toEqual(['–', '3', '30', '7', '8', '0', '2', '100000', '0.80']);
   const taken = report.recoveries.map((each) => ({ ...each, kind: 'takeover' as const }));
   expect(recoveryRows({ recoveries: taken })[0]?.ofRawRead).toBe(0.5);
+  const half = taken.map((each) => ({
+    ...each,
+    restore: Object.assign({}, each.restore, { share: 0.5 }),
+  }));
+  expect(recoveryRows({ recoveries: half })[0]?.restoredPerSecond).toBe(50_000);
   expect(recoveryLines(report).at(-1)).toBe('faust did not run');
 });
