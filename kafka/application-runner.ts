@@ -112,6 +112,7 @@ export class ApplicationRunner {
     const { client, log, topology, stallMs = SHELL_LIMITS.stallMs } = options;
     const admin = client.admin();
     const reader = client.reader();
+    const producers = new ProducerPool(() => client.producer());
     this.#surroundings = {
       ...options,
       stallMs,
@@ -124,8 +125,9 @@ export class ApplicationRunner {
         ...(options.circuit ?? CIRCUIT_DEFAULTS),
         onState: (target, state) => options.observer.circuit?.(target, state),
       }),
-      journalProducers: new ProducerPool(() => client.producer()),
-      publishProducers: new ProducerPool(() => client.producer()),
+      journalProducers: producers,
+      publishProducers:
+        client.sharesRequests === true ? producers : new ProducerPool(() => client.producer()),
       reader,
       admin,
       checkDeployment: once(() => checkDeployment({ ...options, admin, reader })),
@@ -225,8 +227,7 @@ export class ApplicationRunner {
     await this.#group.close(how);
     await Promise.all([
       fetcher.stop(),
-      journalProducers.close(),
-      publishProducers.close(),
+      ...[...new Set([journalProducers, publishProducers])].map((producers) => producers.close()),
       reader.close(),
       admin.close(),
     ]);

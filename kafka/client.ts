@@ -146,6 +146,8 @@ export interface KafkaAdmin {
 }
 
 export interface KafkaClient {
+  /** Whether what is sent over one producer at one moment goes out as one request. Absent: one call after the other. */
+  readonly sharesRequests?: boolean;
   producer(): PlainProducer;
   reader(): PartitionReader;
   joinGroup(options: GroupOptions): GroupMembership;

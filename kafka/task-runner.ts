@@ -77,6 +77,7 @@ export interface TaskSurroundings {
   readonly host: string;
   readonly codeVersion?: string;
   readonly journalProducers: ProducerPool;
+  /** The same where requests are shared: an append and a publish of one moment cost what one costs (docs/adr/034-one-connection-for-both.md). */
   readonly publishProducers: ProducerPool;
   readonly reader: PartitionReader;
   readonly admin: KafkaAdmin;

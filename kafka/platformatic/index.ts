@@ -14,6 +14,7 @@ restoreChecks();
  */
 export function platformaticClient(options: KafkaClientOptions): KafkaClient {
   return {
+    sharesRequests: true,
     producer: () => new PlatformaticProducer(options),
     reader: () => new PlatformaticReader(options),
     joinGroup: (group) => new PlatformaticMembership(options, group),

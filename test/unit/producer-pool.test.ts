@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, expect, it } from 'vitest';
+import { expect, it, onTestFinished } from 'vitest';
 import type { KafkaClient, PlainProducer } from '../../kafka/client.ts';
 import { SHELL_LIMITS } from '../../kafka/limits.ts';
 import { ProducerPool } from '../../kafka/producer-pool.ts';
@@ -25,30 +25,46 @@ it('F25 gives sixteen tasks one producer, makes it when it is needed, and closes
 });
 
 let fixture: EngineFixture;
-let made: number;
-beforeEach(async () => {
+let open: Set<PlainProducer>;
+
+async function start(sharesRequests: boolean): Promise<void> {
   const kafka = new MemoryKafka();
-  made = 0;
+  open = new Set();
   const client: KafkaClient = {
+    sharesRequests,
     admin: () => kafka.admin(),
     reader: () => kafka.reader(),
     joinGroup: (options) => kafka.joinGroup(options),
     producer: () => {
-      made += 1;
-      return kafka.producer();
+      const producer = kafka.producer();
+      const made: PlainProducer = {
+        send: (records) => producer.send(records),
+        close: async () => {
+          expect(open.delete(made)).toBe(true);
+          await producer.close();
+        },
+      };
+      open.add(made);
+      return made;
     },
   };
   fixture = await EngineFixture.start({ client });
-});
-afterEach(() => fixture.end());
+  onTestFinished(() => fixture.end());
+}
 
-it('F25 a process of few tasks has one producer for its journals and one for what it publishes', async () => {
-  const before = made;
+it.each([
+  { sharesRequests: false, producers: 2, of: 'one for its journals and one for what it publishes' },
+  { sharesRequests: true, producers: 1, of: 'one for both, where calls share a request' },
+])('F25 a process of few tasks has of producers $of', async ({ sharesRequests, producers }) => {
+  await start(sharesRequests);
+  const before = open.size;
   const run = await fixture.running();
   await fixture.publish(
     ...Array.from({ length: 20 }, (_, n) => add(`k${n}`, `${n}`, { amount: 1 })),
   );
   await run.handled(40);
   expect(run.status.tasks).toHaveLength(PARTITIONS);
-  expect(made - before).toBe(2);
+  expect(open.size - before).toBe(producers);
+  await run.stop();
+  expect(open.size).toBe(before);
 });
