@@ -4,6 +4,8 @@ import { existsSync, rmSync, writeFileSync } from 'node:fs';
 
 /** Asked by Debian's packages before they start a service; 101 forbids it. */
 const POLICY = '/usr/sbin/policy-rc.d';
+/** Seconds that another installation may take: two set-ups may run at once. */
+const LOCK_WAIT = 'DPkg::Lock::Timeout=120';
 
 /** Throws: Error when this user may not install, or apt-get failed. */
 export function installDebianPackage(name) {
@@ -23,7 +25,7 @@ export function installDebianPackage(name) {
 }
 
 function aptGet(args) {
-  return spawnSync('apt-get', args, {
+  return spawnSync('apt-get', ['-o', LOCK_WAIT, ...args], {
     encoding: 'utf8',
     env: { ...process.env, DEBIAN_FRONTEND: 'noninteractive' },
   });

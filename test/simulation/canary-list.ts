@@ -218,8 +218,8 @@ export const CANARIES: readonly Canary[] = [
     rule: 'J9a',
     what: 'a store is written on though a write of it has failed',
     file: 'kafka/store-keeper.ts',
-    find: 'this.#onFailed(asStoreFailure(error));',
-    replace: 'this.#failed = false;',
+    find: 'this.#onFailed(this.#failure);',
+    replace: 'this.#failure = null;',
   },
   {
     rule: 'J9b',
