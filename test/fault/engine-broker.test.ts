@@ -14,7 +14,7 @@ import { EngineFixture, PARTITIONS } from '../support/engine-fixture.ts';
 import { TopologyProcess } from '../support/topology-process.ts';
 
 const FILE = join(import.meta.dirname, '..', '..', 'examples', 'accounts.ts');
-const POSTINGS = 40_000;
+const BACKLOG = 40_000;
 const POSTINGS_PER_REQUEST = 2_000;
 
 let broker: OwnServer;
@@ -46,8 +46,8 @@ async function load(signal: AbortSignal): Promise<number> {
   return sent;
 }
 
-/** More postings of accounts than an application handles in the time in which it is found healthy. */
-async function sendPostings(): Promise<void> {
+/** Postings of accounts: a backlog, and then more and more until aborted. `isBehind` is called with the backlog there. */
+async function post(signal: AbortSignal, isBehind: () => void): Promise<void> {
   const { names, admin } = fixture;
   const { records, schemas, topologies } = await loadTopologyFile(FILE);
   const made = { partitions: PARTITIONS, replicationFactor: 1, names };
@@ -57,7 +57,8 @@ async function sendPostings(): Promise<void> {
     ...{ topicPrefix: fixture.names.prefix, subjects: records, schemas },
   });
   const { envelope } = add('a', 'posted', { amount: 1 });
-  for (let sent = 0; sent < POSTINGS; sent += POSTINGS_PER_REQUEST)
+  for (let sent = 0; !signal.aborted; sent += POSTINGS_PER_REQUEST) {
+    if (sent >= BACKLOG) isBehind();
     await fixture.send(
       ...Array.from({ length: POSTINGS_PER_REQUEST }, (_, nth) => {
         const account = `account-${(sent + nth) % 31}`;
@@ -73,6 +74,7 @@ async function sendPostings(): Promise<void> {
         };
       }),
     );
+  }
 }
 
 describe('a broker that hangs while a member is told to stop', () => {
@@ -94,7 +96,10 @@ describe('a broker that hangs while a member is told to stop', () => {
   });
 
   it('ends its process with 1 within 10 s of SIGTERM, and with a line that says what becomes of the rest', async () => {
-    await sendPostings();
+    const posting = new AbortController();
+    const behind = Promise.withResolvers<void>();
+    const posted = post(posting.signal, behind.resolve);
+    await Promise.race([behind.promise, posted]);
     const { prefix } = fixture.names;
     const kafka = { KAFKA_BROKERS: `127.0.0.1:${broker.port}`, TOPIC_PREFIX: prefix };
     const application = new TopologyProcess(FILE, kafka);
@@ -107,6 +112,9 @@ describe('a broker that hangs while a member is told to stop', () => {
       expect(application.output).toContain('STOP_UNFINISHED');
     } finally {
       await application.end();
+      posting.abort();
+      broker.signal('SIGCONT');
+      await posted;
     }
   });
 
