@@ -120,9 +120,18 @@ const ANY_EVENT = {
     'A BotEvent. Whatever is against the rules is set aside and reported in `rejected`; the others are taken all the same.',
 };
 
-function inQuery(name: string, description: string): object {
-  return { name, in: 'query', description, schema: { type: 'string' } };
+function inQuery(name: string, description: string, pattern?: string): object {
+  const schema = pattern === undefined ? TEXT : { ...TEXT, pattern };
+  return { name, in: 'query', description, schema };
 }
+
+const YEAR = '(19[0-9]{2}|20[0-9]{2}|2100)';
+/** Of each year; 29 February is looked up. */
+const MONTH_AND_DAY =
+  '((0[13578]|1[02])-(0[1-9]|[12][0-9]|3[01])|(0[469]|11)-(0[1-9]|[12][0-9]|30)|02-(0[1-9]|[12][0-9]))';
+const TIME_OF_DAY = '([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9]([.][0-9]{1,9})?(Z|[+]00:00)';
+/** Nothing, a day or a time, as `GET /bots/report` takes it. */
+const DAY_OR_TIME = `^(${YEAR}-${MONTH_AND_DAY}(T${TIME_OF_DAY})?)?$`;
 
 const SEND = {
   operationId: 'sendBotEvents',
@@ -152,8 +161,8 @@ const REPORT = {
   operationId: 'reportOnBots',
   summary: 'What bots sent, what of it is stored, and what became of the rest.',
   parameters: [
-    inQuery('from', 'By ts_utc: a day or a time, in UTC.'),
-    inQuery('to', 'Not included.'),
+    inQuery('from', 'By ts_utc: a day or a time, in UTC.', DAY_OR_TIME),
+    inQuery('to', 'Not included.', DAY_OR_TIME),
     inQuery('instance', 'instance_name.'),
     REQUEST_ID,
   ],

@@ -3,6 +3,7 @@ import type { RecordToSend, SendResult } from '../../kafka/client.ts';
 import { TopicNames } from '../../kafka/topic-names.ts';
 import { MarkedPublisher, PublishError } from '../../gateway/index.ts';
 import { splitBatch } from '../../gateway/bots/index.ts';
+import { BOT_PATHS } from '../../gateway/bots/openapi.ts';
 import { botEvent, botEventWith } from '../support/bot-events.ts';
 import { testBots, testGateway } from './gateway-fixture.ts';
 
@@ -132,6 +133,36 @@ describe('GET /bots/report', () => {
     expect(asked).toEqual([
       { from: '2026-01-02T00:00:00Z', to: '2026-01-03T00:00:00Z', instance: 'bot1' },
     ]);
+  });
+});
+
+describe('the document of GET /bots/report', () => {
+  const { parameters } = BOT_PATHS['/bots/report']?.['get'] as {
+    readonly parameters: readonly [{ readonly schema: { readonly pattern: string } }];
+  };
+  const [{ schema }] = parameters;
+  it.each([
+    ['', true],
+    ['2026-01-02', true],
+    ['2024-02-29', true],
+    ['2100-12-31T23:59:59.123456789+00:00', true],
+    ['1900-01-01T00:00:00Z', true],
+    ['2026-04-31', false],
+    ['2026-02-30', false],
+    ['2101-01-01', false],
+    ['1899-12-31T00:00:00Z', false],
+    ['2026-01-02T24:00:00Z', false],
+    ['2026-01-02T00:00:00+01:00', false],
+    ['yesterday', false],
+  ])('says of %j whether it is taken', async (from, isTaken) => {
+    const bots = testBots();
+    const gateway = testGateway({
+      bots: { ...bots, reads: { ...bots.reads, report: () => Promise.resolve({}) } },
+    });
+    const query = { from };
+    const got = await gateway.server.inject({ method: 'GET', url: '/bots/report', query });
+    expect(got.statusCode).toBe(isTaken ? 200 : 422);
+    expect(new RegExp(schema.pattern).test(from)).toBe(isTaken);
   });
 });
 

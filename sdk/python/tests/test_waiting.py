@@ -137,8 +137,7 @@ def test_S_43_tasks_are_admitted_in_the_order_of_their_calls():
         await begun(3, outbox)
         threads = threading.active_count()
         taken = outbox.take(9, 0)
-        for one in taken:
-            await asyncio.to_thread(outbox.acknowledge, [one])
+        await asyncio.to_thread(lambda: [outbox.acknowledge([one]) for one in taken])
         emitted = [each.event_id for each in await asyncio.gather(*emits)]
         assert threading.active_count() <= threads + 1
         return emitted, [each.event.event_id for each in outbox.take(9, 0)]
