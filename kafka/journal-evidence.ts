@@ -82,3 +82,27 @@ export async function refuseShorterJournal(
       `acknowledged records are gone. ${JOURNAL_REMEDY}`,
   );
 }
+
+/**
+ * Of a term that has appended its fence and nothing else: what it attempts. Where that asks to stop for good and the journal goes on
+ * behind the fence, somebody else has the task, and what looks lost is what he has read since.
+ *
+ * Order: the attempt has looked up what it was held against, so what others had confirmed by then is in the journal.
+ * Throws: what the attempt does; EngineError FENCED (retake); KafkaError when the broker cannot be asked.
+ */
+export async function unlessFenced<Result>(
+  attempt: Promise<Result>,
+  { topology, admin, names, partition }: JournalEvidenceOptions,
+  fenceOffset: number,
+): Promise<Result> {
+  try {
+    return await attempt;
+  } catch (cause) {
+    if (!(cause instanceof EngineError) || cause.reaction !== 'stop') throw cause;
+    const topic = names.physical(topology.journal);
+    const end = (await admin.offsets(topic))[partition]?.end ?? 0;
+    if (end <= fenceOffset + 1) throw cause;
+    const what = `Journal ${topic}/${partition} goes on to ${end} behind this fence at ${fenceOffset}`;
+    throw new EngineError('FENCED', 'retake', `${what}: the task has another owner.`, { cause });
+  }
+}

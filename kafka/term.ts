@@ -7,7 +7,7 @@ import type { StateStore } from '../engine/state-store.ts';
 import { checkJournal } from './check-journal.ts';
 import { EffectRunner, type Settled } from './effect-runner.ts';
 import { type Appended, JournalCleaner } from './journal-cleaner.ts';
-import { refuseShorterJournal } from './journal-evidence.ts';
+import { refuseShorterJournal, unlessFenced } from './journal-evidence.ts';
 import { JournalLog } from './journal-log.ts';
 import { learnSchema } from './learn-schema.ts';
 import { SHELL_LIMITS } from './limits.ts';
@@ -265,8 +265,8 @@ export class Term {
     if (this.#mode !== 'drain') this.#effects.start(journal.state.effects.values());
     // What is published again has to come back too, so it must stand before the ends are looked up.
     else await this.#publisher.drained();
-    for (const watermark of await this.#sources.open(journal.state))
-      this.#task.noteWatermark(watermark);
+    const opened = await unlessFenced(this.#sources.open(journal.state), evidence, fence);
+    for (const watermark of opened) this.#task.noteWatermark(watermark);
     if (this.#mode !== 'drain') {
       this.#cleaner = this.#newCleaner(this.#own);
       this.#healer = new ReadModelHealer({

@@ -1,9 +1,11 @@
 import { describe, expect, it } from 'vitest';
 import { MemoryStateStore } from '../../engine/memory-state-store.ts';
+import type { KafkaAdmin, KafkaClient } from '../../kafka/client.ts';
 import { MemoryKafka } from '../../testing/memory-kafka.ts';
 import type { MemoryLog } from '../../testing/memory-topic.ts';
 import { add } from '../support/counter.ts';
 import { EngineFixture } from '../support/engine-fixture.ts';
+import type { EngineRun } from '../support/engine-run.ts';
 import { eventually } from '../support/eventually.ts';
 import { type Faults, faultyClient, unknownResults } from '../support/faulty-client.ts';
 
@@ -52,6 +54,47 @@ it('J4 a journal without its acknowledged end is refused', async () => {
   await eventually('it has stopped by name', () => again.failures.length > 0);
   expect(again.failures[0]).toContain('acknowledged records are gone');
   expect(again.counts.handled).toBe(0);
+  await fixture.end();
+});
+
+it('J2 J4 who was fenced while it began has lost nothing, and takes the task again', async () => {
+  const { kafka, fixture, run, journal } = await fixtureWithHistory();
+  const partition = fixture.partitionOf('a');
+  await run.stop();
+  const OTHER = 'the task has another owner';
+  const client: KafkaClient = {
+    producer: () => kafka.producer(),
+    reader: () => kafka.reader(),
+    joinGroup: (options) => kafka.joinGroup(options),
+    admin: () => {
+      const admin = kafka.admin();
+      const groupOffsets: KafkaAdmin['groupOffsets'] = async (groupId) => {
+        const committed = await admin.groupOffsets(groupId);
+        if (again.counts.complaints.some((each) => each.includes(OTHER))) return committed;
+        // Another owner has fenced, worked and told its group meanwhile; what is looked up is that.
+        const [fence] = (await fixture.read('counter.journal')).filter(
+          (record) => record.partition === partition,
+        );
+        const { key = null, value = null } = fence ?? {};
+        await fixture.send({ topic: journal, partition, key, value, headers: {} });
+        return committed.map((each) =>
+          each.partition === partition ? { ...each, offset: each.offset + 5 } : each,
+        );
+      };
+      return new Proxy(admin, {
+        get: (of, name) => {
+          if (name === 'groupOffsets') return groupOffsets;
+          const value: unknown = Reflect.get(of, name);
+          return typeof value === 'function' ? value.bind(of) : value;
+        },
+      });
+    },
+  };
+  const again: EngineRun = fixture.run({ client });
+  await fixture.publish(add('a', 'next', { amount: 1_000 }));
+  await again.handled(1);
+  expect(again.failures).toEqual([]);
+  expect(again.counts.complaints.join()).toContain(OTHER);
   await fixture.end();
 });
 
