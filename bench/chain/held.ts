@@ -1,10 +1,11 @@
 import type { Figures } from '../goals.ts';
+import { VoidRunError } from '../latency/audit.ts';
 import { headOf, loadAverage, type RunHead } from '../latency/machine.ts';
 import { Latencies } from '../latency/summary.ts';
 import { sendAtRate, warmUp } from './load.ts';
 import type { SystemAbout } from './report.ts';
 import { aboutOf, systemsOf } from './run.ts';
-import { type ChainStand, type Lane, startStand } from './system.ts';
+import { type Lane, startStand } from './system.ts';
 import { madeOn, markdownTable } from './tables.ts';
 import { shapeText } from './report.ts';
 import type { Shape } from './work.ts';
@@ -55,7 +56,9 @@ const CLOSE = 1.15;
  * The highest rate of each system at which p99, counted from when inputs were due, stays under a second: doubled until it is
  * not held, then halved in between. What a system is behind at the end of a rate is in its p99, since the load is open.
  *
- * Throws: VoidRunError; PartError.
+ * A system that loses an output, or whose outputs stop, is named with that.
+ *
+ * Throws: VoidRunError when there is none left; PartError.
  */
 export async function runHeld(plan: HeldPlan, tell: (line: string) => void): Promise<HeldReport> {
   const loadBefore = loadAverage();
@@ -64,26 +67,32 @@ export async function runHeld(plan: HeldPlan, tell: (line: string) => void): Pro
   const stand = await startStand(tell);
   try {
     const held: Held[] = [];
+    const voided: string[] = [];
     for (const system of running) {
       const lane = await stand.lane(`held-${system.name}.`, plan.shape);
-      await stand.launch(system, lane);
-      await warmUp(lane, plan.warmUp);
-      held.push({ system: system.name, ...(await search(lane, plan, tell)) });
-      await end(stand, lane);
+      try {
+        await stand.launch(system, lane);
+        await warmUp(lane, plan.warmUp);
+        const found = await search(lane, plan, tell);
+        await stand.end(lane);
+        await stand.check(lane);
+        held.push({ system: system.name, ...found });
+      } catch (error) {
+        if (!(error instanceof VoidRunError)) throw error;
+        // Of one system after the other: what others hold says nothing of this one.
+        voided.push(`${system.name}: ${error.message}`);
+        tell(voided.at(-1) ?? '');
+      }
+      await stand.close(lane);
     }
+    if (held.length === 0) throw new VoidRunError(voided.join(' '));
     return {
       ...headOf(plan, loadBefore),
-      ...{ systems: running.map(aboutOf), leftOut, held },
+      ...{ systems: running.map(aboutOf), leftOut: [...leftOut, ...voided], held },
     };
   } finally {
     await stand.stop();
   }
-}
-
-async function end(stand: ChainStand, lane: Lane): Promise<void> {
-  await stand.end(lane);
-  await stand.check(lane);
-  await stand.close(lane);
 }
 
 async function search(
@@ -137,5 +146,6 @@ export function heldTable(report: HeldReport): string {
     ...markdownTable(['highest rate held, p99 < 1 s', '', 'p50 / p99, ms', 'not held'], rows),
     '',
     `${shapeText(report.plan.shape)}; ${report.plan.secondsPerRate} s a rate. ${madeOn(report)}`,
+    ...report.leftOut.map((reason) => `\nNot held against the others: ${reason}`),
   ].join('\n');
 }
