@@ -21,9 +21,9 @@ export async function openLoop(
   start: (index: number, dueAt: number) => void,
 ): Promise<void> {
   const startAt = performance.now() + LEAD_MS;
+  const inTurns = load.rate < TURNS_BELOW;
   for (let index = 0; index < load.count; index++) {
     const dueAt = startAt + (index * 1000) / load.rate;
-    const inTurns = load.rate < TURNS_BELOW;
     const waitMs = Math.floor(dueAt - performance.now() - (inTurns ? TIMER_MS : 0));
     if (waitMs > 0) await pause(waitMs);
     while (performance.now() < dueAt) await (inTurns ? turn() : pause(1));
